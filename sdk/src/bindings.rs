@@ -3,6 +3,7 @@
 //! The host's side is generated once, so that all kinds share one set of types. Each kind's
 //! exports are a world of their own; the linker joins the worlds that a plugin really uses, and
 //! drops every import that it never calls. What remains is the plugin's true list of permissions.
+
 /// Imports: everything a host offers.
 pub mod host {
     wit_bindgen::generate!({
