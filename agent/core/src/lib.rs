@@ -14,3 +14,4 @@ pub mod port;
 pub mod problem;
 pub mod schedule;
 pub mod tags;
+pub mod window;
