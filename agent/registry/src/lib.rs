@@ -1,1 +1,36 @@
+//! Reads tags and digests from OCI registries.
+//!
+//! [`OciRegistry`] implements [`sluice_core::port::Registry`]. Names, manifests and error envelopes
+//! are `oci-client`'s; the wire is our own, because that client's tag list drops the `Link` and
+//! `Retry-After` headers, reads bodies without a limit, and sends credentials to whatever realm a
+//! challenge names (reliability.md H6, attack 26).
+//!
+//! The rules, each with its module:
+//! - a tag list is whole or an error (`tags`, reliability.md R7);
+//! - a digest counts only once the manifest's own bytes have that hash (`resolve`, S1, attack 2);
+//! - credentials go to the registry and to an allowed token realm, nowhere else (`realm`);
+//! - names do not lead into the cluster's own network unless the host is configured (`address`, H5);
+//! - a host that asks for a pause gets it (`host`); times between polls have jitter ([`poll`]).
 
+mod address;
+mod auth;
+mod challenge;
+mod client;
+mod config;
+mod credentials;
+mod digest;
+mod fault;
+mod host;
+mod link;
+pub mod poll;
+mod realm;
+mod recent;
+mod repository;
+mod resolve;
+mod retry_after;
+mod session;
+mod tags;
+mod transport;
+
+pub use client::{Limits, OciRegistry};
+pub use config::{ConfigError, HostConfig, RegistryConfig, Secret};
