@@ -1,0 +1,194 @@
+//! One request, repeated until its answer is as expected or the tries are used up.
+
+use sluice_sdk::smoke::no_answer;
+use sluice_sdk::{Check, Examination, NetError, Outcome, Request, Response, SmokeTest};
+
+use crate::dependencies;
+use crate::settings::RequestSettings;
+
+/// Least time for a request to make sense, in milliseconds.
+const LEAST_MS: u32 = 200;
+
+/// What one try showed.
+struct Try {
+    outcome: Outcome,
+    message: String,
+    elapsed_ms: u32,
+    /// Whether another try could show something else.
+    again: bool,
+}
+
+/// Sends a request of the settings and reports one line about it.
+pub(crate) fn run(t: &mut SmokeTest<'_>, settings: &RequestSettings) {
+    let name = settings.name();
+    if let Some(secret) = missing_secret(t, settings) {
+        t.skip(&name, &no_secret(&secret));
+        return;
+    }
+    let check = probe(t, settings, &settings.request(), &name, |response| {
+        expected(settings, response)
+    });
+    t.record(&check.name, check.outcome, &check.message, check.elapsed_ms);
+}
+
+/// Why a check was not run.
+pub(crate) fn no_secret(secret: &str) -> String {
+    format!(
+        "not tested: secret `{secret}` holds no value; grant it and set it in plugins.yaml to test this"
+    )
+}
+
+/// A secret that the request needs and that holds no value.
+fn missing_secret(t: &SmokeTest<'_>, settings: &RequestSettings) -> Option<String> {
+    let auth = settings.auth.iter().map(|auth| auth.secret.as_str());
+    let named = settings
+        .headers
+        .values()
+        .flat_map(|value| secrets_in(value));
+    auth.chain(named)
+        .find(|name| !t.has_secret(name))
+        .map(Into::into)
+}
+
+fn secrets_in(value: &str) -> impl Iterator<Item = &str> {
+    ["${secret:", "${hmac-sha256:"]
+        .into_iter()
+        .flat_map(|opening| value.split(opening).skip(1))
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+}
+
+/// Sends a request until `examine` is content or the tries are used up.
+pub(crate) fn probe<'r>(
+    t: &SmokeTest<'_>,
+    settings: &RequestSettings,
+    request: &Request,
+    name: &str,
+    examine: impl Fn(&Response) -> (Outcome, String) + 'r,
+) -> Check {
+    let tries = settings.retries().saturating_add(1);
+    let mut best: Option<Try> = None;
+    let mut made = 0;
+    while made < tries {
+        if made > 0 {
+            t.pause(settings.retry_wait_ms);
+        }
+        if t.remaining_ms() < LEAST_MS {
+            break;
+        }
+        made += 1;
+        let this = once(t, settings.timeout_ms, request, &examine);
+        let again = this.again;
+        // What was seen outweighs a later try that saw nothing, such as one over the budget.
+        let blind = this.outcome == Outcome::Inconclusive && best.is_some();
+        if !blind {
+            best = Some(this);
+        }
+        if !again {
+            break;
+        }
+    }
+    let Some(best) = best else {
+        let message = "no time left for this request: raise `limits.wall-ms` in the grant".into();
+        let outcome = Outcome::Inconclusive;
+        return Check {
+            name: name.into(),
+            outcome,
+            message,
+            elapsed_ms: 0,
+        };
+    };
+    let message = match (made, best.outcome) {
+        (0 | 1, _) => best.message,
+        (n, Outcome::Pass) => format!("{} (at try {n})", best.message),
+        (n, _) => format!("after {n} tries: {}", best.message),
+    };
+    Check {
+        name: name.into(),
+        outcome: best.outcome,
+        message,
+        elapsed_ms: best.elapsed_ms,
+    }
+}
+
+fn once(
+    t: &SmokeTest<'_>,
+    timeout_ms: u32,
+    request: &Request,
+    examine: impl Fn(&Response) -> (Outcome, String),
+) -> Try {
+    let before = t.remaining_ms();
+    let request = request.clone().timeout_ms(timeout_ms.min(before));
+    match t.client().send(&request) {
+        Ok(response) => {
+            let (outcome, message) = examine(&response);
+            let again = outcome != Outcome::Pass;
+            Try {
+                outcome,
+                message,
+                elapsed_ms: response.elapsed_ms,
+                again,
+            }
+        }
+        Err(error) => {
+            let left = t.remaining_ms();
+            let (outcome, message) = no_answer(&error, &request.target, left);
+            let message = format!("{request}: {message}");
+            let elapsed_ms = before.saturating_sub(left);
+            Try {
+                outcome,
+                message,
+                elapsed_ms,
+                again: may_pass(&error),
+            }
+        }
+    }
+}
+
+/// Whether the same request could get an answer later.
+fn may_pass(error: &NetError) -> bool {
+    match error {
+        NetError::Resolve(_)
+        | NetError::Connect(_)
+        | NetError::Tls(_)
+        | NetError::Timeout
+        | NetError::Protocol(_) => true,
+        NetError::NotGranted(_) | NetError::TooLarge(_) | NetError::Quota | NetError::Other(_) => {
+            false
+        }
+    }
+}
+
+/// Everything that the settings say about an answer.
+pub(crate) fn expected(settings: &RequestSettings, response: &Response) -> (Outcome, String) {
+    let expect = &settings.expect;
+    let mut examination = Examination::of(response);
+    examination.status_in(settings.statuses());
+    if let Some(address) = &expect.redirect_to {
+        examination.header("location", address);
+    }
+    for (place, value) in &expect.json {
+        examination.json(place, value.clone());
+    }
+    for text in &expect.contains.0 {
+        examination.contains(text);
+    }
+    for text in &expect.not_contains.0 {
+        examination.lacks(text);
+    }
+    for (name, value) in &expect.header {
+        examination.header(name, value);
+    }
+    if let Some(ms) = expect.max_ms {
+        examination.faster_than(ms);
+    }
+    let broken = examination.verdict().0 == Outcome::Fail;
+    let blame = response
+        .json()
+        .ok()
+        .filter(|_| broken)
+        .and_then(|page| dependencies::not_ready(&page));
+    if let Some(blame) = blame {
+        examination.that(false, "", &blame);
+    }
+    examination.verdict()
+}
