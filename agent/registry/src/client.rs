@@ -168,7 +168,8 @@ impl OciRegistry {
         Err(ask.rate_limited(cause, seconds))
     }
 
-    /// Runs one call within the deadline, in two parts so that the message can say which was late.
+    /// Runs one call within the deadline. The message says how much of it went by before a slot was
+    /// free: whether the registry is slow or we ask too much.
     async fn call<'a, T, F>(
         &'a self,
         ask: Ask,
@@ -178,23 +179,27 @@ impl OciRegistry {
     where
         F: Future<Output = Result<T, RegistryFault>> + Send,
     {
-        let seconds = self.limits.deadline.as_secs_f32();
-        let deadline = Instant::now() + self.limits.deadline;
-        let session = timeout_at(deadline, self.open(ask.clone(), repository))
-            .await
-            .map_err(|_| {
-                let cause = format!("other requests to registries took all slots for {seconds} s");
-                ask.unavailable(
-                    cause,
-                    "Sluice asks again by itself; if it stays so, poll less often",
-                )
-            })??;
-        timeout_at(deadline, work(session))
-            .await
-            .unwrap_or_else(|_| {
-                let cause = format!("the registry gave no whole answer within {seconds} s");
-                Err(ask.unavailable(cause, WAIT))
-            })
+        let limit = self.limits.deadline;
+        let begin = Instant::now();
+        let opened = timeout_at(begin + limit, self.open(ask.clone(), repository)).await;
+        let waited = begin.elapsed().min(limit);
+        if let Ok(session) = opened
+            && let Ok(answer) = timeout_at(begin + limit, work(session?)).await
+        {
+            return answer;
+        }
+        let cause = format!("no whole answer within {} s", limit.as_secs_f32());
+        if waited < limit / 10 {
+            return Err(ask.unavailable(cause, WAIT));
+        }
+        let cause = format!(
+            "{cause}, of which {:.1} s went by in waiting for other requests to registries to end",
+            waited.as_secs_f32()
+        );
+        Err(ask.unavailable(
+            cause,
+            "Sluice asks again by itself; if it stays so, poll less often",
+        ))
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Behaviour {
     pub fail_next: Option<(u32, Fault)>,
     /// Cut every body of a GET after half of its bytes and break the connection.
     pub truncate: bool,
+    /// Send bodies in chunks, without a `Content-Length`.
+    pub chunked: bool,
     /// Wait so long before every answer.
     pub delay: Duration,
     /// Keep every request waiting until this is `false` again.

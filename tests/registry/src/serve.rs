@@ -7,6 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
+use futures::{StreamExt as _, stream};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 
@@ -104,8 +105,14 @@ fn decide(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
         return refusal;
     }
     let response = protocol(shared, &behaviour, parts, route, body);
-    if behaviour.truncate && parts.method == Method::GET {
-        truncated(response)
+    if parts.method != Method::GET {
+        return response;
+    }
+    if behaviour.truncate {
+        return in_pieces(response, true);
+    }
+    if behaviour.chunked {
+        in_pieces(response, false)
     } else {
         response
     }
@@ -300,17 +307,26 @@ pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
         .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
 }
 
-/// Half of the body, then a broken connection.
-fn truncated(response: Response) -> Response {
+/// The body in two pieces without an announced length; with `cut`, a broken connection in place of
+/// the second.
+fn in_pieces(response: Response, cut: bool) -> Response {
     let (parts, body) = response.into_parts();
-    let cut = futures::stream::once(async move {
+    let pieces = async move {
         let whole = to_bytes(body, MOST_BODY_BYTES).await.unwrap_or_default();
-        whole.slice(..whole.len() / 2)
-    });
-    let broken = futures::stream::once(async { Err(std::io::Error::other("cut off")) });
-    let half = futures::StreamExt::map(cut, Ok::<Bytes, std::io::Error>);
-    Response::from_parts(
-        parts,
-        Body::from_stream(futures::StreamExt::chain(half, broken)),
-    )
+        let (first, second) = (
+            whole.slice(..whole.len() / 2),
+            whole.slice(whole.len() / 2..),
+        );
+        let second = async move {
+            // A pause sends what there is; else a cut would take the head along.
+            tokio::task::yield_now().await;
+            if cut {
+                Err(std::io::Error::other("cut off"))
+            } else {
+                Ok(second)
+            }
+        };
+        stream::once(async { Ok(first) }).chain(stream::once(second))
+    };
+    Response::from_parts(parts, Body::from_stream(stream::once(pieces).flatten()))
 }
