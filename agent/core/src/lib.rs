@@ -6,12 +6,25 @@
 mod glob;
 mod zone;
 
+pub mod admit;
+pub mod adopt;
+pub mod approval;
+pub mod authorize;
 pub mod duration;
 pub mod hash;
 pub mod image;
+pub mod invariants;
+pub mod pipeline;
+pub mod plan;
 pub mod plugin;
+pub mod policy;
 pub mod port;
 pub mod problem;
+pub mod record;
+pub mod rollout;
+pub mod router;
 pub mod schedule;
 pub mod tags;
+pub mod template;
+pub mod trigger;
 pub mod window;

@@ -61,6 +61,28 @@ pub enum WindowRule {
     },
 }
 
+enum Compiled {
+    Allow(Week),
+    Freeze(Freeze),
+}
+
+impl WindowRule {
+    /// Checks one rule. The problem's field is relative to it.
+    pub fn check(&self) -> Result<(), Problem> {
+        self.compile().map(drop)
+    }
+
+    fn compile(&self) -> Result<Compiled, Problem> {
+        match self {
+            Self::Allow { allow, time_zone } => Week::parse(allow, time_zone).map(Compiled::Allow),
+            Self::Freeze { freeze, time_zone, reason } => {
+                let zone = time_zone.as_deref().unwrap_or("UTC");
+                Freeze::parse(freeze, zone, reason).map(Compiled::Freeze)
+            }
+        }
+    }
+}
+
 /// The windows of one environment, ready for use.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<WindowRule>", into = "Vec<WindowRule>")]
@@ -146,23 +168,10 @@ impl Windows {
         }
         let (mut weeks, mut freezes) = (Vec::new(), Vec::new());
         for (index, rule) in rules.iter().enumerate().take(RULE_LIMIT) {
-            let here = format!("[{index}]");
-            match rule {
-                WindowRule::Allow { allow, time_zone } => match Week::parse(allow, time_zone) {
-                    Ok(week) => weeks.push(week),
-                    Err(problem) => problems.push(problem.under(&here)),
-                },
-                WindowRule::Freeze {
-                    freeze,
-                    time_zone,
-                    reason,
-                } => {
-                    let zone = time_zone.as_deref().unwrap_or("UTC");
-                    match Freeze::parse(freeze, zone, reason) {
-                        Ok(freeze) => freezes.push(freeze),
-                        Err(problem) => problems.push(problem.under(&here)),
-                    }
-                }
+            match rule.compile() {
+                Ok(Compiled::Allow(week)) => weeks.push(week),
+                Ok(Compiled::Freeze(freeze)) => freezes.push(freeze),
+                Err(problem) => problems.push(problem.under(&format!("[{index}]"))),
             }
         }
         if problems.is_empty() {

@@ -4,6 +4,8 @@
 //! - Several hours, or a list of minutes, under fixed hours (`*/15 2 * * *`): croner calls it an
 //!   interval, we go by the hour field alone (docs/dependencies.md, fact 2). So such expressions
 //!   are compared where no transition is near, and single times everywhere.
+//! - Samoa's lost day (2011-12-30): asked in the last second before it, croner finds nothing at all.
+//!   Compared only after it; `golden_odd_zones` holds our answer.
 //! - `*/1` in a day field: croner takes it for a restriction, Kubernetes and we do not.
 
 use std::str::FromStr;
@@ -58,6 +60,7 @@ proptest! {
         (zone, start) in any_zone().prop_flat_map(|zone| (Just(zone), instant_near(zone))),
         cron in agreed_cron(),
     ) {
+        prop_assume!(zone != "Pacific/Apia" || start > 1_325_300_000);
         let tz = zone::find(zone).unwrap();
         prop_assert_eq!(ours(&cron, zone, start, 20), expected(&cron, &tz, start, 20), "{} {} {}", cron, zone, start);
     }

@@ -1,0 +1,210 @@
+//! Letting a candidate in: what the Pipeline and the policy say of it, all reasons at once.
+
+use jiff::Timestamp;
+
+use crate::authorize::{Action, authorize};
+use crate::hash::{child_name, short_name_hash};
+use crate::image::ImageRef;
+use crate::pipeline::{EnvironmentSpec, PipelineSpec, PipelineStatus, Revision, TriggerKind};
+use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy};
+use crate::rollout::{CandidateImage, Cause, RolloutSpec};
+
+/// A Pipeline as the shell read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PipelineView {
+    /// Its name.
+    pub name: String,
+    /// What people wrote.
+    pub spec: PipelineSpec,
+    /// What it remembers.
+    pub status: PipelineStatus,
+}
+
+/// A digest that something or somebody proposes for one environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The digest, resolved once.
+    pub image: CandidateImage,
+    /// Who or what asks, and by which trigger.
+    pub cause: Cause,
+    /// For a way back: the revision.
+    pub returns_to: Option<Revision>,
+}
+
+/// What becomes of a candidate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Admission {
+    /// A Rollout of this name. The same candidate twice has the same name.
+    Create {
+        /// `<pipeline>-<environment>-<hash>` (W5).
+        name: String,
+        /// Its spec.
+        spec: Box<RolloutSpec>,
+    },
+    /// Nothing to do, for this reason.
+    Nothing(String),
+    /// Not let in, for all these reasons.
+    Refused(Vec<String>),
+}
+
+/// Decides about one candidate.
+pub fn admit(
+    policy: &Policy,
+    pipeline: &PipelineView,
+    environment: &EnvironmentSpec,
+    candidate: &Candidate,
+    _now: Timestamp,
+) -> Admission {
+    let status =
+        pipeline.status.environments.get(&environment.name).cloned().unwrap_or_default();
+    let image = &candidate.image;
+    let by_person = candidate.cause.trigger == TriggerKind::Manual;
+    let Some(stable) = &status.stable else {
+        return Admission::Refused(vec![format!(
+            "{} was never seen healthy: there is nothing to roll back to",
+            environment.target
+        )]);
+    };
+    if stable.digest == image.digest {
+        return Admission::Nothing(format!(
+            "{} is the stable version already",
+            image.tag.as_deref().unwrap_or(&image.digest)
+        ));
+    }
+    if !by_person && status.tried.contains(&image.digest) && status.quarantine(&image.digest).is_none()
+    {
+        return Admission::Nothing(format!(
+            "{} was tried before and did not succeed; `sluice retry` lets it in again",
+            image.tag.as_deref().unwrap_or(&image.digest)
+        ));
+    }
+    let mut reasons = Vec::new();
+    let verdict = policy.environment(&environment.name, &environment.target.namespace);
+    match verdict {
+        EnvironmentVerdict::Closed(why) => reasons.push(why.to_string()),
+        EnvironmentVerdict::Open(rules) => {
+            if candidate.returns_to.is_some() {
+                may_ask(policy, rules, Action::Rollback, candidate, &mut reasons);
+            } else {
+                may_ask(policy, rules, Action::Deploy, candidate, &mut reasons);
+                release_rules(rules, pipeline, environment, candidate, &mut reasons);
+            }
+        }
+    }
+    if candidate.returns_to.is_none() {
+        if let Some(q) = status.quarantine(&image.digest) {
+            reasons.push(format!(
+                "quarantined since {}: {} (`sluice lift` lets it in again)",
+                crate::rollout::clock(&q.at),
+                q.reason
+            ));
+        }
+        pipeline_rules(pipeline, environment, candidate, &mut reasons);
+    }
+    if !reasons.is_empty() {
+        return Admission::Refused(reasons);
+    }
+    let spec = RolloutSpec {
+        pipeline: pipeline.name.clone(),
+        environment: environment.name.clone(),
+        target: environment.target.clone(),
+        target_uid: stable.target_uid.clone(),
+        image: image.clone(),
+        cause: candidate.cause.clone(),
+        returns_to: candidate.returns_to.clone(),
+        strategy: environment.strategy.clone(),
+        checks: environment.checks.clone(),
+        notify: pipeline.spec.notify.clone(),
+    };
+    let hash = short_name_hash(&[&stable.target_uid, &image.digest, &candidate.cause.id]);
+    let name = child_name(&format!("{}-{}", pipeline.name, environment.name), &hash);
+    Admission::Create { name, spec: Box::new(spec) }
+}
+
+fn may_ask(
+    policy: &Policy,
+    rules: &EnvironmentPolicy,
+    action: Action,
+    candidate: &Candidate,
+    reasons: &mut Vec<String>,
+) {
+    if let Some(person) = &candidate.cause.requester
+        && let Err(denied) = authorize(action, person, rules, policy)
+    {
+        reasons.push(denied.to_string());
+    }
+}
+
+/// What the policy says of a release.
+fn release_rules(
+    rules: &EnvironmentPolicy,
+    pipeline: &PipelineView,
+    environment: &EnvironmentSpec,
+    candidate: &Candidate,
+    reasons: &mut Vec<String>,
+) {
+    let trigger = candidate.cause.trigger;
+    if !rules.triggers.contains(&trigger) {
+        reasons.push(format!("the policy does not allow the trigger `{trigger}` here"));
+    }
+    reasons.extend(rules.image_refusals(&candidate.image.repository, candidate.image.tag.as_deref()));
+    if let Some(why) = rules.strategy_refusal(&environment.strategy.plugin) {
+        reasons.push(why);
+    }
+    for check in rules.required_checks() {
+        if !environment.checks.iter().any(|c| c.plugin == *check && !c.optional) {
+            reasons.push(format!(
+                "the policy requires the check `{check}`; the pipeline does not configure it, or \
+                 only as optional"
+            ));
+        }
+    }
+    for before in &rules.after {
+        not_yet(pipeline, before, &candidate.image.digest, "policy", reasons);
+    }
+}
+
+/// What the Pipeline itself says.
+fn pipeline_rules(
+    pipeline: &PipelineView,
+    environment: &EnvironmentSpec,
+    candidate: &Candidate,
+    reasons: &mut Vec<String>,
+) {
+    let image = &candidate.image;
+    let repository = |s: &str| ImageRef::parse(s).ok().map(|r| r.repository);
+    if repository(&image.repository) != repository(&pipeline.spec.image.repository) {
+        reasons.push(format!("{} is not this pipeline's repository", image.repository));
+    }
+    let trigger = candidate.cause.trigger;
+    if !environment.triggers.iter().any(|t| t.kind() == trigger) {
+        reasons.push(format!("the pipeline has no trigger `{trigger}` for {}", environment.name));
+    }
+    if let (Some(tag), Ok(filter)) = (&image.tag, pipeline.spec.image.tags.compile())
+        && !filter.matches(tag)
+    {
+        reasons.push(format!("the tag {tag} is no release by the pipeline's `tags`"));
+    }
+    for before in &environment.after {
+        not_yet(pipeline, before, &image.digest, "pipeline", reasons);
+    }
+}
+
+fn not_yet(
+    pipeline: &PipelineView,
+    before: &str,
+    digest: &str,
+    who: &str,
+    reasons: &mut Vec<String>,
+) {
+    let succeeded = pipeline
+        .status
+        .environments
+        .get(before)
+        .is_some_and(|status| status.succeeded(digest));
+    let text = format!("has not succeeded in {before}, which the {who} requires first");
+    if !succeeded && !reasons.iter().any(|r| r.starts_with(&format!("has not succeeded in {before},")))
+    {
+        reasons.push(text);
+    }
+}

@@ -1,0 +1,89 @@
+//! The baseline: what serves healthily when a Pipeline first sees its target is what a rollback goes
+//! back to (reliability.md W6).
+
+use jiff::Timestamp;
+
+use crate::image::ImageRef;
+use crate::pipeline::{ImageSpec, Revision, TargetSpec};
+use crate::rollout::{WorkloadSeen, revision_name};
+use crate::template::{images, release_containers, template_hash};
+
+/// The revision that the target serves now, or why it cannot be adopted.
+///
+/// `running` holds the image ids of each ready pod, as the kubelet reports them: what runs is read
+/// from the cluster, never assumed from the registry (R7).
+pub fn adopt(
+    target: &WorkloadSeen,
+    running: &[Vec<String>],
+    spec: &TargetSpec,
+    image: &ImageSpec,
+    now: Timestamp,
+) -> Result<Revision, String> {
+    if target.replicas == 0 {
+        return Err(format!("{spec} is scaled to zero: nothing serves"));
+    }
+    if !target.settled() {
+        return Err(format!(
+            "{spec} is not healthy: {} of {} pods are available",
+            target.available, target.replicas
+        ));
+    }
+    if release_containers(target.template(), spec.container.as_deref(), &image.repository)
+        .is_empty()
+    {
+        return Err(format!(
+            "no container of {spec} uses {}; its images are {}",
+            image.repository,
+            images(target.template()).join(", ")
+        ));
+    }
+    let digest = running_digest(target, running, &image.repository)?;
+    let hash = template_hash(target.template());
+    Ok(Revision {
+        digest,
+        tag: template_tag(target, &image.repository),
+        name: revision_name(&target.name, &target.uid, &hash),
+        template_hash: hash,
+        target_uid: target.uid.clone(),
+        since: now,
+        promoted_by: None,
+    })
+}
+
+fn same_repository(image: &str, repository: &str) -> Option<ImageRef> {
+    let wanted = ImageRef::parse(repository).ok()?;
+    ImageRef::parse(image.trim_start_matches("docker-pullable://"))
+        .ok()
+        .filter(|i| i.repository == wanted.repository)
+}
+
+fn template_tag(target: &WorkloadSeen, repository: &str) -> Option<String> {
+    images(target.template()).iter().find_map(|i| same_repository(i, repository)?.tag)
+}
+
+fn running_digest(
+    target: &WorkloadSeen,
+    running: &[Vec<String>],
+    repository: &str,
+) -> Result<String, String> {
+    let pinned = images(target.template())
+        .iter()
+        .find_map(|i| same_repository(i, repository)?.digest)
+        .map(|d| d.to_string());
+    if let Some(digest) = pinned {
+        return Ok(digest);
+    }
+    let mut found: Vec<String> = running
+        .iter()
+        .flat_map(|pod| pod.iter())
+        .filter_map(|id| same_repository(id, repository)?.digest)
+        .map(|d| d.to_string())
+        .collect();
+    found.sort();
+    found.dedup();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(format!("no pod reports the digest of {repository} yet")),
+        more => Err(format!("the pods run {} different digests of one tag", more.len())),
+    }
+}

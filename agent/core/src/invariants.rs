@@ -1,0 +1,189 @@
+//! Rules that no decision may break, checked on every decision, in tests and in production. A
+//! decision that breaks one is refused and reported, never executed.
+
+use crate::pipeline::OutcomeKind;
+use crate::plugin::Outcome;
+use crate::rollout::{Decision, Effect, Journal, Observation, RolloutView, Seen, State};
+use crate::router::ALL_TRAFFIC;
+
+/// The rules that a decision breaks, one sentence each. Empty: it may be executed.
+pub fn broken(
+    rollout: &RolloutView,
+    before: &Journal,
+    seen: &Observation,
+    decision: &Decision,
+) -> Vec<String> {
+    let mut out = Vec::new();
+    let after = &decision.journal;
+    let changes = decision.effects.iter().any(changes_target);
+    if changes && !after.state.begun() {
+        out.push(format!("changes the target in phase {}", after.phase));
+    }
+    if changes && after.stable.is_none() {
+        out.push("changes the target without a stable revision to go back to".into());
+    }
+    if changes && after.approval.is_none() && rollout.spec.returns_to.is_none() {
+        out.push("changes the target without an approval request".into());
+    }
+    if before.state.ended() && (after.state != before.state || !decision.effects.is_empty()) {
+        out.push("goes on after its end".into());
+    }
+    if matches!(before.state, State::RollingBack(_)) && after.state.step().is_some() {
+        out.push("goes forward again while rolling back".into());
+    }
+    if let Some(plan) = &after.plan {
+        if plan.steps.last().is_none_or(|s| s.step.weight_bp != ALL_TRAFFIC) {
+            out.push("has a plan that never promotes".into());
+        }
+        if after.state.step().is_some_and(|s| {
+            usize::try_from(s.index).map_or(true, |i| i >= plan.steps.len())
+        }) {
+            out.push("is in a step that the plan does not have".into());
+        }
+    }
+    steps_in_order(rollout, before, after, &mut out);
+    for effect in &decision.effects {
+        effect_rules(rollout, before, seen, after, effect, &mut out);
+    }
+    out
+}
+
+/// Whether an effect changes the workload that people are served by.
+pub fn changes_target(effect: &Effect) -> bool {
+    match effect {
+        Effect::Claim { .. }
+        | Effect::CreateDeployment { .. }
+        | Effect::Scale { .. }
+        | Effect::SetTemplate { .. }
+        | Effect::DeleteDeployment { .. } => true,
+        Effect::SaveRevision { .. } | Effect::RecordOutcome { .. } | Effect::Ask { .. } => false,
+    }
+}
+
+/// A step is entered only from the one before it, and only with a pass of every check on record
+/// (reliability.md O3, O10).
+fn steps_in_order(
+    rollout: &RolloutView,
+    before: &Journal,
+    after: &Journal,
+    out: &mut Vec<String>,
+) {
+    let index = |j: &Journal| j.state.step().map(|s| s.index);
+    let left = match (index(before), index(after)) {
+        (Some(from), Some(to)) if to == from.saturating_add(1) => Some(from),
+        (Some(from), Some(to)) if to != from => {
+            out.push(format!("goes from step {} to step {}", from + 1, to + 1));
+            None
+        }
+        (None, Some(to)) if to != 0 => {
+            out.push(format!("begins with step {}", to + 1));
+            None
+        }
+        (Some(from), None) if succeeds(&after.state) => Some(from),
+        _ => None,
+    };
+    let Some(left) = left else { return };
+    let wanted = after
+        .plan
+        .as_ref()
+        .and_then(|p| p.steps.get(usize::try_from(left).ok()?))
+        .is_some_and(|s| s.step.checks || s.promotes());
+    for check in rollout.spec.checks.iter().filter(|_| wanted) {
+        let passed = after.checks.iter().any(|r| {
+            r.step == left
+                && r.name == check.label()
+                && (r.outcome == Outcome::Pass
+                    || (check.optional && r.outcome == Outcome::Skipped))
+        });
+        if !passed {
+            out.push(format!("leaves step {} without a pass of {}", left + 1, check.label()));
+        }
+    }
+}
+
+fn succeeds(state: &State) -> bool {
+    match state {
+        State::Recording(e) => e.kind == OutcomeKind::Succeeded,
+        State::Ended(e) => e.kind == OutcomeKind::Succeeded,
+        State::Queued
+        | State::Planning { .. }
+        | State::AwaitingApproval
+        | State::Progressing(_)
+        | State::Promoting(_)
+        | State::RollingBack(_) => false,
+    }
+}
+
+fn effect_rules(
+    rollout: &RolloutView,
+    before: &Journal,
+    seen: &Observation,
+    after: &Journal,
+    effect: &Effect,
+    out: &mut Vec<String>,
+) {
+    let target = &rollout.spec.target;
+    let is_target =
+        |ns: &str, name: &str| ns == target.namespace && name == target.deployment;
+    match effect {
+        Effect::Claim { target: guard, .. } => {
+            if guard.uid != rollout.spec.target_uid || guard.resource_version.is_empty() {
+                out.push("claims an object that is not its target".into());
+            }
+        }
+        Effect::CreateDeployment { manifest } => {
+            if manifest.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(0) {
+                out.push("creates a Deployment that is not empty (W4)".into());
+            }
+            if manifest.pointer("/metadata/namespace").and_then(|v| v.as_str())
+                != Some(target.namespace.as_str())
+            {
+                out.push("creates a Deployment outside the target's namespace".into());
+            }
+        }
+        Effect::Scale { deployment, replicas, .. } => {
+            if deployment.resource_version.is_empty() || deployment.uid.is_empty() {
+                out.push("scales without a guard".into());
+            }
+            if is_target(&deployment.namespace, &deployment.name) && *replicas == 0 {
+                out.push("scales the stable version to zero".into());
+            }
+            // The target must be claimed before it, or its canary, is scaled.
+            if seen.target.present().is_some_and(|t| {
+                t.claimed_by.as_ref() != Some(&rollout.uid) && after.state.step().is_some()
+            }) {
+                out.push("scales a target that it has not claimed".into());
+            }
+        }
+        Effect::SetTemplate { deployment, template_hash, .. } => {
+            if !is_target(&deployment.namespace, &deployment.name)
+                || deployment.uid != rollout.spec.target_uid
+            {
+                out.push("sets the template of something else than its target".into());
+            }
+            let wanted = match after.state {
+                State::RollingBack(_) => after.stable.as_ref().map(|r| r.template_hash.clone()),
+                _ => after.candidate_template_hash.clone(),
+            };
+            if wanted.as_ref() != Some(template_hash) {
+                out.push("sets a template that was neither approved nor stable".into());
+            }
+        }
+        Effect::DeleteDeployment { deployment } => {
+            let ours = matches!(&seen.canary, Seen::Present(c)
+                if c.uid == deployment.uid && c.created_by.as_ref() == Some(&rollout.uid));
+            if !ours || is_target(&deployment.namespace, &deployment.name) {
+                out.push("deletes a Deployment that this Rollout did not create".into());
+            }
+        }
+        Effect::RecordOutcome { outcome, .. } => {
+            if outcome.rollout != rollout.name || !matches!(after.state, State::Recording(_)) {
+                out.push("records an outcome that is not decided".into());
+            }
+        }
+        Effect::SaveRevision { .. } | Effect::Ask { .. } => {}
+    }
+    if before.state.ended() {
+        out.push("acts after its end".into());
+    }
+}

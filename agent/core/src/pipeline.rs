@@ -1,0 +1,317 @@
+//! The standing definition of a delivery: which image, which environments, in which order.
+//!
+//! [`PipelineSpec`] is what people write; [`EnvironmentStatus`] is what must outlive a Rollout and
+//! decides the next one (reliability.md D1). Both are bounded.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::duration::HumanDuration;
+use crate::problem::Problem;
+use crate::schedule::Schedule;
+use crate::tags::TagPolicy;
+
+mod status;
+
+pub use status::{
+    EnvironmentStatus, HISTORY_LIMIT, Outcome, OutcomeKind, PipelineStatus, QUARANTINE_LIMIT,
+    Quarantine, REVISION_LIMIT, Refusal, Revision,
+};
+
+/// What a Pipeline may hold at most, so that one object stays far below etcd's limit.
+const ENVIRONMENT_LIMIT: usize = 16;
+const CHECK_LIMIT: usize = 16;
+const NOTIFIER_LIMIT: usize = 8;
+
+/// The spec of a Pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PipelineSpec {
+    /// The image to watch.
+    pub image: ImageSpec,
+    /// Where it goes, in any order; `after` says what waits for what.
+    pub environments: Vec<EnvironmentSpec>,
+    /// Who is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<PluginUse>,
+}
+
+/// Which image, and which of its tags count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageSpec {
+    /// Such as `registry.example.com/shop/storefront`, without tag or digest.
+    pub repository: String,
+    /// Which tags are releases, and which of two is newer.
+    pub tags: TagPolicy,
+}
+
+/// One environment of a Pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvironmentSpec {
+    /// The name by which the policy speaks of it.
+    pub name: String,
+    /// Environments of this Pipeline in which a digest must have succeeded first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// The workload.
+    pub target: TargetSpec,
+    /// What may propose a candidate.
+    pub triggers: Vec<Trigger>,
+    /// How traffic moves.
+    pub strategy: StrategySpec,
+    /// What judges every step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckSpec>,
+}
+
+/// The workload of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetSpec {
+    /// Namespace of the workload.
+    pub namespace: String,
+    /// Name of the Deployment that serves, before and after.
+    pub deployment: String,
+    /// Name of the Service in front of it.
+    pub service: String,
+    /// The container that carries the image. Default: every container whose image comes from the
+    /// Pipeline's repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+}
+
+impl std::fmt::Display for TargetSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.deployment)
+    }
+}
+
+/// What proposes a candidate. Written as a map with one key: `{registry: {every: 1m}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Trigger {
+    /// Look at the registry's tags at an interval; each pass proposes the newest eligible digest.
+    Registry(RegistryTrigger),
+    /// A digest that succeeded in every environment of `after`.
+    Upstream(UpstreamTrigger),
+    /// A person's Request.
+    Manual(ManualTrigger),
+    /// At an instant of a schedule, propose the newest eligible digest.
+    Schedule(ScheduleTrigger),
+}
+
+/// Settings of the registry trigger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryTrigger {
+    /// Interval between two looks; jittered by 10 %. At least 1 s.
+    pub every: HumanDuration,
+}
+
+/// The upstream trigger has no settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UpstreamTrigger {}
+
+/// The manual trigger has no settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManualTrigger {}
+
+/// Settings of the schedule trigger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleTrigger {
+    /// Five fields: minute, hour, day of month, month, weekday.
+    pub cron: String,
+    /// IANA time zone, such as `Europe/Berlin`.
+    pub time_zone: String,
+}
+
+impl Trigger {
+    /// The word that a policy uses for it.
+    pub fn kind(&self) -> TriggerKind {
+        match self {
+            Self::Registry(_) => TriggerKind::Registry,
+            Self::Upstream(_) => TriggerKind::Upstream,
+            Self::Manual(_) => TriggerKind::Manual,
+            Self::Schedule(_) => TriggerKind::Schedule,
+        }
+    }
+}
+
+pub use crate::policy::TriggerKind;
+
+/// Which strategy plans the steps and which router turns shares into objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StrategySpec {
+    /// Name of a traffic-strategy plugin.
+    pub plugin: String,
+    /// How a share becomes cluster objects.
+    #[serde(default)]
+    pub router: RouterSpec,
+    /// Settings of the plugin.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub settings: Value,
+}
+
+/// How a share becomes cluster objects. Written as a map with one key: `{replicas: {}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RouterSpec {
+    /// By the number of pods behind one Service.
+    Replicas(ReplicasRouter),
+}
+
+impl Default for RouterSpec {
+    fn default() -> Self {
+        Self::Replicas(ReplicasRouter {})
+    }
+}
+
+/// The replica router has no settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplicasRouter {}
+
+/// One check of an environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckSpec {
+    /// Name of a smoke-test plugin.
+    pub plugin: String,
+    /// Name of this use of it, unique in the environment. Default: the plugin's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Settings of the plugin.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub settings: Value,
+    /// Whether `skipped` satisfies the check.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+}
+
+impl CheckSpec {
+    /// The name in reports: `name`, or else the plugin's.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.plugin)
+    }
+}
+
+/// One use of a notifier plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginUse {
+    /// Plugin name.
+    pub plugin: String,
+    /// Its settings.
+    #[serde(default)]
+    #[schemars(schema_with = "any_object")]
+    pub settings: Value,
+}
+
+/// The schema of a document that only the plugin can check.
+fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+impl PipelineSpec {
+    /// The environment of that name.
+    pub fn environment(&self, name: &str) -> Option<&EnvironmentSpec> {
+        self.environments.iter().find(|e| e.name == name)
+    }
+
+    /// Everything that is wrong with the spec, all at once. Empty: usable.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut out = Vec::new();
+        if let Err(p) = self.image.tags.compile() {
+            out.push(p.under("spec.image.tags"));
+        }
+        if crate::image::ImageRef::parse(&self.image.repository)
+            .map_or(true, |r| r.tag.is_some() || r.digest.is_some())
+        {
+            out.push(
+                Problem::new("spec.image.repository", "not a repository without tag or digest")
+                    .hint("write it like registry.example.com/shop/storefront"),
+            );
+        }
+        if self.environments.is_empty() {
+            out.push(Problem::new("spec.environments", "names no environment"));
+        }
+        for (what, len, limit) in [
+            ("spec.environments", self.environments.len(), ENVIRONMENT_LIMIT),
+            ("spec.notify", self.notify.len(), NOTIFIER_LIMIT),
+        ] {
+            if len > limit {
+                out.push(Problem::new(what, &format!("has {len} entries; {limit} is the limit")));
+            }
+        }
+        for (i, e) in self.environments.iter().enumerate() {
+            self.environment_problems(i, e, &mut out);
+        }
+        out
+    }
+
+    fn environment_problems(&self, i: usize, e: &EnvironmentSpec, out: &mut Vec<Problem>) {
+        let at = |field: &str| format!("spec.environments[{i}].{field}");
+        if self.environments.iter().take(i).any(|o| o.name == e.name) {
+            out.push(Problem::new(&at("name"), &format!("`{}` stands here twice", e.name)));
+        }
+        if self.environments.iter().take(i).any(|o| {
+            o.target.namespace == e.target.namespace && o.target.deployment == e.target.deployment
+        }) {
+            out.push(Problem::new(&at("target"), "another environment has the same Deployment"));
+        }
+        for after in &e.after {
+            if *after == e.name || self.environment(after).is_none() {
+                out.push(Problem::new(
+                    &at("after"),
+                    &format!("`{after}` is no other environment of this pipeline"),
+                ));
+            }
+        }
+        if e.after.is_empty() && e.triggers.iter().any(|t| matches!(t, Trigger::Upstream(_))) {
+            out.push(
+                Problem::new(&at("triggers"), "`upstream` needs an environment to come after")
+                    .hint("add after: [staging], or use the registry trigger"),
+            );
+        }
+        if e.triggers.is_empty() {
+            out.push(
+                Problem::new(&at("triggers"), "no trigger: nothing could ever start here")
+                    .hint("add {manual: {}}"),
+            );
+        }
+        for (n, t) in e.triggers.iter().enumerate() {
+            let field = at(&format!("triggers[{n}]"));
+            match t {
+                Trigger::Schedule(s) => {
+                    if let Err(p) = Schedule::parse(&s.cron, &s.time_zone) {
+                        out.push(p.under(&field));
+                    }
+                }
+                Trigger::Registry(r) if r.every.as_millis() < 1000 => out.push(
+                    Problem::new(&format!("{field}.registry.every"), "shorter than 1s")
+                        .hint("registries limit their callers: 1m is usual"),
+                ),
+                Trigger::Registry(_) | Trigger::Upstream(_) | Trigger::Manual(_) => {}
+            }
+        }
+        if e.checks.len() > CHECK_LIMIT {
+            out.push(Problem::new(&at("checks"), &format!("more than {CHECK_LIMIT} checks")));
+        }
+        for (n, c) in e.checks.iter().enumerate() {
+            if e.checks.iter().take(n).any(|o| o.label() == c.label()) {
+                out.push(
+                    Problem::new(
+                        &at(&format!("checks[{n}]")),
+                        &format!("a check named `{}` is already there", c.label()),
+                    )
+                    .hint("give each use of a plugin its own name:"),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The plan of a Rollout: the steps that a traffic strategy proposed, checked and frozen.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::{canonical_json, sha256_hex};
+use crate::plugin::PlanStep;
+use crate::router::{ALL_TRAFFIC, percent, replicas};
+
+/// More steps than anyone reads before signing.
+const STEP_LIMIT: usize = 32;
+/// Longer than this a plan is a mistake: 30 days in milliseconds.
+const TOTAL_HOLD_LIMIT_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Longest name of a step, in bytes.
+const NAME_LIMIT: usize = 63;
+
+/// A plan that passed [`check`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The plugin that proposed it.
+    pub strategy: String,
+    /// Its steps; the last one has all the traffic and is the promotion.
+    pub steps: Vec<PlannedStep>,
+    /// Hash of all of it; part of the approval hash.
+    pub hash: String,
+}
+
+/// One step, with the share that the router can really give it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedStep {
+    /// The wish.
+    #[serde(flatten)]
+    pub step: PlanStep,
+    /// Pods of the stable version in this step.
+    pub stable_replicas: u32,
+    /// Pods of the candidate in this step, beside the stable ones.
+    pub candidate_replicas: u32,
+    /// The share that this makes, in basis points.
+    pub achieved_bp: u16,
+}
+
+impl PlannedStep {
+    /// Whether this step is the promotion.
+    pub fn promotes(&self) -> bool {
+        self.step.weight_bp >= ALL_TRAFFIC
+    }
+}
+
+/// What a policy says about plans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanLimits {
+    /// Largest share of the first step, in basis points.
+    pub first_step_at_most_bp: Option<u16>,
+    /// Largest growth from one step to the next, in basis points.
+    pub max_increase_bp: Option<u16>,
+}
+
+/// Checks a proposal against the rules that hold for every plan and against the policy's limits.
+/// All problems at once.
+pub fn check(
+    strategy: &str,
+    proposal: &[PlanStep],
+    total: u32,
+    limits: &PlanLimits,
+) -> Result<Plan, Vec<String>> {
+    let mut problems = Vec::new();
+    if proposal.is_empty() {
+        problems.push("the plan has no steps".to_owned());
+    }
+    if proposal.len() > STEP_LIMIT {
+        problems.push(format!("the plan has {} steps; {STEP_LIMIT} is the limit", proposal.len()));
+        return Err(problems);
+    }
+    let mut before = 0;
+    for (i, s) in proposal.iter().enumerate() {
+        let n = i + 1;
+        if s.name.is_empty() || s.name.len() > NAME_LIMIT || s.name.chars().any(char::is_control) {
+            problems.push(format!("step {n} has no usable name (1 to {NAME_LIMIT} bytes)"));
+        }
+        if proposal.iter().take(i).any(|o| o.name == s.name) {
+            problems.push(format!("step {n}: the name `{}` stands twice", s.name));
+        }
+        if s.weight_bp > ALL_TRAFFIC {
+            problems.push(format!("step {n}: a share of {} basis points", s.weight_bp));
+        }
+        if s.weight_bp == 0 || (i > 0 && s.weight_bp <= before) {
+            problems.push(format!(
+                "step {n}: {} does not grow beyond the {} before it",
+                percent(s.weight_bp),
+                percent(before)
+            ));
+        }
+        before = s.weight_bp;
+    }
+    if proposal.last().is_some_and(|s| s.weight_bp != ALL_TRAFFIC) {
+        problems.push("the last step is not 100 %: the release would never be promoted".into());
+    }
+    let hold = proposal.iter().fold(0_u64, |sum, s| sum.saturating_add(s.hold_ms));
+    if hold > TOTAL_HOLD_LIMIT_MS {
+        problems.push("the holds add up to more than 30 days".into());
+    }
+    if let Some(gate) = proposal.first().and_then(|s| s.gate.as_deref()) {
+        problems.push(format!(
+            "step 1 has the gate `{gate}`, but what opens the first step is the policy's approval"
+        ));
+    }
+    let steps: Vec<PlannedStep> = proposal.iter().map(|s| place(s, total)).collect();
+    limits_kept(&steps, total, limits, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    // Over the shares and holds, not over pod counts: an autoscaler must not void a signature.
+    let text = serde_json::to_value(proposal).map(|v| canonical_json(&v)).unwrap_or_default();
+    let hash = sha256_hex(format!("{strategy}\n{text}").as_bytes());
+    Ok(Plan { strategy: strategy.to_owned(), steps, hash })
+}
+
+fn place(step: &PlanStep, total: u32) -> PlannedStep {
+    if step.weight_bp >= ALL_TRAFFIC {
+        return PlannedStep {
+            step: step.clone(),
+            stable_replicas: total,
+            candidate_replicas: 0,
+            achieved_bp: ALL_TRAFFIC,
+        };
+    }
+    let split = match step.capacity_replicas {
+        // A strategy that names a number of pods gets it, but never all of them.
+        Some(n) => replicas::Split {
+            candidate: n.clamp(1, total.saturating_sub(1).max(1)),
+            stable: total.saturating_sub(n).max(1),
+        },
+        None => replicas::split(total, step.weight_bp),
+    };
+    PlannedStep {
+        step: step.clone(),
+        stable_replicas: split.stable,
+        candidate_replicas: split.candidate,
+        achieved_bp: split.achieved_bp(),
+    }
+}
+
+fn limits_kept(
+    steps: &[PlannedStep],
+    total: u32,
+    limits: &PlanLimits,
+    problems: &mut Vec<String>,
+) {
+    if let (Some(limit), Some(first)) = (limits.first_step_at_most_bp, steps.first())
+        && first.achieved_bp > limit
+    {
+        let mut text = format!(
+            "the first step would give the candidate {} with {total} replicas; the policy allows \
+             at most {}",
+            percent(first.achieved_bp),
+            percent(limit)
+        );
+        if first.step.weight_bp <= limit
+            && let Some(n) = replicas::replicas_needed(first.step.weight_bp, limit)
+        {
+            text.push_str(&format!(": {n} replicas are needed"));
+        }
+        problems.push(text);
+    }
+    if let Some(limit) = limits.max_increase_bp {
+        let mut before = 0;
+        for (i, s) in steps.iter().enumerate() {
+            if i > 0 && s.achieved_bp.saturating_sub(before) > limit {
+                problems.push(format!(
+                    "step {} grows by {}; the policy allows at most {}",
+                    i + 1,
+                    percent(s.achieved_bp.saturating_sub(before)),
+                    percent(limit)
+                ));
+            }
+            before = s.achieved_bp;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

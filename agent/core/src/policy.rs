@@ -1,0 +1,183 @@
+//! The policy file: what is not allowed here does not happen.
+//!
+//! Parsed into types that hold only valid values. Every mistake is reported at once with its line.
+//! Without a policy every environment is closed, and a file that cannot be read is no policy.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
+
+mod cases;
+mod consistency;
+mod decode;
+mod environment;
+mod people;
+mod reader;
+mod schema;
+mod share;
+mod tree;
+
+pub use cases::{Expectation, Given, PolicyTest, Rule};
+pub use environment::{
+    ApprovalPolicy, CheckPolicy, EnvironmentPolicy, ImagePolicy, ImageRefusal, Limits, Newer,
+    RequiredRole, StrategyPolicy, Targets, TriggerKind,
+};
+pub use people::{Identity, Person, PersonEntry, Role};
+pub use schema::schema;
+pub use share::Share;
+
+/// The policy that is in force.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// Who holds which role.
+    pub roles: BTreeMap<String, Role>,
+    /// One person, however they come in.
+    pub people: Vec<PersonEntry>,
+    /// What each environment allows, with `defaults` applied.
+    pub environments: BTreeMap<String, EnvironmentPolicy>,
+    /// The policy's own tests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<PolicyTest>,
+    #[serde(skip)]
+    source: Source,
+}
+
+/// Where the policy came from: an absent one must say so to whoever waits.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Source {
+    #[default]
+    Absent,
+    Unreadable(Vec<Problem>),
+    Loaded,
+}
+
+impl Policy {
+    /// Reads a policy file (YAML or JSON). On failure, all problems with their lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        decode::policy(text)
+    }
+
+    /// There is no policy file: everything is closed. The same as `Policy::default()`.
+    pub fn absent() -> Self {
+        Self::default()
+    }
+
+    /// There is a file, but it never could be read: everything is closed, and says why. A file
+    /// that was readable once and is broken now keeps its last good content instead.
+    pub fn unreadable(problems: Vec<Problem>) -> Self {
+        Self { source: Source::Unreadable(problems), ..Self::default() }
+    }
+
+    /// What the policy allows for a target in this namespace under this environment's name.
+    pub fn environment(&self, name: &str, namespace: &str) -> EnvironmentVerdict<'_> {
+        match &self.source {
+            Source::Absent => return EnvironmentVerdict::Closed(ClosedWhy::NoPolicy),
+            Source::Unreadable(problems) => {
+                return EnvironmentVerdict::Closed(ClosedWhy::PolicyUnreadable {
+                    problems: problems.len(),
+                    first: problems.first().map(Problem::to_string).unwrap_or_default(),
+                });
+            }
+            Source::Loaded => {}
+        }
+        let Some(environment) = self.environments.get(name) else {
+            return EnvironmentVerdict::Closed(ClosedWhy::NotNamed {
+                environment: name.to_owned(),
+                known: self.environments.keys().cloned().collect(),
+            });
+        };
+        if !environment.targets.namespaces.iter().any(|listed| listed == namespace) {
+            return EnvironmentVerdict::Closed(ClosedWhy::NamespaceNotListed {
+                environment: name.to_owned(),
+                namespace: namespace.to_owned(),
+                listed: environment.targets.namespaces.clone(),
+            });
+        }
+        EnvironmentVerdict::Open(environment)
+    }
+}
+
+/// Whether the policy lets an environment be changed at all.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EnvironmentVerdict<'p> {
+    /// Under these rules.
+    Open(&'p EnvironmentPolicy),
+    /// Not at all.
+    Closed(ClosedWhy),
+}
+
+impl<'p> EnvironmentVerdict<'p> {
+    /// The rules, or why it is closed.
+    pub fn into_result(self) -> Result<&'p EnvironmentPolicy, ClosedWhy> {
+        match self {
+            Self::Open(environment) => Ok(environment),
+            Self::Closed(why) => Err(why),
+        }
+    }
+}
+
+/// Why nothing may happen in an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ClosedWhy {
+    /// There is no policy file.
+    NoPolicy,
+    /// The policy file has never been readable since the agent started.
+    PolicyUnreadable {
+        /// How many problems it has.
+        problems: usize,
+        /// The first of them.
+        first: String,
+    },
+    /// The policy does not name the environment.
+    NotNamed {
+        /// The environment that was asked for.
+        environment: String,
+        /// Those that the policy names.
+        known: Vec<String>,
+    },
+    /// The environment does not list the target's namespace.
+    NamespaceNotListed {
+        /// The environment.
+        environment: String,
+        /// The target's namespace.
+        namespace: String,
+        /// The namespaces that it lists.
+        listed: Vec<String>,
+    },
+}
+
+impl fmt::Display for ClosedWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPolicy => f.write_str(
+                "there is no policy file, so every environment is closed; give the agent one",
+            ),
+            Self::PolicyUnreadable { problems, first } => write!(
+                f,
+                "the policy file has {problems} problem(s), so every environment is closed; the \
+                 first is {first}; run `sluice policy check` to see all"
+            ),
+            Self::NotNamed { environment, known } => write!(
+                f,
+                "the policy does not name the environment {environment}, so it is closed; it \
+                 names {}",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ),
+            Self::NamespaceNotListed { environment, namespace, listed } => write!(
+                f,
+                "the policy does not list the namespace {namespace} under \
+                 environments.{environment}.targets.namespaces, so it is closed; it lists {}",
+                listed.join(", ")
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

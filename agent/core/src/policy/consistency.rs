@@ -1,0 +1,205 @@
+//! What must fit together across the parts of a policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::reader::Problems;
+use super::{EnvironmentPolicy, Policy, RequiredRole};
+use crate::approval::matching::Matching;
+use crate::problem::{Problem, nearest, quoted};
+
+/// Groups that everybody is in: a role of everybody is not a gate.
+const OPEN_GROUPS: [&str; 2] = ["system:authenticated", "system:unauthenticated"];
+
+pub(super) fn check(policy: &Policy, problems: &mut Problems) {
+    people(policy, problems);
+    roles(policy, problems);
+    namespaces(policy, problems);
+    order(policy, problems);
+    for environment in policy.environments.values() {
+        named_roles(policy, environment, problems);
+        enough_people(policy, environment, problems);
+    }
+}
+
+/// One identity belongs to one person. Case is ignored: a second spelling is no second person.
+fn people(policy: &Policy, problems: &mut Problems) {
+    let mut seen: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    for (index, person) in policy.people.iter().enumerate() {
+        let ids = [
+            ("name", Some(&person.name)),
+            ("kubernetes", person.kubernetes.as_ref()),
+            ("oidc", person.oidc.as_ref()),
+            ("slack", person.slack.as_ref()),
+        ];
+        for (kind, id) in ids {
+            let Some(id) = id else { continue };
+            if let Some(owner) = seen.insert((kind, id.to_lowercase()), &person.name) {
+                problems.push(Problem::new(
+                    format!("people[{index}].{kind}"),
+                    format!("{} belongs to {owner} already", quoted(id)),
+                ));
+            }
+        }
+    }
+}
+
+fn roles(policy: &Policy, problems: &mut Problems) {
+    for (name, role) in &policy.roles {
+        for (index, person) in role.people.iter().enumerate() {
+            if policy.people.iter().any(|known| known.name == *person) {
+                continue;
+            }
+            let known = policy.people.iter().map(|known| known.name.as_str());
+            problems.push(unknown(
+                format!("roles.{name}.people[{index}]"),
+                format!("{} is not listed under people", quoted(person)),
+                nearest(person, known),
+                "add this person with their identities to people",
+            ));
+        }
+        for (index, group) in role.groups.iter().enumerate() {
+            if OPEN_GROUPS.contains(&group.as_str()) {
+                problems.push(Problem::new(
+                    format!("roles.{name}.groups[{index}]"),
+                    format!("{} is everybody: that is not a role", quoted(group)),
+                ));
+            }
+        }
+    }
+}
+
+fn namespaces(policy: &Policy, problems: &mut Problems) {
+    let mut owner: BTreeMap<&str, &str> = BTreeMap::new();
+    for environment in policy.environments.values() {
+        for (index, namespace) in environment.targets.namespaces.iter().enumerate() {
+            if let Some(first) = owner.insert(namespace, &environment.name) {
+                problems.push(
+                    Problem::new(
+                        format!("environments.{}.targets.namespaces[{index}]", environment.name),
+                        format!("{} belongs to the environment {first} already", quoted(namespace)),
+                    )
+                    .with_hint("a namespace belongs to one environment"),
+                );
+            }
+        }
+    }
+}
+
+/// `after` names environments that exist, and does not run in a circle.
+fn order(policy: &Policy, problems: &mut Problems) {
+    for environment in policy.environments.values() {
+        for (index, before) in environment.after.iter().enumerate() {
+            let field = format!("environments.{}.after[{index}]", environment.name);
+            if !policy.environments.contains_key(before) {
+                let known = policy.environments.keys().map(String::as_str);
+                problems.push(unknown(
+                    field,
+                    format!("{} is not an environment of this policy", quoted(before)),
+                    nearest(before, known),
+                    "name one of environments",
+                ));
+            } else if reaches(policy, before, &environment.name) {
+                problems.push(Problem::new(
+                    field,
+                    format!(
+                        "{before} comes itself after {}: neither could ever start",
+                        environment.name
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+/// Whether `from` is `to`, or comes after it over any number of steps.
+fn reaches(policy: &Policy, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(name) = open.pop() {
+        if name == to {
+            return true;
+        }
+        if seen.insert(name)
+            && let Some(environment) = policy.environments.get(name)
+        {
+            open.extend(environment.after.iter().map(String::as_str));
+        }
+    }
+    false
+}
+
+fn named_roles(policy: &Policy, environment: &EnvironmentPolicy, problems: &mut Problems) {
+    let base = format!("environments.{}", environment.name);
+    let required = environment.approvals.require.iter().enumerate();
+    let required =
+        required.map(|(i, r)| (format!("{base}.approvals.require[{i}].role"), &r.role));
+    let permitted = environment.permissions.iter().flat_map(|(action, roles)| {
+        let base = &base;
+        let field = move |i| format!("{base}.permissions.{action}[{i}]");
+        roles.iter().enumerate().map(move |(i, role)| (field(i), role))
+    });
+    for (field, role) in required.chain(permitted) {
+        if !policy.roles.contains_key(role) {
+            problems.push(unknown(
+                field,
+                format!("{} is not one of roles", quoted(role)),
+                nearest(role, policy.roles.keys().map(String::as_str)),
+                "define it under roles",
+            ));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (index, required) in environment.approvals.require.iter().enumerate() {
+        if !seen.insert(&required.role) {
+            problems.push(
+                Problem::new(
+                    format!("{base}.approvals.require[{index}].role"),
+                    format!("{} is required twice", quoted(&required.role)),
+                )
+                .with_hint("write count: 2 for two of its holders"),
+            );
+        }
+    }
+}
+
+/// Distinct people must be able to fill every slot. Where a role has groups nobody can count.
+fn enough_people(policy: &Policy, environment: &EnvironmentPolicy, problems: &mut Problems) {
+    let require = &environment.approvals.require;
+    let countable: Vec<&RequiredRole> = require
+        .iter()
+        .filter(|r| policy.roles.get(&r.role).is_some_and(|role| role.groups.is_empty()))
+        .collect();
+    let slots: Vec<usize> = countable
+        .iter()
+        .enumerate()
+        .flat_map(|(index, r)| std::iter::repeat_n(index, r.count as usize))
+        .collect();
+    let mut matching = Matching::new(slots);
+    for person in &policy.people {
+        let roles = countable.iter().enumerate().filter(|(_, required)| {
+            policy.roles.get(&required.role).is_some_and(|role| role.people.contains(&person.name))
+        });
+        matching.add(&person.name, roles.map(|(index, _)| index));
+    }
+    let missing = matching.missing();
+    if !missing.is_empty() {
+        let roles: Vec<&str> =
+            countable.iter().map(|required| required.role.as_str()).collect();
+        problems.push(
+            Problem::new(
+                format!("environments.{}.approvals.require", environment.name),
+                format!(
+                    "too few people hold {}: {} more would be needed, each person fills one slot",
+                    roles.join(", "),
+                    missing.len()
+                ),
+            )
+            .with_hint("add people or a group to these roles"),
+        );
+    }
+}
+
+fn unknown(field: String, message: String, near: Option<&str>, hint: &str) -> Problem {
+    let hint = near.map_or(hint.to_owned(), |near| format!("did you mean {near}?"));
+    Problem::new(field, message).with_hint(hint)
+}

@@ -1,0 +1,37 @@
+//! One deployment of one digest to one environment: the state machine behind every Rollout.
+//!
+//! ```text
+//! Queued ─► Planning ─► AwaitingApproval ─► Progressing{step, stage} ─► Promoting{stage} ─► Succeeded
+//!    │          │              │                    │                        │
+//!    └──────────┴──────┬───────┘                    └───────────┬────────────┘
+//!   Superseded Cancelled Refused Rejected Expired               RollingBack ─► RolledBack
+//! ```
+//! [`decide`] is total: what could not be seen is a value. [`absorb`] folds an answer into the
+//! journal. The journal is the status of the Rollout object, and all that survives a crash.
+
+mod absorb;
+mod decide;
+mod effect;
+mod journal;
+mod observation;
+mod spec;
+mod state;
+mod notification;
+mod why;
+
+pub use absorb::{Fact, absorb};
+pub use decide::{Decision, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, ROLE_LABEL, canary_name, decide};
+pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
+pub use journal::{
+    ApprovalRequest, CheckRecord, Delivery, Handled, Intent, Journal, Moment, OUTBOX_LIMIT,
+    TIMELINE_LIMIT,
+};
+pub use observation::{
+    Action, Observation, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, WorkloadSeen,
+};
+pub use notification::notification;
+pub use spec::{CandidateImage, Cause, RolloutSpec};
+pub use state::{BackReason, CheckRun, End, Ending, Stage, State, StepState};
+pub use why::Why;
+pub(crate) use decide::revision_name;
+pub(crate) use why::clock;

@@ -1,0 +1,94 @@
+//! Putting the stable revision back. Needs no plugin, no registry, no vote and no window; only the
+//! cluster and what was journalled before the first change.
+
+use super::queue::cannot_see;
+use super::shift::set_template;
+use super::{Flow, Turn};
+use crate::pipeline::OutcomeKind;
+use crate::plugin::Severity;
+use crate::rollout::{BackReason, Ending, Seen, State, Why};
+use crate::router::replicas::{Convergence, withdraw_canary};
+use crate::template::template_hash;
+
+impl Turn<'_> {
+    /// Turns round. `candidate_failed` quarantines the digest.
+    pub(super) fn go_back(
+        &mut self,
+        code: &str,
+        message: &str,
+        candidate_failed: bool,
+        ends_as: OutcomeKind,
+    ) -> Flow {
+        let step = self.journal.state.step().map(|s| s.index);
+        let message = crate::rollout::journal::clip(message);
+        self.happened("rolling-back", Severity::Critical, &message);
+        self.effects.clear();
+        self.journal.state = State::RollingBack(BackReason {
+            code: code.to_owned(),
+            message,
+            candidate_failed,
+            step,
+            since: self.now,
+            ends_as,
+        });
+        Flow::Again
+    }
+
+    pub(super) fn back(&mut self, reason: &BackReason) -> Flow {
+        let target = match &self.seen.target {
+            Seen::Unknown(why) => return cannot_see(&self.target_name(), why),
+            Seen::Present(t) if t.uid == self.rollout.spec.target_uid => t.clone(),
+            Seen::Absent | Seen::Present(_) => {
+                return self.restored(&Ending {
+                    kind: OutcomeKind::Failed,
+                    message: format!(
+                        "{} is gone; nothing to put back ({})",
+                        self.target_name(),
+                        reason.message
+                    ),
+                    quarantine: reason.candidate_failed.then(|| reason.message.clone()),
+                });
+            }
+        };
+        let Some(stable) = self.journal.stable.clone() else {
+            return cannot_see("the journal", "it names no stable revision");
+        };
+        let total = self.journal.total_replicas.unwrap_or(target.replicas);
+        let why = Why::RollsBack { reason: reason.message.clone() };
+        if template_hash(target.template()) != stable.template_hash {
+            let template = match &self.seen.stable_template {
+                Seen::Present(t) if template_hash(t) == stable.template_hash => t,
+                Seen::Present(_) => {
+                    return cannot_see(&stable.name, "it does not hold the template it is named for");
+                }
+                Seen::Absent => return cannot_see(&stable.name, "the ControllerRevision is gone"),
+                Seen::Unknown(why) => return cannot_see(&stable.name, why),
+            };
+            self.effects.push(set_template(&target, template, total));
+            return Flow::Wait(why);
+        }
+        if let Seen::Unknown(what) = &self.seen.canary {
+            return cannot_see("the canary", what);
+        }
+        match withdraw_canary(total, &target, &self.seen.canary) {
+            Convergence::Write(list) => match self.push_moves(&list, &target) {
+                Ok(()) => Flow::Wait(why),
+                Err(held) => Flow::Wait(held),
+            },
+            Convergence::WaitFor { .. } => Flow::Wait(why),
+            Convergence::Reached => {
+                let stable_name = stable.tag.clone().unwrap_or(stable.digest);
+                self.restored(&Ending {
+                    kind: reason.ends_as,
+                    message: format!("{stable_name} serves again: {}", reason.message),
+                    quarantine: reason.candidate_failed.then(|| reason.message.clone()),
+                })
+            }
+        }
+    }
+
+    fn restored(&mut self, ending: &Ending) -> Flow {
+        self.journal.state = State::Recording(ending.clone());
+        Flow::Again
+    }
+}

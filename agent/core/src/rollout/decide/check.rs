@@ -1,0 +1,97 @@
+//! The checks of a step. Only a pass is a pass; what could not be told holds (W12).
+
+use jiff::Timestamp;
+
+use super::{Flow, Turn, later};
+use crate::pipeline::OutcomeKind;
+use crate::plan::PlannedStep;
+use crate::plugin::Outcome;
+use crate::rollout::{CheckRun, PluginQuestion, Stage, StepState, Why};
+
+impl Turn<'_> {
+    pub(super) fn check(
+        &mut self,
+        mut step: StepState,
+        planned: &PlannedStep,
+        runs: Vec<CheckRun>,
+        since: Timestamp,
+    ) -> Flow {
+        let n = step.index + 1;
+        if let Some((run, report)) = runs
+            .iter()
+            .filter_map(|r| Some((r, r.report.as_ref()?)))
+            .find(|(_, report)| report.outcome == Outcome::Fail)
+        {
+            let text = format!("{} failed in step {n}: {}", run.name, report.summary);
+            return self.go_back("check-failed", &text, true, OutcomeKind::RolledBack);
+        }
+        if runs.iter().all(|r| r.passed) || !self.checks_run_in(planned) {
+            let hold = i64::try_from(planned.step.hold_ms).unwrap_or(i64::MAX);
+            step.stage = Stage::Hold { until: self.after_ms(hold) };
+            self.set_step(step);
+            return Flow::Again;
+        }
+        if let Some(missing) = self.missing_plugins() {
+            // Nothing moves; the deadline below is not run down by an outage of ours alone.
+            return Flow::Wait(missing);
+        }
+        let deadline = later(since, self.progress_deadline_ms());
+        if self.now >= deadline {
+            let names: Vec<&str> =
+                runs.iter().filter(|r| !r.passed).map(|r| r.name.as_str()).collect();
+            let text = format!("step {n}: no verdict in time from {}", names.join(", "));
+            return self.go_back("check-inconclusive", &text, false, OutcomeKind::RolledBack);
+        }
+        self.wake(deadline);
+        self.start_due_checks(step.index, &runs);
+        Flow::Wait(check_waits(n, &runs, deadline))
+    }
+
+    /// Checks run in every step that asks for them, and in every step where the policy requires
+    /// any: a strategy cannot switch off what the policy demands.
+    fn checks_run_in(&self, planned: &PlannedStep) -> bool {
+        planned.step.checks
+            || planned.promotes()
+            || self.environment_policy().map_or(true, |p| !p.required_checks().is_empty())
+    }
+
+    fn start_due_checks(&mut self, index: u32, runs: &[CheckRun]) {
+        for run in runs.iter().filter(|r| !r.passed) {
+            if self.now < run.not_before {
+                self.wake(run.not_before);
+                continue;
+            }
+            let Some(spec) =
+                self.rollout.spec.checks.iter().find(|c| c.label() == run.name).cloned()
+            else {
+                continue;
+            };
+            let key = check_key(index, &run.name, run.attempt);
+            let mut invocation = self.invocation(&spec.settings, &key);
+            invocation.attributes.push(("step".into(), (index + 1).to_string()));
+            self.ask(&key, PluginQuestion::Check { plugin: spec.plugin, invocation });
+        }
+    }
+}
+
+/// Identity of one run of one check.
+pub(crate) fn check_key(index: u32, name: &str, attempt: u32) -> String {
+    format!("check-{index}-{name}-{attempt}")
+}
+
+fn check_waits(step: u32, runs: &[CheckRun], until: Timestamp) -> Why {
+    let untold = runs.iter().filter(|r| !r.passed).find_map(|r| Some((r, r.report.as_ref()?)));
+    match untold {
+        Some((run, report)) => Why::CheckInconclusive {
+            step,
+            check: run.name.clone(),
+            outcome: report.outcome,
+            message: report.summary.clone(),
+            until,
+        },
+        None => Why::Checking {
+            step,
+            running: runs.iter().filter(|r| !r.passed).map(|r| r.name.clone()).collect(),
+        },
+    }
+}

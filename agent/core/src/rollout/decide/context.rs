@@ -1,0 +1,122 @@
+//! Names, labels and the context that every plugin call gets.
+
+use serde_json::Value;
+
+use super::Turn;
+use crate::hash::{child_name, short_name_hash};
+use crate::plugin::{Invocation, Release, Targets, WorkloadRef};
+use crate::rollout::{CallId, Effect, Guard, OwnerRef, PluginQuestion, Seen, WorkloadSeen};
+use crate::template::{images, template_hash, with_image};
+
+/// On every object that a Rollout creates: its uid.
+pub const ROLLOUT_LABEL: &str = "sluice.dev/rollout-uid";
+/// On canary pods and in the selector of the canary Deployment, so that it owns no other pod.
+pub const ROLE_LABEL: &str = "sluice.dev/role";
+/// On the target: uid of the Rollout that may change it. The lock of the target.
+pub const ROLLOUT_ANNOTATION: &str = "sluice.dev/rollout-uid";
+
+/// Name of the canary Deployment of a Rollout: the target's and ten characters of a hash (W4).
+pub fn canary_name(deployment: &str, rollout_uid: &str) -> String {
+    child_name(&format!("{deployment}-canary"), &short_name_hash(&[rollout_uid, "canary"]))
+}
+
+/// Name of the ControllerRevision that keeps a pod template.
+pub(crate) fn revision_name(deployment: &str, target_uid: &str, template_hash: &str) -> String {
+    child_name(deployment, &short_name_hash(&[target_uid, template_hash]))
+}
+
+impl Turn<'_> {
+    /// The pod template that shall serve in the end, made from the stable one.
+    pub(super) fn candidate_template(&self, stable: &Value) -> Result<Value, String> {
+        let spec = &self.rollout.spec;
+        if let Some(revision) = &spec.returns_to {
+            return match &self.seen.return_template {
+                Seen::Present(t) if template_hash(t) == revision.template_hash => Ok(t.clone()),
+                Seen::Present(_) => Err(format!(
+                    "ControllerRevision {} does not hold the template that was promoted",
+                    revision.name
+                )),
+                Seen::Absent => Err(format!("ControllerRevision {} is gone", revision.name)),
+                Seen::Unknown(why) => Err(why.clone()),
+            };
+        }
+        with_image(
+            stable,
+            spec.target.container.as_deref(),
+            &spec.image.repository,
+            &spec.image.digest,
+        )
+    }
+
+    pub(super) fn guard(w: &WorkloadSeen) -> Guard {
+        Guard {
+            namespace: w.namespace.clone(),
+            name: w.name.clone(),
+            uid: w.uid.clone(),
+            resource_version: w.resource_version.clone(),
+        }
+    }
+
+    pub(super) fn owner(w: &WorkloadSeen) -> OwnerRef {
+        OwnerRef { name: w.name.clone(), uid: w.uid.clone() }
+    }
+
+    /// The effect that keeps `template` beside the target.
+    pub(super) fn save_revision(target: &WorkloadSeen, template: &Value) -> Effect {
+        let hash = template_hash(template);
+        Effect::SaveRevision {
+            namespace: target.namespace.clone(),
+            name: revision_name(&target.name, &target.uid, &hash),
+            owner: Self::owner(target),
+            template: template.clone(),
+            hash,
+        }
+    }
+
+    /// A question whose identity is `key` within this Rollout.
+    pub(super) fn ask(&mut self, key: &str, question: PluginQuestion) {
+        self.effects.push(Effect::Ask {
+            call: CallId(format!("{}/{key}", self.rollout.uid)),
+            question: Box::new(question),
+        });
+    }
+
+    /// What a plugin learns of the call. The shell adds the addresses.
+    pub(super) fn invocation(&self, settings: &Value, key: &str) -> Invocation {
+        let spec = &self.rollout.spec;
+        let images = self
+            .target()
+            .map(|t| self.candidate_template(t.template()).unwrap_or_else(|_| t.template().clone()))
+            .map(|t| images(&t))
+            .unwrap_or_default();
+        Invocation {
+            release: Release {
+                id: self.rollout.name.clone(),
+                workload: WorkloadRef {
+                    cluster: "default".into(),
+                    namespace: spec.target.namespace.clone(),
+                    kind: "Deployment".into(),
+                    name: spec.target.deployment.clone(),
+                    uid: spec.target_uid.clone(),
+                },
+                from_revision: self.journal.stable.as_ref().map(|r| r.digest.clone()),
+                to_revision: spec.image.digest.clone(),
+                images,
+                subject_digest: self
+                    .journal
+                    .approval
+                    .as_ref()
+                    .map(|a| a.hash.clone())
+                    .unwrap_or_default(),
+            },
+            settings: if settings.is_null() { serde_json::json!({}) } else { settings.clone() },
+            idempotency_key: format!("{}/{key}", self.rollout.uid),
+            attributes: vec![
+                ("pipeline".into(), spec.pipeline.clone()),
+                ("environment".into(), spec.environment.clone()),
+                ("tag".into(), spec.image.tag.clone().unwrap_or_default()),
+            ],
+            targets: Targets::default(),
+        }
+    }
+}

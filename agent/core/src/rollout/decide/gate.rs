@@ -1,0 +1,171 @@
+//! The gate: votes, timer, windows. Recounted every time; nothing "already approved" is believed.
+
+use std::collections::BTreeMap;
+
+use super::queue::cannot_see;
+use super::{Flow, Turn, later};
+use crate::approval::{Tally, count_votes};
+use crate::pipeline::OutcomeKind;
+use crate::plugin::Severity;
+use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Identity};
+use crate::rollout::{ApprovalRequest, State, Why};
+
+impl Turn<'_> {
+    /// The policy of this environment, or why it is closed.
+    pub(super) fn environment_policy(&self) -> Result<&EnvironmentPolicy, Why> {
+        let spec = &self.rollout.spec;
+        match self.policy.environment(&spec.environment, &spec.target.namespace) {
+            EnvironmentVerdict::Open(policy) => Ok(policy),
+            EnvironmentVerdict::Closed(reason) => {
+                Err(Why::Closed { reason: reason.to_string() })
+            }
+        }
+    }
+
+    pub(super) fn gate(&mut self) -> Flow {
+        let policy = match self.environment_policy() {
+            Ok(p) => p.clone(),
+            Err(closed) => return Flow::Wait(closed),
+        };
+        if self.rollout.spec.returns_to.is_some() {
+            return self.start();
+        }
+        if let Some(missing) = self.missing_plugins() {
+            return Flow::Wait(missing);
+        }
+        if let Some(check) = policy
+            .required_checks()
+            .iter()
+            .find(|name| !self.rollout.spec.checks.iter().any(|c| c.plugin == **name))
+        {
+            let text = format!("the policy requires the check `{check}`, which is not configured");
+            return self.end_unbegun(OutcomeKind::Refused, &text);
+        }
+        let policy_hash = self.policy.environment_hash(&self.rollout.spec.environment);
+        let Some(hash) = self.approval_hash(&policy_hash) else {
+            return cannot_see(&self.target_name(), "what would change cannot be told");
+        };
+        self.ask_people(&policy, hash, policy_hash);
+        match self.closed_gate(&policy) {
+            Some(flow) => flow,
+            None => self.start(),
+        }
+    }
+
+    /// Opens a new approval request where what would be signed has changed; old votes are void.
+    fn ask_people(&mut self, policy: &EnvironmentPolicy, hash: String, policy_hash: String) {
+        if self.journal.approval.as_ref().is_some_and(|a| a.hash == hash) {
+            return;
+        }
+        let again = self.journal.approval.is_some();
+        let expires = policy.approvals.expire_after.as_millis();
+        self.journal.approval = Some(ApprovalRequest {
+            hash,
+            policy_hash,
+            plugins: self.used_plugins(),
+            requested_at: self.now,
+            expires_at: later(self.now, i64::try_from(expires).unwrap_or(i64::MAX)),
+        });
+        if policy.approvals.require.is_empty() {
+            return;
+        }
+        let roles: Vec<&str> = policy.approvals.require.iter().map(|r| r.role.as_str()).collect();
+        let text = if again {
+            format!("what would change is not what was signed: asks again ({})", roles.join(", "))
+        } else {
+            format!("waits for {}", roles.join(" and "))
+        };
+        self.happened("approval-requested", Severity::Info, &text);
+    }
+
+    /// Why the gate is closed now, or `None` where it is open.
+    fn closed_gate(&mut self, policy: &EnvironmentPolicy) -> Option<Flow> {
+        let request = self.journal.approval.clone()?;
+        let tally = self.tally(policy, &request.hash);
+        if let Some(no) = &tally.rejected_by {
+            let text = format!("rejected by {} ({}): {}", no.person, no.role, no.reason);
+            return Some(self.end_unbegun(OutcomeKind::Rejected, &text));
+        }
+        let Some(opened_at) = tally.opened_at else {
+            if self.now >= request.expires_at {
+                let text = format!("nobody decided in time; missing: {}", tally.missing.join(", "));
+                return Some(self.end_unbegun(OutcomeKind::Expired, &text));
+            }
+            self.wake(request.expires_at);
+            return Some(Flow::Wait(votes_missing(&tally, request.expires_at)));
+        };
+        let timer = i64::try_from(policy.approvals.wait_timer.as_millis()).unwrap_or(i64::MAX);
+        let until = later(opened_at.max(request.requested_at), timer);
+        if self.now < until {
+            self.wake(until);
+            return Some(Flow::Wait(Why::WaitsForTimer { until }));
+        }
+        self.closed_window(policy).map(Flow::Wait)
+    }
+
+    /// Votes that count for `hash`. Where no vote is required the gate opens with the request.
+    fn tally(&self, policy: &EnvironmentPolicy, hash: &str) -> Tally {
+        let requesters: Vec<Identity> =
+            self.rollout.spec.cause.requester.iter().cloned().collect();
+        count_votes(policy, self.policy, &requesters, &self.seen.votes, hash, self.now)
+    }
+
+    pub(super) fn closed_window(&mut self, policy: &EnvironmentPolicy) -> Option<Why> {
+        let verdict = policy.windows.evaluate(self.now);
+        if verdict.open {
+            return None;
+        }
+        if let Some(t) = verdict.changes_at {
+            self.wake(t);
+        }
+        Some(Why::WindowClosed {
+            reason: verdict.reason.to_string(),
+            until: verdict.changes_at,
+        })
+    }
+
+    /// Whether exposure may grow now: looked at anew before every step (W11). A later policy may
+    /// hold a running Rollout, never loosen it; a return is never held by windows or votes.
+    pub(super) fn held_before_next_step(&mut self) -> Option<Why> {
+        if let Some(p) = &self.journal.paused {
+            return Some(Why::Paused { by: p.text.clone() });
+        }
+        if self.rollout.spec.returns_to.is_some() {
+            return None;
+        }
+        let policy = match self.environment_policy() {
+            Ok(p) => p.clone(),
+            Err(closed) => return Some(closed),
+        };
+        if let Some(request) = self.journal.approval.clone() {
+            let tally = self.tally(&policy, &request.hash);
+            if tally.opened_at.is_none() {
+                return Some(votes_missing(&tally, request.expires_at));
+            }
+        }
+        self.closed_window(&policy)
+    }
+
+    /// Ends a Rollout that has changed nothing.
+    pub(super) fn end_unbegun(&mut self, kind: OutcomeKind, message: &str) -> Flow {
+        self.journal.state = State::Recording(crate::rollout::Ending {
+            kind,
+            message: crate::rollout::journal::clip(message),
+            quarantine: None,
+        });
+        Flow::Again
+    }
+}
+
+fn votes_missing(tally: &Tally, expires_at: jiff::Timestamp) -> Why {
+    let mut ignored: BTreeMap<String, ()> = BTreeMap::new();
+    for vote in &tally.ignored {
+        ignored.insert(vote.to_string(), ());
+    }
+    Why::WaitsForVotes {
+        missing: tally.missing.clone(),
+        given: tally.filled.iter().map(|f| format!("{}: {}", f.role, f.person)).collect(),
+        ignored: ignored.into_keys().take(8).collect(),
+        expires_at,
+    }
+}

@@ -1,0 +1,109 @@
+//! Watching a step after its checks passed, and asking the strategy whether to go on.
+
+use jiff::Timestamp;
+
+use super::{Flow, Turn};
+use crate::pipeline::OutcomeKind;
+use crate::plan::PlannedStep;
+use crate::plugin::StepObservation;
+use crate::rollout::{PluginQuestion, Stage, StepState, Why};
+
+/// A strategy that gives no answer so often in a row ends in a rollback (plugins.md, section 1).
+const JUDGE_FAULT_LIMIT: u32 = 6;
+
+impl Turn<'_> {
+    pub(super) fn hold(
+        &mut self,
+        mut step: StepState,
+        planned: &PlannedStep,
+        until: Timestamp,
+    ) -> Flow {
+        if self.now < until && !step.promoted {
+            self.wake(until);
+            return Flow::Wait(Why::Holds {
+                step: step.index + 1,
+                share_bp: planned.achieved_bp,
+                until,
+            });
+        }
+        if planned.promotes() {
+            return self.enter_step(step.index.saturating_add(1));
+        }
+        let proceed = self.rollout.spec.returns_to.is_some();
+        step.stage = Stage::Judge { attempt: 1, not_before: self.now, faults: 0, proceed };
+        self.set_step(step);
+        Flow::Again
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        step: StepState,
+        planned: &PlannedStep,
+        attempt: u32,
+        not_before: Timestamp,
+        faults: u32,
+        proceed: bool,
+    ) -> Flow {
+        let plugin = self.rollout.spec.strategy.plugin.clone();
+        if proceed {
+            return self.go_on(&step);
+        }
+        if faults >= JUDGE_FAULT_LIMIT {
+            let text = format!(
+                "{plugin} gave no judgement {faults} times: {}",
+                self.journal.fault.clone().unwrap_or_default()
+            );
+            return self.go_back("strategy-silent", &text, false, OutcomeKind::RolledBack);
+        }
+        if let Some(missing) = self.missing_plugins() {
+            return Flow::Wait(missing);
+        }
+        if self.now < not_before {
+            self.wake(not_before);
+            return Flow::Wait(match &self.journal.fault {
+                Some(message) => {
+                    Why::StrategyUnavailable { plugin, message: message.clone() }
+                }
+                None => Why::StrategyHolds { plugin, until: not_before },
+            });
+        }
+        let key = judge_key(step.index, attempt);
+        let settings = self.rollout.spec.strategy.settings.clone();
+        let elapsed = self.now.duration_since(step.since).as_millis();
+        let question = PluginQuestion::Judge {
+            plugin: plugin.clone(),
+            invocation: self.invocation(&settings, &key),
+            step: planned.step.clone(),
+            observations: vec![StepObservation {
+                elapsed_ms: u64::try_from(elapsed).unwrap_or(0),
+                weight_bp: planned.achieved_bp,
+                healthy: true,
+                samples: Vec::new(),
+            }],
+        };
+        self.ask(&key, question);
+        Flow::Wait(Why::Judging { plugin })
+    }
+
+    /// Into the next step, if everything that was open is still open (W11).
+    fn go_on(&mut self, step: &StepState) -> Flow {
+        if let Some(held) = self.held_before_next_step() {
+            return Flow::Wait(held);
+        }
+        let next = step.index.saturating_add(1);
+        let gate = self
+            .journal
+            .plan
+            .as_ref()
+            .and_then(|p| p.steps.get(usize::try_from(next).ok()?)?.step.gate.clone());
+        match gate {
+            Some(gate) if !step.promoted => Flow::Wait(Why::WaitsForGate { gate }),
+            Some(_) | None => self.enter_step(next),
+        }
+    }
+}
+
+/// Identity of one question to the strategy.
+pub(crate) fn judge_key(index: u32, attempt: u32) -> String {
+    format!("judge-{index}-{attempt}")
+}

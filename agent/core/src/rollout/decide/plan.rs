@@ -1,0 +1,121 @@
+//! Asking the strategy for the plan, and checking what it proposed.
+
+use jiff::Timestamp;
+
+use super::queue::cannot_see;
+use super::{Flow, Turn};
+use crate::pipeline::OutcomeKind;
+use crate::plan::{PlanLimits, check};
+use crate::plugin::{PlanStep, PluginKind};
+use crate::policy::EnvironmentPolicy;
+use crate::rollout::{PluginQuestion, State, Why};
+use crate::router::ALL_TRAFFIC;
+use crate::template::template_hash;
+
+/// The name that stands for the plan of a return: no plugin makes it.
+const RETURN_STRATEGY: &str = "return";
+
+impl Turn<'_> {
+    pub(super) fn planning(&mut self, attempt: u32, not_before: Timestamp) -> Flow {
+        let policy = match self.environment_policy() {
+            Ok(p) => p.clone(),
+            Err(closed) => return Flow::Wait(closed),
+        };
+        let Some(target) = self.target() else {
+            return cannot_see(&self.target_name(), "it cannot be read");
+        };
+        let total = target.replicas;
+        let template = match self.candidate_template(target.template()) {
+            Ok(t) => t,
+            Err(why) => return self.end_unbegun(OutcomeKind::Refused, &why),
+        };
+        if total == 0 {
+            return cannot_see(&self.target_name(), "it is scaled to zero: nothing serves");
+        }
+        self.journal.candidate_template_hash = Some(template_hash(&template));
+        if self.rollout.spec.returns_to.is_some() {
+            self.journal.proposal = Some(vec![return_step()]);
+        }
+        if let Some(proposal) = self.journal.proposal.take() {
+            return self.accept_plan(&proposal, total, &policy);
+        }
+        let strategy = self.rollout.spec.strategy.clone();
+        if let Some(missing) = self.missing_plugins() {
+            return Flow::Wait(missing);
+        }
+        if self.now < not_before {
+            self.wake(not_before);
+            return Flow::Wait(Why::StrategyUnavailable {
+                plugin: strategy.plugin,
+                message: self.journal.fault.clone().unwrap_or_default(),
+            });
+        }
+        let key = plan_key(attempt);
+        let invocation = self.invocation(&strategy.settings, &key);
+        let plugin = strategy.plugin.clone();
+        self.ask(&key, PluginQuestion::Plan { plugin, invocation });
+        Flow::Wait(Why::AskingForPlan { plugin: strategy.plugin })
+    }
+
+    fn accept_plan(
+        &mut self,
+        proposal: &[PlanStep],
+        total: u32,
+        policy: &EnvironmentPolicy,
+    ) -> Flow {
+        let spec = &self.rollout.spec;
+        let (strategy, limits) = if spec.returns_to.is_some() {
+            (RETURN_STRATEGY, PlanLimits::default())
+        } else {
+            (spec.strategy.plugin.as_str(), policy.plan_limits())
+        };
+        match check(strategy, proposal, total, &limits) {
+            Ok(plan) => {
+                self.journal.plan = Some(plan);
+                self.journal.fault = None;
+                self.journal.state = State::AwaitingApproval;
+                Flow::Again
+            }
+            Err(problems) => self.end_unbegun(
+                OutcomeKind::Refused,
+                &format!("the plan of {strategy} is refused: {}", problems.join("; ")),
+            ),
+        }
+    }
+
+    /// Plugins that this Rollout needs and that are not loaded.
+    pub(super) fn missing_plugins(&self) -> Option<Why> {
+        let spec = &self.rollout.spec;
+        let loaded = |name: &str, kind: PluginKind| {
+            self.seen.plugins.iter().any(|p| p.name == name && p.kind == kind)
+        };
+        let mut plugins: Vec<String> = Vec::new();
+        if spec.returns_to.is_none()
+            && !loaded(&spec.strategy.plugin, PluginKind::TrafficStrategy)
+        {
+            plugins.push(spec.strategy.plugin.clone());
+        }
+        for c in &spec.checks {
+            if !loaded(&c.plugin, PluginKind::SmokeTest) && !plugins.contains(&c.plugin) {
+                plugins.push(c.plugin.clone());
+            }
+        }
+        (!plugins.is_empty()).then_some(Why::PluginMissing { plugins })
+    }
+}
+
+/// Identity of the question for the plan.
+pub(crate) fn plan_key(attempt: u32) -> String {
+    format!("plan-{attempt}")
+}
+
+fn return_step() -> PlanStep {
+    PlanStep {
+        name: "restore".into(),
+        weight_bp: ALL_TRAFFIC,
+        capacity_replicas: None,
+        hold_ms: 0,
+        checks: true,
+        gate: None,
+    }
+}

@@ -1,0 +1,99 @@
+//! Whose turn it is at a target. One Rollout at a time changes it (A9).
+
+use super::{Flow, Turn};
+use crate::pipeline::{OutcomeKind, TriggerKind};
+use crate::policy::Newer;
+use crate::rollout::{Seen, Sibling, SiblingStage, State, Why};
+
+impl Turn<'_> {
+    pub(super) fn queued(&mut self) -> Flow {
+        let environment = match &self.seen.environment {
+            Seen::Present(e) => e,
+            Seen::Absent => {
+                return self.end_unbegun(
+                    OutcomeKind::Cancelled,
+                    "the pipeline or its environment was deleted",
+                );
+            }
+            Seen::Unknown(why) => return cannot_see("the pipeline's status", why),
+        };
+        match &self.seen.target {
+            Seen::Absent => return cannot_see(&self.target_name(), "it does not exist"),
+            Seen::Unknown(why) => return cannot_see(&self.target_name(), why),
+            Seen::Present(t) if t.uid != self.rollout.spec.target_uid => {
+                return self.end_unbegun(
+                    OutcomeKind::Failed,
+                    "the target Deployment was made anew after this was asked for",
+                );
+            }
+            Seen::Present(_) => {}
+        }
+        if let Err(closed) = self.environment_policy() {
+            return Flow::Wait(closed);
+        }
+        let Some(stable) = &environment.stable else {
+            return Flow::Wait(Why::NoBaseline);
+        };
+        if stable.digest == self.rollout.spec.image.digest && self.rollout.spec.returns_to.is_none()
+        {
+            return self.end_unbegun(OutcomeKind::Refused, "this digest is the stable one already");
+        }
+        if let Some(first) = self.goes_first() {
+            let (name, title) = (first.name.clone(), first.title.clone());
+            return Flow::Wait(Why::WaitsForRollout { name, title });
+        }
+        let now = self.now;
+        self.journal.state = State::Planning { attempt: 1, not_before: now };
+        Flow::Again
+    }
+
+    /// A newer candidate of the same pipeline may take this one's place.
+    pub(super) fn newer_sibling(&mut self) -> Option<Flow> {
+        if matches!(
+            self.journal.state,
+            State::RollingBack(_) | State::Recording(_) | State::Ended(_)
+        ) {
+            return None;
+        }
+        let newer = self
+            .seen
+            .siblings
+            .iter()
+            .filter(|s| s.pipeline == self.rollout.spec.pipeline && self.older_than(s))
+            .max_by_key(|s| (s.created_at, s.name.clone()))?;
+        let text = format!("{} ({}) took its place", newer.name, newer.title);
+        let queued = matches!(self.journal.state, State::Queued);
+        let asked_by_person = self.rollout.spec.cause.trigger == TriggerKind::Manual;
+        let displaces = newer.returns
+            || (queued && !asked_by_person)
+            || self.environment_policy().is_ok_and(|p| p.newer == Newer::Supersede);
+        if !displaces {
+            return None;
+        }
+        Some(if self.journal.state.begun() {
+            self.go_back("superseded", &text, false, OutcomeKind::Superseded)
+        } else {
+            self.end_unbegun(OutcomeKind::Superseded, &text)
+        })
+    }
+
+    /// The sibling that this one has to wait for.
+    fn goes_first(&self) -> Option<&Sibling> {
+        self.seen.siblings.iter().find(|s| match s.stage {
+            SiblingStage::Begun | SiblingStage::Waiting => true,
+            SiblingStage::Queued => !self.older_than(s),
+        })
+    }
+
+    fn older_than(&self, s: &Sibling) -> bool {
+        (self.rollout.created_at, &self.rollout.name) < (s.created_at, &s.name)
+    }
+
+    pub(super) fn target_name(&self) -> String {
+        format!("Deployment {}", self.rollout.spec.target)
+    }
+}
+
+pub(super) fn cannot_see(what: &str, why: &str) -> Flow {
+    Flow::Wait(Why::CannotSee { what: format!("{what}: {why}") })
+}

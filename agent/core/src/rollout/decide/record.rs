@@ -1,0 +1,116 @@
+//! The end: what must outlive the Rollout is written to the Pipeline first.
+
+use super::queue::cannot_see;
+use super::{Flow, Turn};
+use crate::pipeline::{Outcome, OutcomeKind, Quarantine, Revision};
+use crate::plugin::Severity;
+use crate::rollout::{Effect, End, Ending, Seen, State, Why};
+use crate::template::template_hash;
+
+impl Turn<'_> {
+    pub(super) fn succeed(&mut self) -> Flow {
+        let tag = self.rollout.spec.image.tag.as_deref();
+        let text = format!("{} serves", tag.unwrap_or(&self.rollout.spec.image.digest));
+        self.journal.state = State::Recording(Ending {
+            kind: OutcomeKind::Succeeded,
+            message: text,
+            quarantine: None,
+        });
+        Flow::Again
+    }
+
+    pub(super) fn record(&mut self, ending: &Ending) -> Flow {
+        match &self.seen.environment {
+            Seen::Unknown(why) => return cannot_see("the pipeline's status", why),
+            // The pipeline is gone: nobody is left to remember.
+            Seen::Absent => return self.end(ending),
+            Seen::Present(e) if e.has_outcome(&self.rollout.name) => return self.end(ending),
+            Seen::Present(_) => {}
+        }
+        let spec = &self.rollout.spec;
+        let promoted = if ending.kind == OutcomeKind::Succeeded {
+            let Some(target) = self.target().cloned() else {
+                return cannot_see(&self.target_name(), "it cannot be read");
+            };
+            let hash = template_hash(target.template());
+            let save = Self::save_revision(&target, target.template());
+            self.effects.push(save);
+            Some(Revision {
+                digest: spec.image.digest.clone(),
+                tag: spec.image.tag.clone(),
+                name: super::context::revision_name(&target.name, &target.uid, &hash),
+                template_hash: hash,
+                target_uid: target.uid,
+                since: self.now,
+                promoted_by: Some(self.rollout.name.clone()),
+            })
+        } else {
+            None
+        };
+        let outcome = Outcome {
+            rollout: self.rollout.name.clone(),
+            digest: spec.image.digest.clone(),
+            tag: spec.image.tag.clone(),
+            kind: ending.kind,
+            at: self.now,
+        };
+        let quarantine = self.quarantine(ending);
+        self.effects.push(Effect::RecordOutcome { outcome, promoted, quarantine });
+        Flow::Wait(Why::Records)
+    }
+
+    /// The digest that nothing may propose any more: the candidate that was seen to be bad, or,
+    /// after a successful way back, the one that people wanted gone.
+    fn quarantine(&self, ending: &Ending) -> Option<Quarantine> {
+        let spec = &self.rollout.spec;
+        let entry = |digest: &str, tag: &Option<String>, reason: &str| Quarantine {
+            digest: digest.to_owned(),
+            tag: tag.clone(),
+            reason: reason.to_owned(),
+            rollout: self.rollout.name.clone(),
+            at: self.now,
+        };
+        if spec.returns_to.is_some() {
+            let left = self.journal.stable.as_ref()?;
+            let by = spec.cause.requester.as_ref().map_or("a person", |r| r.username.as_str());
+            let reason = format!(
+                "{by} went back to {}: {}",
+                spec.image.tag.as_deref().unwrap_or(&spec.image.digest),
+                spec.cause.reason.as_deref().unwrap_or("no reason given")
+            );
+            return (ending.kind == OutcomeKind::Succeeded && left.digest != spec.image.digest)
+                .then(|| entry(&left.digest, &left.tag, &reason));
+        }
+        ending.quarantine.as_ref().map(|why| entry(&spec.image.digest, &spec.image.tag, why))
+    }
+
+    fn end(&mut self, ending: &Ending) -> Flow {
+        self.journal.state = State::Ended(End {
+            kind: ending.kind,
+            message: ending.message.clone(),
+            at: self.now,
+        });
+        self.journal.ended_at = Some(self.now);
+        let severity = match ending.kind {
+            OutcomeKind::Succeeded => Severity::Info,
+            OutcomeKind::RolledBack | OutcomeKind::Failed => Severity::Critical,
+            OutcomeKind::Refused
+            | OutcomeKind::Rejected
+            | OutcomeKind::Expired
+            | OutcomeKind::Superseded
+            | OutcomeKind::Cancelled => Severity::Warning,
+        };
+        let kind = match ending.kind {
+            OutcomeKind::Succeeded => "succeeded",
+            OutcomeKind::RolledBack => "rolled-back",
+            OutcomeKind::Refused => "refused",
+            OutcomeKind::Rejected => "rejected",
+            OutcomeKind::Expired => "expired",
+            OutcomeKind::Superseded => "superseded",
+            OutcomeKind::Cancelled => "cancelled",
+            OutcomeKind::Failed => "failed",
+        };
+        self.happened(kind, severity, &ending.message);
+        Flow::Again
+    }
+}

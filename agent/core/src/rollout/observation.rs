@@ -1,0 +1,190 @@
+//! What can be seen of the world at one moment. Absent and unknown are values, not errors.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::spec::RolloutSpec;
+use crate::approval::Vote;
+use crate::pipeline::EnvironmentStatus;
+use crate::plugin::PluginInfo;
+use crate::policy::Identity;
+
+/// Something that was looked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Seen<T> {
+    /// It is there.
+    Present(T),
+    /// It is surely not there.
+    #[default]
+    Absent,
+    /// Could not be told, for this reason. Nothing is concluded from it.
+    Unknown(String),
+}
+
+impl<T> Seen<T> {
+    /// The thing, if it is there.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(t) => Some(t),
+            Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// The fixed part of a Rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolloutView {
+    /// Namespace of the Rollout object.
+    pub namespace: String,
+    /// Its name: the deployment id.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// What it is asked to do.
+    pub spec: RolloutSpec,
+}
+
+/// Everything that [`super::decide`] looks at besides the journal, the policy and the clock.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The Deployment that the Pipeline names.
+    pub target: Seen<WorkloadSeen>,
+    /// The canary Deployment of this Rollout.
+    pub canary: Seen<WorkloadSeen>,
+    /// The pod template of the stable revision, read from its ControllerRevision. Looked up only
+    /// while it is needed.
+    pub stable_template: Seen<Value>,
+    /// The pod template of the revision to return to, for a Rollout that goes back.
+    pub return_template: Seen<Value>,
+    /// Votes on this Rollout.
+    pub votes: Vec<Vote>,
+    /// People's wishes about this Rollout, oldest first.
+    pub requests: Vec<RequestSeen>,
+    /// The other live Rollouts of the same target.
+    pub siblings: Vec<Sibling>,
+    /// What the Pipeline remembers of the environment.
+    pub environment: Seen<EnvironmentStatus>,
+    /// The plugins that serve now.
+    pub plugins: Vec<PluginInfo>,
+}
+
+/// A Deployment and how far its pods are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadSeen {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// uid.
+    pub uid: String,
+    /// resourceVersion: the guard of every write.
+    pub resource_version: String,
+    /// metadata.generation.
+    pub generation: i64,
+    /// status.observedGeneration.
+    pub observed_generation: i64,
+    /// spec.replicas: the pods that are wanted.
+    pub replicas: u32,
+    /// status.replicas: the pods that are there, old and new.
+    pub pods: u32,
+    /// status.updatedReplicas: of these, the ones of the newest template.
+    pub updated: u32,
+    /// status.readyReplicas, old and new.
+    pub ready: u32,
+    /// status.availableReplicas.
+    pub available: u32,
+    /// maxUnavailable of its rolling update, resolved to pods.
+    pub max_unavailable: u32,
+    /// The whole spec, byte for byte as the API server gave it.
+    pub spec: Value,
+    /// uid of the Rollout that stands in its claim annotation.
+    pub claimed_by: Option<String>,
+    /// uid of the Rollout that created it, by its label.
+    pub created_by: Option<String>,
+}
+
+impl WorkloadSeen {
+    /// The pod template.
+    pub fn template(&self) -> &Value {
+        self.spec.get("template").unwrap_or(&Value::Null)
+    }
+
+    /// Whether the numbers speak of the newest spec.
+    pub fn observed(&self) -> bool {
+        self.observed_generation >= self.generation
+    }
+
+    /// Whether every wanted pod has the newest template and is available, and no other is left.
+    pub fn settled(&self) -> bool {
+        self.observed()
+            && self.pods == self.replicas
+            && self.updated == self.replicas
+            && self.ready == self.replicas
+            && self.available == self.replicas
+    }
+}
+
+/// Another live Rollout of the same target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sibling {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its pipeline.
+    pub pipeline: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// How far it is.
+    pub stage: SiblingStage,
+    /// Whether it is a way back.
+    pub returns: bool,
+    /// What it deploys, for messages.
+    pub title: String,
+}
+
+/// How far another Rollout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SiblingStage {
+    /// Waits for its turn.
+    Queued,
+    /// Plans or waits at the gate.
+    Waiting,
+    /// Has begun to change the target.
+    Begun,
+}
+
+/// A person's wish about one Rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestSeen {
+    /// uid of the Request object.
+    pub uid: String,
+    /// The wish.
+    pub action: Action,
+    /// Who.
+    pub by: Identity,
+    /// What they said.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a Request can ask of a Rollout that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Stop, and put the stable version back. The digest may be tried again.
+    Abort,
+    /// Put the stable version back and quarantine the digest.
+    Rollback,
+    /// Start no further step.
+    Pause,
+    /// Go on after a pause.
+    Resume,
+    /// Skip the rest of this step's hold, or open the gate before the next.
+    Promote,
+}

@@ -1,0 +1,312 @@
+//! Why a Rollout is where it is, as a value. One sentence is made of it here, once, and the CLI, the
+//! web page, notifications and `kubectl` show that.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::plugin::Outcome;
+use crate::router::percent;
+
+/// The reason for the present state. Holds nothing that changes without a decision, so that waiting
+/// costs no write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "code", rename_all_fields = "camelCase")]
+pub enum Why {
+    /// Another Rollout of the same target goes first.
+    WaitsForRollout {
+        /// Its name.
+        name: String,
+        /// What it deploys.
+        title: String,
+    },
+    /// The target was never seen healthy, so there would be nothing to roll back to.
+    NoBaseline,
+    /// The policy closes the environment.
+    Closed {
+        /// The policy's reason.
+        reason: String,
+    },
+    /// The strategy is being asked for the plan.
+    AskingForPlan {
+        /// The plugin.
+        plugin: String,
+    },
+    /// The strategy could not answer; it will be asked again.
+    StrategyUnavailable {
+        /// The plugin.
+        plugin: String,
+        /// What it or the host said.
+        message: String,
+    },
+    /// A plugin that is needed is not loaded.
+    PluginMissing {
+        /// The plugins.
+        plugins: Vec<String>,
+    },
+    /// Votes are missing.
+    WaitsForVotes {
+        /// Roles without a vote.
+        missing: Vec<String>,
+        /// `role: person` of the votes that count.
+        given: Vec<String>,
+        /// Votes that do not count, each with its reason.
+        ignored: Vec<String>,
+        /// When the request lapses.
+        expires_at: Timestamp,
+    },
+    /// The votes are in; the wait timer runs.
+    WaitsForTimer {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The change window is closed.
+    WindowClosed {
+        /// The policy's reason.
+        reason: String,
+        /// When that changes, if it is known.
+        until: Option<Timestamp>,
+    },
+    /// The target carries the claim of another Rollout that is not over.
+    Claimed {
+        /// That Rollout.
+        by: String,
+    },
+    /// A person paused it.
+    Paused {
+        /// Who.
+        by: String,
+    },
+    /// Somebody else changed the target's pod template.
+    Drifted {
+        /// What was found and what to do.
+        message: String,
+    },
+    /// Something could not be read from the cluster.
+    CannotSee {
+        /// What, and why.
+        what: String,
+    },
+    /// Pods are being started, moved or removed.
+    MovesPods {
+        /// The step, for people from 1; none while rolling back.
+        step: Option<u32>,
+        /// The share that the candidate is to have, in basis points.
+        share_bp: u16,
+    },
+    /// Pods were asked for and are not all ready.
+    WaitsForPods {
+        /// The Deployment.
+        deployment: String,
+        /// Ready pods wanted.
+        replicas: u32,
+        /// When waiting ends in a rollback; none while rolling back.
+        until: Option<Timestamp>,
+    },
+    /// Checks run.
+    Checking {
+        /// The step, for people from 1.
+        step: u32,
+        /// Checks without a verdict.
+        running: Vec<String>,
+    },
+    /// A check could not be told; it runs again. Nothing moves meanwhile.
+    CheckInconclusive {
+        /// The step, for people from 1.
+        step: u32,
+        /// The check.
+        check: String,
+        /// Its last answer.
+        outcome: Outcome,
+        /// In its words.
+        message: String,
+        /// When waiting ends in a rollback.
+        until: Timestamp,
+    },
+    /// All checks passed; the step is watched.
+    Holds {
+        /// The step, for people from 1.
+        step: u32,
+        /// The share of the candidate, in basis points.
+        share_bp: u16,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The strategy is asked whether to go on.
+    Judging {
+        /// The plugin.
+        plugin: String,
+    },
+    /// The strategy wants more time.
+    StrategyHolds {
+        /// The plugin.
+        plugin: String,
+        /// Asked again then.
+        until: Timestamp,
+    },
+    /// A person has to open the next step.
+    WaitsForGate {
+        /// The gate's name.
+        gate: String,
+    },
+    /// The outcome is being written to the Pipeline.
+    Records,
+    /// The stable revision is being put back.
+    RollsBack {
+        /// Why.
+        reason: String,
+    },
+    /// Over.
+    Ended {
+        /// How.
+        message: String,
+    },
+}
+
+impl Why {
+    /// The variant's name: bounded, for metric labels.
+    pub fn code(&self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|v| Some(v.get("code")?.as_str()?.to_owned()))
+            .unwrap_or_default()
+    }
+
+    /// What a person can do about it, where anything can be done.
+    pub fn advice(&self, rollout: &str) -> Option<String> {
+        Some(match self {
+            Self::WaitsForVotes { .. } => format!(
+                "a holder of a missing role decides: `sluice approve {rollout}` or \
+                 `sluice reject {rollout} --reason …`"
+            ),
+            Self::WaitsForRollout { name, .. } => {
+                format!("it starts by itself; `sluice explain {name}` says what the other waits for")
+            }
+            Self::NoBaseline => "bring the Deployment to health once; it is then adopted as the \
+                                 version to roll back to"
+                .into(),
+            Self::Closed { .. } => "name the environment and the namespace in the policy file".into(),
+            Self::PluginMissing { plugins } => {
+                format!("load the plugin {}; it continues by itself", plugins.join(", "))
+            }
+            Self::Paused { .. } => {
+                format!("`sluice resume {rollout}` goes on, `sluice abort {rollout}` rolls back")
+            }
+            Self::WaitsForGate { .. } => {
+                format!("`sluice promote {rollout}` opens the gate, `sluice abort {rollout}` rolls back")
+            }
+            Self::Drifted { .. } => format!(
+                "put the pod template back as it was, or `sluice abort {rollout}` and adopt the \
+                 new one with `sluice adopt`"
+            ),
+            Self::CheckInconclusive { check, .. } => format!(
+                "see why {check} could not tell; `sluice abort {rollout}` rolls back now"
+            ),
+            Self::AskingForPlan { .. }
+            | Self::StrategyUnavailable { .. }
+            | Self::WaitsForTimer { .. }
+            | Self::WindowClosed { .. }
+            | Self::Claimed { .. }
+            | Self::CannotSee { .. }
+            | Self::MovesPods { .. }
+            | Self::WaitsForPods { .. }
+            | Self::Checking { .. }
+            | Self::Holds { .. }
+            | Self::Judging { .. }
+            | Self::StrategyHolds { .. }
+            | Self::Records
+            | Self::RollsBack { .. }
+            | Self::Ended { .. } => return None,
+        })
+    }
+}
+
+/// Instants for people: seconds are enough.
+pub(crate) fn clock(at: &Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WaitsForRollout { name, title } => {
+                write!(f, "waits for {name} ({title}), which has the target now")
+            }
+            Self::NoBaseline => {
+                f.write_str("the target was never seen healthy: there is nothing to roll back to")
+            }
+            Self::Closed { reason } => write!(f, "the policy closes this environment: {reason}"),
+            Self::AskingForPlan { plugin } => write!(f, "asks {plugin} for the plan"),
+            Self::StrategyUnavailable { plugin, message } => {
+                write!(f, "{plugin} could not answer and will be asked again: {message}")
+            }
+            Self::PluginMissing { plugins } => {
+                write!(f, "holds: plugin not loaded: {}", plugins.join(", "))
+            }
+            Self::WaitsForVotes { missing, given, ignored, expires_at } => {
+                write!(f, "waits for a vote of: {}", missing.join(", "))?;
+                if !given.is_empty() {
+                    write!(f, "; given: {}", given.join(", "))?;
+                }
+                if !ignored.is_empty() {
+                    write!(f, "; not counted: {}", ignored.join(", "))?;
+                }
+                write!(f, "; lapses at {}", clock(expires_at))
+            }
+            Self::WaitsForTimer { until } => {
+                write!(f, "approved; the wait timer runs until {}", clock(until))
+            }
+            Self::WindowClosed { reason, until } => {
+                write!(f, "the change window is closed: {reason}")?;
+                match until {
+                    Some(t) => write!(f, "; next change at {}", clock(t)),
+                    None => Ok(()),
+                }
+            }
+            Self::Claimed { by } => write!(f, "the target is claimed by {by}, which is not over"),
+            Self::Paused { by } => write!(f, "paused by {by}"),
+            Self::Drifted { message } => write!(f, "holds: {message}"),
+            Self::CannotSee { what } => write!(f, "holds: {what}"),
+            Self::MovesPods { step: Some(n), share_bp } => {
+                write!(f, "step {n}: moves pods until the candidate has {}", percent(*share_bp))
+            }
+            Self::MovesPods { step: None, .. } => f.write_str("puts the stable version back"),
+            Self::WaitsForPods { deployment, replicas, until } => {
+                write!(f, "waits until {deployment} has {replicas} ready pods and no others")?;
+                match until {
+                    Some(t) => write!(f, "; rolls back at {}", clock(t)),
+                    None => Ok(()),
+                }
+            }
+            Self::Checking { step, running } => {
+                write!(f, "step {step}: runs {}", running.join(", "))
+            }
+            Self::CheckInconclusive { step, check, outcome, message, until } => write!(
+                f,
+                "step {step}: {check} is {}, which is not a pass, and runs again: {message}; rolls \
+                 back at {}",
+                match outcome {
+                    Outcome::Skipped => "skipped",
+                    Outcome::Inconclusive | Outcome::Pass | Outcome::Fail => "inconclusive",
+                },
+                clock(until)
+            ),
+            Self::Holds { step, share_bp, until } => write!(
+                f,
+                "step {step}: all checks passed; watches {} of the traffic until {}",
+                percent(*share_bp),
+                clock(until)
+            ),
+            Self::Judging { plugin } => write!(f, "asks {plugin} whether to go on"),
+            Self::StrategyHolds { plugin, until } => {
+                write!(f, "{plugin} wants more time; asked again at {}", clock(until))
+            }
+            Self::WaitsForGate { gate } => write!(f, "waits for a person to open `{gate}`"),
+            Self::Records => f.write_str("writes the outcome to the pipeline"),
+            Self::RollsBack { reason } => write!(f, "rolls back: {reason}"),
+            Self::Ended { message } => f.write_str(message),
+        }
+    }
+}
