@@ -1,1 +1,8 @@
+//! Kubernetes, as far as Sluice touches it: the custom resources, reading the world into the values
+//! that `core` decides on, and carrying out exactly what `core` decided.
 
+pub mod crd;
+pub mod execute;
+pub mod fault;
+pub mod observe;
+pub mod targets;

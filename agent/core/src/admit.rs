@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::authorize::{Action, authorize};
 use crate::hash::{child_name, short_name_hash};
-use crate::image::ImageRef;
+use crate::image::{ImageRef, Repository};
 use crate::pipeline::{EnvironmentSpec, PipelineSpec, PipelineStatus, Revision, TriggerKind};
 use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy};
 use crate::rollout::{CandidateImage, Cause, RolloutSpec};
@@ -121,6 +121,15 @@ pub fn admit(
     Admission::Create { name, spec: Box::new(spec) }
 }
 
+/// The image as the policy looks at it.
+fn reference(image: &CandidateImage) -> Result<ImageRef, String> {
+    Ok(ImageRef {
+        repository: image.repository.parse().map_err(|e| format!("{}: {e}", image.repository))?,
+        tag: image.tag.clone(),
+        digest: Some(image.digest.parse().map_err(|e| format!("{}: {e}", image.digest))?),
+    })
+}
+
 fn may_ask(
     policy: &Policy,
     rules: &EnvironmentPolicy,
@@ -147,11 +156,18 @@ fn release_rules(
     if !rules.triggers.contains(&trigger) {
         reasons.push(format!("the policy does not allow the trigger `{trigger}` here"));
     }
-    reasons.extend(rules.image_refusals(&candidate.image.repository, candidate.image.tag.as_deref()));
-    if let Some(why) = rules.strategy_refusal(&environment.strategy.plugin) {
-        reasons.push(why);
+    match reference(&candidate.image) {
+        Ok(image) => reasons.extend(rules.images.check(&image).err().map(|why| why.to_string())),
+        Err(why) => reasons.push(why),
     }
-    for check in rules.required_checks() {
+    let strategy = &environment.strategy.plugin;
+    if !rules.strategy.allows(strategy) {
+        reasons.push(format!(
+            "the policy does not allow the strategy `{strategy}` here; allowed are {}",
+            rules.strategy.allow.join(", ")
+        ));
+    }
+    for check in &rules.checks.require {
         if !environment.checks.iter().any(|c| c.plugin == *check && !c.optional) {
             reasons.push(format!(
                 "the policy requires the check `{check}`; the pipeline does not configure it, or \
@@ -172,7 +188,7 @@ fn pipeline_rules(
     reasons: &mut Vec<String>,
 ) {
     let image = &candidate.image;
-    let repository = |s: &str| ImageRef::parse(s).ok().map(|r| r.repository);
+    let repository = |s: &str| s.parse::<Repository>().ok();
     if repository(&image.repository) != repository(&pipeline.spec.image.repository) {
         reasons.push(format!("{} is not this pipeline's repository", image.repository));
     }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::image::ImageRef;
+use crate::image::{ImageRef, Repository};
 use crate::pipeline::{ImageSpec, Revision, TargetSpec};
 use crate::rollout::{WorkloadSeen, revision_name};
 use crate::template::{images, release_containers, template_hash};
@@ -51,10 +51,9 @@ pub fn adopt(
 }
 
 fn same_repository(image: &str, repository: &str) -> Option<ImageRef> {
-    let wanted = ImageRef::parse(repository).ok()?;
-    ImageRef::parse(image.trim_start_matches("docker-pullable://"))
-        .ok()
-        .filter(|i| i.repository == wanted.repository)
+    let wanted: Repository = repository.parse().ok()?;
+    let image: ImageRef = image.trim_start_matches("docker-pullable://").parse().ok()?;
+    (image.repository == wanted).then_some(image)
 }
 
 fn template_tag(target: &WorkloadSeen, repository: &str) -> Option<String> {

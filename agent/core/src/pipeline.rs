@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::duration::HumanDuration;
+use crate::image::Repository;
 use crate::problem::Problem;
 use crate::schedule::Schedule;
 use crate::tags::TagPolicy;
@@ -229,12 +230,10 @@ impl PipelineSpec {
         if let Err(p) = self.image.tags.compile() {
             out.push(p.under("spec.image.tags"));
         }
-        if crate::image::ImageRef::parse(&self.image.repository)
-            .map_or(true, |r| r.tag.is_some() || r.digest.is_some())
-        {
+        if self.image.repository.parse::<Repository>().is_err() {
             out.push(
                 Problem::new("spec.image.repository", "not a repository without tag or digest")
-                    .hint("write it like registry.example.com/shop/storefront"),
+                    .with_hint("write it like registry.example.com/shop/storefront"),
             );
         }
         if self.environments.is_empty() {
@@ -257,12 +256,12 @@ impl PipelineSpec {
     fn environment_problems(&self, i: usize, e: &EnvironmentSpec, out: &mut Vec<Problem>) {
         let at = |field: &str| format!("spec.environments[{i}].{field}");
         if self.environments.iter().take(i).any(|o| o.name == e.name) {
-            out.push(Problem::new(&at("name"), &format!("`{}` stands here twice", e.name)));
+            out.push(Problem::new(at("name"), format!("`{}` stands here twice", e.name)));
         }
         if self.environments.iter().take(i).any(|o| {
             o.target.namespace == e.target.namespace && o.target.deployment == e.target.deployment
         }) {
-            out.push(Problem::new(&at("target"), "another environment has the same Deployment"));
+            out.push(Problem::new(at("target"), "another environment has the same Deployment"));
         }
         for after in &e.after {
             if *after == e.name || self.environment(after).is_none() {
@@ -274,14 +273,14 @@ impl PipelineSpec {
         }
         if e.after.is_empty() && e.triggers.iter().any(|t| matches!(t, Trigger::Upstream(_))) {
             out.push(
-                Problem::new(&at("triggers"), "`upstream` needs an environment to come after")
-                    .hint("add after: [staging], or use the registry trigger"),
+                Problem::new(at("triggers"), "`upstream` needs an environment to come after")
+                    .with_hint("add after: [staging], or use the registry trigger"),
             );
         }
         if e.triggers.is_empty() {
             out.push(
-                Problem::new(&at("triggers"), "no trigger: nothing could ever start here")
-                    .hint("add {manual: {}}"),
+                Problem::new(at("triggers"), "no trigger: nothing could ever start here")
+                    .with_hint("add {manual: {}}"),
             );
         }
         for (n, t) in e.triggers.iter().enumerate() {
@@ -294,13 +293,13 @@ impl PipelineSpec {
                 }
                 Trigger::Registry(r) if r.every.as_millis() < 1000 => out.push(
                     Problem::new(&format!("{field}.registry.every"), "shorter than 1s")
-                        .hint("registries limit their callers: 1m is usual"),
+                        .with_hint("registries limit their callers: 1m is usual"),
                 ),
                 Trigger::Registry(_) | Trigger::Upstream(_) | Trigger::Manual(_) => {}
             }
         }
         if e.checks.len() > CHECK_LIMIT {
-            out.push(Problem::new(&at("checks"), &format!("more than {CHECK_LIMIT} checks")));
+            out.push(Problem::new(at("checks"), format!("more than {CHECK_LIMIT} checks")));
         }
         for (n, c) in e.checks.iter().enumerate() {
             if e.checks.iter().take(n).any(|o| o.label() == c.label()) {
@@ -309,7 +308,7 @@ impl PipelineSpec {
                         &at(&format!("checks[{n}]")),
                         &format!("a check named `{}` is already there", c.label()),
                     )
-                    .hint("give each use of a plugin its own name:"),
+                    .with_hint("give each use of a plugin its own name:"),
                 );
             }
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::{canonical_json, sha256_hex};
 use crate::plugin::PlanStep;
+use crate::policy::{EnvironmentPolicy, Share};
 use crate::router::{ALL_TRAFFIC, percent, replicas};
 
 /// More steps than anyone reads before signing.
@@ -55,6 +56,16 @@ pub struct PlanLimits {
     pub first_step_at_most_bp: Option<u16>,
     /// Largest growth from one step to the next, in basis points.
     pub max_increase_bp: Option<u16>,
+}
+
+impl PlanLimits {
+    /// The limits of an environment.
+    pub fn of(policy: &EnvironmentPolicy) -> Self {
+        Self {
+            first_step_at_most_bp: policy.strategy.first_step_at_most.map(Share::basis_points),
+            max_increase_bp: policy.strategy.max_step_increase.map(Share::basis_points),
+        }
+    }
 }
 
 /// Checks a proposal against the rules that hold for every plan and against the policy's limits.

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::hash::{canonical_json, sha256_hex};
-use crate::image::ImageRef;
+use crate::image::{ImageRef, Repository};
 
 /// Hash by which two templates are compared: sha256 of the canonical JSON.
 pub fn template_hash(template: &Value) -> String {
@@ -84,10 +84,8 @@ fn carries(c: &Value, container: Option<&str>, repository: &str) -> bool {
         None => c
             .get("image")
             .and_then(Value::as_str)
-            .and_then(|i| ImageRef::parse(i).ok())
-            .is_some_and(|i| {
-                ImageRef::parse(repository).is_ok_and(|r| r.repository == i.repository)
-            }),
+            .and_then(|i| i.parse::<ImageRef>().ok())
+            .is_some_and(|i| repository.parse::<Repository>().is_ok_and(|r| r == i.repository)),
     }
 }
 

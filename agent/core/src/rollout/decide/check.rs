@@ -52,7 +52,7 @@ impl Turn<'_> {
     fn checks_run_in(&self, planned: &PlannedStep) -> bool {
         planned.step.checks
             || planned.promotes()
-            || self.environment_policy().map_or(true, |p| !p.required_checks().is_empty())
+            || self.environment_policy().map_or(true, |p| !p.checks.require.is_empty())
     }
 
     fn start_due_checks(&mut self, index: u32, runs: &[CheckRun]) {

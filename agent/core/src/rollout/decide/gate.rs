@@ -1,14 +1,17 @@
 //! The gate: votes, timer, windows. Recounted every time; nothing "already approved" is believed.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::queue::cannot_see;
 use super::{Flow, Turn, later};
-use crate::approval::{Tally, count_votes};
+use crate::approval::{IgnoredWhy, Tally, count_votes};
 use crate::pipeline::OutcomeKind;
 use crate::plugin::Severity;
 use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Identity};
 use crate::rollout::{ApprovalRequest, State, Why};
+
+/// Votes that do not count and are shown; anyone may vote, so their number is not ours.
+const IGNORED_SHOWN: usize = 8;
 
 impl Turn<'_> {
     /// The policy of this environment, or why it is closed.
@@ -34,14 +37,15 @@ impl Turn<'_> {
             return Flow::Wait(missing);
         }
         if let Some(check) = policy
-            .required_checks()
+            .checks
+            .require
             .iter()
             .find(|name| !self.rollout.spec.checks.iter().any(|c| c.plugin == **name))
         {
             let text = format!("the policy requires the check `{check}`, which is not configured");
             return self.end_unbegun(OutcomeKind::Refused, &text);
         }
-        let policy_hash = self.policy.environment_hash(&self.rollout.spec.environment);
+        let policy_hash = policy.hash(self.policy);
         let Some(hash) = self.approval_hash(&policy_hash) else {
             return cannot_see(&self.target_name(), "what would change cannot be told");
         };
@@ -158,14 +162,17 @@ impl Turn<'_> {
 }
 
 fn votes_missing(tally: &Tally, expires_at: jiff::Timestamp) -> Why {
-    let mut ignored: BTreeMap<String, ()> = BTreeMap::new();
-    for vote in &tally.ignored {
-        ignored.insert(vote.to_string(), ());
-    }
+    // What merely repeats or comes on top is no news; what its voter believes in and is not is.
+    let ignored: BTreeSet<String> = tally
+        .ignored
+        .iter()
+        .filter(|v| !matches!(v.why, IgnoredWhy::Duplicate | IgnoredWhy::NotNeeded))
+        .map(|v| format!("{} ({})", v.person, v.why))
+        .collect();
     Why::WaitsForVotes {
         missing: tally.missing.clone(),
         given: tally.filled.iter().map(|f| format!("{}: {}", f.role, f.person)).collect(),
-        ignored: ignored.into_keys().take(8).collect(),
+        ignored: ignored.into_iter().take(IGNORED_SHOWN).collect(),
         expires_at,
     }
 }

@@ -67,7 +67,7 @@ impl Turn<'_> {
         let (strategy, limits) = if spec.returns_to.is_some() {
             (RETURN_STRATEGY, PlanLimits::default())
         } else {
-            (spec.strategy.plugin.as_str(), policy.plan_limits())
+            (spec.strategy.plugin.as_str(), PlanLimits::of(policy))
         };
         match check(strategy, proposal, total, &limits) {
             Ok(plan) => {

@@ -45,6 +45,9 @@ impl Turn<'_> {
             });
             return Flow::Wait(moves(&step, &planned));
         }
+        if let Some(flow) = self.too_long() {
+            return flow;
+        }
         if let Some(drift) = self.drifted(&target, planned.promotes()) {
             return Flow::Wait(drift);
         }
@@ -271,6 +274,18 @@ impl Turn<'_> {
                 self.rollout.spec.target
             ),
         })
+    }
+
+    /// The policy's limit for the whole Rollout (T5).
+    fn too_long(&mut self) -> Option<Flow> {
+        let limit = self.environment_policy().ok()?.limits.total_time?;
+        let deadline = limit.after(self.journal.started_at?);
+        if self.now < deadline {
+            self.wake(deadline);
+            return None;
+        }
+        let text = "the policy's total time is over";
+        Some(self.go_back("too-long", text, false, OutcomeKind::RolledBack))
     }
 
     fn target_gone(&mut self, how: &str) -> Flow {

@@ -64,7 +64,7 @@ impl Turn<'_> {
     fn place_anew(&mut self, total: u32) -> Option<()> {
         let plan = self.journal.plan.clone()?;
         let limits = match self.environment_policy() {
-            Ok(p) if self.rollout.spec.returns_to.is_none() => p.plan_limits(),
+            Ok(p) if self.rollout.spec.returns_to.is_none() => crate::plan::PlanLimits::of(p),
             Ok(_) | Err(_) => crate::plan::PlanLimits::default(),
         };
         let proposal: Vec<_> = plan.steps.iter().map(|s| s.step.clone()).collect();

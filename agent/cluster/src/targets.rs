@@ -1,0 +1,136 @@
+//! The addresses that a check may look at: ready pods of either version, and the Service.
+
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::api::{Api, ListParams};
+use kube::{Client, ResourceExt};
+use sluice_core::plugin::Targets;
+use sluice_core::rollout::WorkloadSeen;
+
+use crate::fault::ClusterFault;
+
+/// Pods of one workload that are looked at; more would be a list as long as the cluster.
+const POD_LIMIT: u32 = 500;
+
+/// A pod of the workload, as far as versions and addresses go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodSeen {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub ip: Option<String>,
+    /// Whether it takes traffic.
+    pub ready: bool,
+    /// The images that run in it, with digests, as the kubelet reports them.
+    pub image_ids: Vec<String>,
+    /// The images that its spec names.
+    pub images: Vec<String>,
+    container_ports: Vec<(Option<String>, i32)>,
+}
+
+impl PodSeen {
+    /// Whether it runs `digest`, by its spec or by what the kubelet reports.
+    pub fn runs(&self, digest: &str) -> bool {
+        self.images.iter().chain(&self.image_ids).any(|i| i.ends_with(&format!("@{digest}")))
+    }
+}
+
+/// The pods that the target's selector matches: the stable ones and the canary's.
+pub async fn pods(client: &Client, target: &WorkloadSeen) -> Result<Vec<PodSeen>, ClusterFault> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &target.namespace);
+    let labels = target
+        .spec
+        .pointer("/selector/matchLabels")
+        .and_then(|v| v.as_object())
+        .map(|m| {
+            m.iter()
+                .filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?)))
+                .collect::<Vec<_>>()
+                .join(",")
+        })
+        .unwrap_or_default();
+    let params = ListParams::default().labels(&labels).limit(POD_LIMIT);
+    let object = format!("Pods of {}/{}", target.namespace, target.name);
+    let list = api.list(&params).await.map_err(|e| ClusterFault::sort("list", object, e))?;
+    Ok(list.items.iter().map(pod).collect())
+}
+
+fn pod(p: &Pod) -> PodSeen {
+    let status = p.status.as_ref();
+    let terminating = p.metadata.deletion_timestamp.is_some();
+    let ready = status
+        .and_then(|s| s.conditions.as_ref())
+        .is_some_and(|c| c.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
+    let spec = p.spec.as_ref();
+    PodSeen {
+        name: p.name_any(),
+        ip: status.and_then(|s| s.pod_ip.clone()),
+        ready: ready && !terminating,
+        image_ids: status
+            .and_then(|s| s.container_statuses.as_ref())
+            .map(|c| c.iter().map(|c| c.image_id.clone()).collect())
+            .unwrap_or_default(),
+        images: spec
+            .map(|s| s.containers.iter().filter_map(|c| c.image.clone()).collect())
+            .unwrap_or_default(),
+        container_ports: spec
+            .map(|s| {
+                s.containers
+                    .iter()
+                    .flat_map(|c| c.ports.iter().flatten())
+                    .map(|p| (p.name.clone(), p.container_port))
+                    .collect()
+            })
+            .unwrap_or_default(),
+    }
+}
+
+/// Where a check of `digest` can look.
+pub async fn targets(
+    client: &Client,
+    target: &WorkloadSeen,
+    service: &str,
+    digest: &str,
+) -> Result<Targets, ClusterFault> {
+    let api: Api<Service> = Api::namespaced(client.clone(), &target.namespace);
+    let object = format!("Service {}/{service}", target.namespace);
+    let service = api
+        .get(service)
+        .await
+        .map_err(|e| ClusterFault::sort("get", object.clone(), e))?;
+    let spec = service.spec.unwrap_or_default();
+    let port = spec.ports.as_ref().and_then(|p| p.first()).cloned().ok_or_else(|| {
+        ClusterFault::Malformed { object, message: "has no port to look at".into() }
+    })?;
+    let mut out = Targets {
+        service: spec
+            .cluster_ip
+            .filter(|ip| !ip.is_empty() && ip != "None")
+            .map(|ip| url(&ip, port.port)),
+        ..Targets::default()
+    };
+    for pod in pods(client, target).await? {
+        let Some(ip) = pod.ip.as_ref().filter(|_| pod.ready) else { continue };
+        let address = url(ip, target_port(&port, &pod));
+        if pod.runs(digest) { out.candidate.push(address) } else { out.stable.push(address) }
+    }
+    out.candidate.sort();
+    out.stable.sort();
+    Ok(out)
+}
+
+fn target_port(port: &ServicePort, pod: &PodSeen) -> i32 {
+    match &port.target_port {
+        Some(IntOrString::Int(n)) => *n,
+        Some(IntOrString::String(name)) => pod
+            .container_ports
+            .iter()
+            .find(|(n, _)| n.as_ref() == Some(name))
+            .map_or(port.port, |(_, p)| *p),
+        None => port.port,
+    }
+}
+
+fn url(ip: &str, port: i32) -> String {
+    if ip.contains(':') { format!("http://[{ip}]:{port}") } else { format!("http://{ip}:{port}") }
+}

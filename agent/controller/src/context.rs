@@ -1,0 +1,49 @@
+//! What every worker has at hand.
+
+use std::sync::Arc;
+
+use kube::Client;
+use sluice_core::policy::Policy;
+use sluice_core::port::{Clock, PluginHost, RecordSink, Registry};
+use tokio::sync::watch;
+
+use crate::calls::Calls;
+use crate::queue::Queue;
+use crate::trigger::registry::Polls;
+use crate::world::World;
+
+/// The doors to the world outside the cluster.
+#[derive(Clone)]
+pub struct Ports {
+    /// Runs plugins.
+    pub plugins: Arc<dyn PluginHost>,
+    /// Reads registries.
+    pub registry: Arc<dyn Registry>,
+    /// The only clock.
+    pub clock: Arc<dyn Clock>,
+    /// Takes the records of ended Rollouts.
+    pub sink: Arc<dyn RecordSink>,
+}
+
+/// Shared by all workers of one agent. Holds caches and timers only.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) ports: Ports,
+    pub(crate) policy: watch::Receiver<Arc<Policy>>,
+    pub(crate) world: World,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) calls: Calls,
+    pub(crate) polls: Polls,
+}
+
+impl Context {
+    /// The policy as it is now.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.borrow().clone()
+    }
+
+    /// The present instant.
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        self.ports.clock.now()
+    }
+}

@@ -1,0 +1,107 @@
+//! Making a Rollout of an admitted candidate, and forgetting old ones.
+
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
+use sluice_cluster::crd::{Rollout, RolloutBody};
+use sluice_cluster::fault::ClusterFault;
+use sluice_core::admit::{Admission, Candidate, PipelineView, admit};
+use sluice_core::pipeline::{EnvironmentSpec, Refusal};
+
+use super::{Held, remember};
+use crate::context::Context;
+use crate::world::created;
+
+/// Ended Rollouts that stay in the cluster per Pipeline (reliability.md D1). The sink has them all.
+const ENDED_KEPT: usize = 20;
+
+/// What became of a proposal.
+pub(crate) enum Proposed {
+    /// A Rollout of this name exists.
+    Rollout(String),
+    /// Nothing to do.
+    Nothing(String),
+    /// Not let in.
+    Refused(Vec<String>),
+}
+
+/// Proposes a candidate. The same candidate twice is one Rollout.
+pub(crate) async fn propose(
+    context: &Context,
+    namespace: &str,
+    view: &mut PipelineView,
+    environment: &EnvironmentSpec,
+    candidate: &Candidate,
+) -> Result<Proposed, Held> {
+    match admit(&context.policy(), view, environment, candidate, context.now()) {
+        Admission::Nothing(why) => Ok(Proposed::Nothing(why)),
+        Admission::Refused(reasons) => {
+            let refusal = Refusal {
+                digest: candidate.image.digest.clone(),
+                tag: candidate.image.tag.clone(),
+                reasons: reasons.clone(),
+                at: context.now(),
+            };
+            remember(context, namespace, view, &environment.name, |e| e.with_refusal(refusal))
+                .await?;
+            Ok(Proposed::Refused(reasons))
+        }
+        Admission::Create { name, spec } => {
+            if context.world.rollout(namespace, &name).is_some() {
+                return Ok(Proposed::Rollout(name));
+            }
+            let rollout = Rollout {
+                metadata: ObjectMeta {
+                    name: Some(name.clone()),
+                    namespace: Some(namespace.to_owned()),
+                    labels: Some(
+                        [
+                            ("sluice.dev/pipeline".to_owned(), spec.pipeline.clone()),
+                            ("sluice.dev/environment".to_owned(), spec.environment.clone()),
+                        ]
+                        .into(),
+                    ),
+                    ..ObjectMeta::default()
+                },
+                spec: RolloutBody { body: *spec },
+                status: None,
+            };
+            let api: Api<Rollout> = Api::namespaced(context.client.clone(), namespace);
+            match api.create(&PostParams::default(), &rollout).await {
+                Ok(_) => {
+                    tracing::info!(rollout = name, "created");
+                    Ok(Proposed::Rollout(name))
+                }
+                // The same candidate came twice, or the answer to the first write was lost.
+                Err(kube::Error::Api(s)) if s.code == 409 => Ok(Proposed::Rollout(name)),
+                Err(e) => {
+                    let fault =
+                        ClusterFault::sort("create", format!("Rollout {namespace}/{name}"), e);
+                    Err(Held::soon(crate::rollout::chain(&fault)))
+                }
+            }
+        }
+    }
+}
+
+/// Removes ended and recorded Rollouts beyond the newest few of a Pipeline.
+pub(super) async fn forget_old(context: &Context, namespace: &str, pipeline: &str) {
+    let mut ended = context.world.rollouts.state_filter(|r| {
+        r.namespace().as_deref() == Some(namespace)
+            && r.spec.body.pipeline == pipeline
+            && r.status
+                .as_ref()
+                .is_some_and(|j| j.state.ended() && j.recorded && j.outbox.is_empty())
+    });
+    ended.sort_by_key(|r| std::cmp::Reverse((created(r.as_ref()), r.name_any())));
+    let api: Api<Rollout> = Api::namespaced(context.client.clone(), namespace);
+    for r in ended.iter().skip(ENDED_KEPT) {
+        let params = DeleteParams {
+            preconditions: Some(Preconditions { uid: r.uid(), resource_version: None }),
+            ..DeleteParams::background()
+        };
+        if let Err(e) = api.delete(&r.name_any(), &params).await {
+            let fault = ClusterFault::sort("delete", format!("Rollout {}", r.name_any()), e);
+            tracing::debug!(%fault, "an old Rollout stays for now");
+        }
+    }
+}

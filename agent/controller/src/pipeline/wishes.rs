@@ -1,0 +1,230 @@
+//! People's wishes about an environment: deploy, go back, retry, lift, adopt.
+
+use kube::ResourceExt;
+use sluice_cluster::crd::{Request, RequestAction, RequestState, RequestStatus};
+use sluice_cluster::observe::deployment;
+use sluice_core::admit::{Candidate, PipelineView};
+use sluice_core::authorize::{Action, authorize};
+use sluice_core::pipeline::{EnvironmentSpec, Revision, TriggerKind};
+use sluice_core::policy::{EnvironmentVerdict, Identity};
+use sluice_core::port::RegistryFault;
+use sluice_core::rollout::{CandidateImage, Cause, Seen};
+
+use super::create::Proposed;
+use super::{Held, baseline, propose, remember, status_of};
+use crate::context::Context;
+use crate::rollout::answer;
+use crate::world::created;
+
+/// Acts on every wish about this environment that has no answer yet, oldest first.
+pub(super) async fn grant(
+    context: &Context,
+    namespace: &str,
+    view: &mut PipelineView,
+    environment: &EnvironmentSpec,
+) -> Result<(), Held> {
+    let mut open = context.world.requests.state_filter(|r| {
+        r.namespace().as_deref() == Some(namespace)
+            && r.spec.rollout.is_none()
+            && r.spec.pipeline.as_deref() == Some(view.name.as_str())
+            && r.spec.environment.as_deref() == Some(environment.name.as_str())
+            && r.status.as_ref().is_none_or(|s| s.state == RequestState::Pending)
+    });
+    open.sort_by_key(|r| (created(r.as_ref()), r.name_any()));
+    for request in open {
+        let status = match one(context, namespace, view, environment, &request).await? {
+            Ok((message, rollout)) => {
+                RequestStatus { state: RequestState::Accepted, message, rollout }
+            }
+            Err(message) => RequestStatus { state: RequestState::Refused, message, rollout: None },
+        };
+        tracing::info!(
+            request = request.name_any(),
+            by = request.spec.requester,
+            state = ?status.state,
+            "{}",
+            status.message
+        );
+        answer(context, &request, status).await;
+    }
+    Ok(())
+}
+
+type Answer = Result<(String, Option<String>), String>;
+
+async fn one(
+    context: &Context,
+    namespace: &str,
+    view: &mut PipelineView,
+    environment: &EnvironmentSpec,
+    request: &Request,
+) -> Result<Answer, Held> {
+    let by =
+        Identity { username: request.spec.requester.clone(), groups: request.spec.groups.clone() };
+    match request.spec.action {
+        RequestAction::Deploy => {
+            let image = match image(context, view, request).await {
+                Ok(image) => image,
+                Err(why) => return Ok(Err(why)),
+            };
+            let candidate = Candidate { image, cause: cause(request, by), returns_to: None };
+            let proposed = propose(context, namespace, view, environment, &candidate).await?;
+            Ok(answer_of(proposed))
+        }
+        RequestAction::Rollback => {
+            let revision = match earlier(view, environment, request) {
+                Ok(r) => r,
+                Err(why) => return Ok(Err(why)),
+            };
+            let candidate = Candidate {
+                image: CandidateImage {
+                    repository: view.spec.image.repository.clone(),
+                    tag: revision.tag.clone(),
+                    digest: revision.digest.clone(),
+                },
+                cause: cause(request, by),
+                returns_to: Some(revision),
+            };
+            let proposed = propose(context, namespace, view, environment, &candidate).await?;
+            Ok(answer_of(proposed))
+        }
+        RequestAction::Retry | RequestAction::LiftQuarantine => {
+            let lift = request.spec.action == RequestAction::LiftQuarantine;
+            let action = if lift { Action::LiftQuarantine } else { Action::Retry };
+            if let Err(why) = may(context, environment, action, &by) {
+                return Ok(Err(why));
+            }
+            let digest = match known_digest(view, environment, request) {
+                Ok(d) => d,
+                Err(why) => return Ok(Err(why)),
+            };
+            remember(context, namespace, view, &environment.name, |e| {
+                if lift { e.with_lifted(&digest) } else { e.with_retry(&digest) }
+            })
+            .await?;
+            context.polls.hurry(&view.name, &environment.name);
+            Ok(Ok((format!("{digest} may be proposed again"), None)))
+        }
+        RequestAction::Adopt => {
+            if let Err(why) = may(context, environment, Action::Retry, &by) {
+                return Ok(Err(why));
+            }
+            let target = &environment.target;
+            let found = deployment(&context.client, &target.namespace, &target.deployment).await;
+            match found {
+                Seen::Present(w) => {
+                    match baseline::adopt_now(context, namespace, view, environment, &w).await {
+                        Ok(()) => Ok(Ok((format!("{target} as it is now is the baseline"), None))),
+                        Err(held) => Ok(Err(held.why)),
+                    }
+                }
+                Seen::Absent => Ok(Err(format!("Deployment {target} does not exist"))),
+                Seen::Unknown(why) => Err(Held::soon(why)),
+            }
+        }
+        RequestAction::Abort
+        | RequestAction::Pause
+        | RequestAction::Resume
+        | RequestAction::Promote => {
+            Ok(Err("this wish is about one Rollout: name it in spec.rollout".into()))
+        }
+    }
+}
+
+fn answer_of(proposed: Proposed) -> Answer {
+    match proposed {
+        Proposed::Rollout(name) => Ok((format!("Rollout {name}"), Some(name))),
+        Proposed::Nothing(why) => Err(why),
+        Proposed::Refused(reasons) => Err(reasons.join("\n")),
+    }
+}
+
+fn cause(request: &Request, by: Identity) -> Cause {
+    Cause {
+        trigger: TriggerKind::Manual,
+        id: request.uid().unwrap_or_else(|| request.name_any()),
+        requester: Some(by),
+        reason: request.spec.reason.clone(),
+    }
+}
+
+fn may(
+    context: &Context,
+    environment: &EnvironmentSpec,
+    action: Action,
+    by: &Identity,
+) -> Result<(), String> {
+    let policy = context.policy();
+    match policy.environment(&environment.name, &environment.target.namespace) {
+        EnvironmentVerdict::Closed(why) => Err(why.to_string()),
+        EnvironmentVerdict::Open(rules) => {
+            authorize(action, by, rules, &policy).map_err(|d| d.to_string())
+        }
+    }
+}
+
+/// The digest that is asked for: by digest, or by a tag that is resolved once, here.
+async fn image(
+    context: &Context,
+    view: &PipelineView,
+    request: &Request,
+) -> Result<CandidateImage, String> {
+    let repository = view.spec.image.repository.clone();
+    let tag = request.spec.tag.clone();
+    if let Some(digest) = &request.spec.digest {
+        return Ok(CandidateImage { repository, tag, digest: digest.clone() });
+    }
+    let Some(name) = &tag else {
+        return Err("the Request names neither a tag nor a digest".into());
+    };
+    match context.ports.registry.resolve(&repository, name).await {
+        Ok(digest) => Ok(CandidateImage { repository, tag, digest }),
+        Err(fault @ RegistryFault::NotFound(_)) => Err(format!("no such image: {fault}")),
+        Err(fault) => Err(format!("the tag could not be resolved now: {fault}")),
+    }
+}
+
+/// The revision to go back to: the named one, or the one before the stable one.
+fn earlier(
+    view: &PipelineView,
+    environment: &EnvironmentSpec,
+    request: &Request,
+) -> Result<Revision, String> {
+    let status = status_of(view, &environment.name);
+    let wanted = |r: &&Revision| match (&request.spec.digest, &request.spec.tag) {
+        (Some(digest), _) => r.digest == *digest,
+        (None, Some(tag)) => r.tag.as_ref() == Some(tag),
+        (None, None) => {
+            status.stable.as_ref().is_none_or(|s| s.digest != r.digest)
+        }
+    };
+    status.earlier.iter().find(wanted).cloned().ok_or_else(|| {
+        let known: Vec<&str> =
+            status.earlier.iter().map(|r| r.tag.as_deref().unwrap_or(&r.digest)).collect();
+        format!(
+            "{} has no such earlier revision that served well; there are: {}",
+            environment.name,
+            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        )
+    })
+}
+
+/// The digest that a retry or a lift is about.
+fn known_digest(
+    view: &PipelineView,
+    environment: &EnvironmentSpec,
+    request: &Request,
+) -> Result<String, String> {
+    let status = status_of(view, &environment.name);
+    if let Some(digest) = &request.spec.digest {
+        return Ok(digest.clone());
+    }
+    let tag = request.spec.tag.as_ref().ok_or("the Request names neither a tag nor a digest")?;
+    let quarantined =
+        status.quarantined.iter().find(|q| q.tag.as_ref() == Some(tag)).map(|q| q.digest.clone());
+    let ended =
+        status.history.iter().find(|o| o.tag.as_ref() == Some(tag)).map(|o| o.digest.clone());
+    quarantined
+        .or(ended)
+        .ok_or_else(|| format!("{} remembers no rollout of {tag}", environment.name))
+}

@@ -1,0 +1,260 @@
+//! One Rollout: observe, decide, commit, execute; again until nothing is left to do now.
+
+mod ask;
+mod observe;
+mod outbox;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::api::Api;
+use sluice_cluster::crd::{Request, RequestState, RequestStatus, Rollout};
+use sluice_cluster::execute::{commit, execute};
+use sluice_cluster::fault::ClusterFault;
+use sluice_core::invariants;
+use sluice_core::rollout::{Decision, Effect, Journal, RolloutView, absorb, decide};
+
+use crate::backoff;
+use crate::context::Context;
+use crate::queue::Key;
+use crate::world::created;
+
+pub use observe::votes_of;
+
+/// Passes in one turn: the longest chain of writes that need no pods in between is shorter. What is
+/// left is done in the next turn.
+const PASSES: u32 = 16;
+/// A conflict means that somebody wrote first: look again soon, but not in a tight loop.
+const AFTER_CONFLICT: Duration = Duration::from_millis(50);
+/// A decision that broke an invariant is looked at again when the world may have changed.
+const AFTER_REFUSAL: Duration = Duration::from_secs(30);
+
+/// Works on one Rollout. Returns when to look again; `None`: only an event can change anything.
+pub(crate) async fn reconcile(
+    context: &Arc<Context>,
+    namespace: &str,
+    name: &str,
+) -> Option<Duration> {
+    let api: Api<Rollout> = Api::namespaced(context.client.clone(), namespace);
+    // The cache tells at no cost that an ended Rollout has nothing left to do.
+    if let Some(cached) = context.world.rollout(namespace, name)
+        && finished(&cached)
+    {
+        return None;
+    }
+    let mut rollout = match api.get_opt(name).await {
+        Ok(Some(r)) => r,
+        Ok(None) => return None,
+        Err(e) => {
+            let fault = ClusterFault::sort("get", format!("Rollout {namespace}/{name}"), e);
+            return Some(failed(name, &fault));
+        }
+    };
+    let key = Key::Rollout { namespace: namespace.to_owned(), name: name.to_owned() };
+    for _ in 0..PASSES {
+        match pass(context, &key, &mut rollout).await {
+            Pass::Again => {}
+            Pass::Wait(wait) => return wait,
+        }
+    }
+    Some(AFTER_CONFLICT)
+}
+
+/// Whether nothing is left to do: it is over, its messages are out and its record is stored.
+fn finished(rollout: &Rollout) -> bool {
+    rollout
+        .status
+        .as_ref()
+        .is_some_and(|j| j.state.ended() && j.outbox.is_empty() && j.recorded)
+}
+
+enum Pass {
+    /// Something was written: look at what it did.
+    Again,
+    /// Nothing more to do now.
+    Wait(Option<Duration>),
+}
+
+async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass {
+    let view = match view(rollout) {
+        Ok(v) => v,
+        Err(why) => {
+            tracing::error!(rollout = rollout.name_any(), why, "cannot work on this Rollout");
+            return Pass::Wait(None);
+        }
+    };
+    let stored = rollout.status.clone().unwrap_or_default();
+    let now = context.now();
+    let facts = context.calls.facts(&view.uid);
+    let mut journal = stored.clone();
+    for (_, fact) in &facts {
+        journal = absorb(&view, &journal, fact, now);
+    }
+    let seen = observe::observe(context, &view, &journal).await;
+    let decision = decide(&view, &journal, &seen, &context.policy(), now);
+    let broken = invariants::broken(&view, &journal, &seen, &decision);
+    if !broken.is_empty() {
+        tracing::error!(rollout = view.name, ?broken, "decision refused: it breaks an invariant");
+        return Pass::Wait(Some(AFTER_REFUSAL));
+    }
+    if worth_writing(&stored, &decision) {
+        match commit(&context.client, rollout, &decision.journal).await {
+            Ok(updated) => {
+                told(&view.name, &stored, &decision);
+                *rollout = updated;
+                context.calls.stored(&view.uid, &facts);
+                answer_requests(context, &view, &stored, &decision.journal).await;
+            }
+            Err(ClusterFault::Conflict { .. }) => return Pass::Wait(Some(AFTER_CONFLICT)),
+            Err(ClusterFault::Gone { .. }) => {
+                context.calls.forget(&view.uid);
+                return Pass::Wait(None);
+            }
+            Err(fault) => return Pass::Wait(Some(failed(&view.name, &fault))),
+        }
+    } else {
+        context.calls.stored(&view.uid, &facts);
+    }
+    outbox::deliver(context, key, &view, &decision.journal);
+    act(context, key, &view, decision).await
+}
+
+/// Carries out the effects in order. The first that does not go through ends the pass: what comes
+/// after it was decided in the belief that it would.
+async fn act(
+    context: &Arc<Context>,
+    key: &Key,
+    view: &RolloutView,
+    decision: Decision,
+) -> Pass {
+    let mut wrote = false;
+    for effect in &decision.effects {
+        if let Effect::Ask { call, question } = effect {
+            ask::ask(context, key, view, call, question);
+            continue;
+        }
+        let spec = &view.spec;
+        let pipeline = (view.namespace.as_str(), spec.pipeline.as_str(), spec.environment.as_str());
+        match execute(&context.client, effect, pipeline).await {
+            Ok(()) => wrote = true,
+            Err(ClusterFault::Conflict { object }) => {
+                tracing::debug!(object, "changed meanwhile; looks again");
+                return Pass::Wait(Some(AFTER_CONFLICT));
+            }
+            Err(fault) => return Pass::Wait(Some(failed(&view.name, &fault))),
+        }
+    }
+    if wrote {
+        return Pass::Again;
+    }
+    Pass::Wait(decision.wake_at.map(|t| until(context.now(), t)))
+}
+
+/// A journal is written when it says something new. An intent that is done is not news: the next
+/// real change carries its removal.
+fn worth_writing(stored: &Journal, decision: &Decision) -> bool {
+    if decision.journal == *stored {
+        return false;
+    }
+    let acts = decision.effects.iter().any(|e| !e.is_question());
+    if acts && decision.journal.intent != stored.intent {
+        return true;
+    }
+    Journal { intent: stored.intent.clone(), ..decision.journal.clone() } != *stored
+}
+
+fn told(name: &str, stored: &Journal, decision: &Decision) {
+    if stored.message != decision.journal.message {
+        tracing::info!(
+            rollout = name,
+            phase = decision.journal.phase,
+            why = decision.why.code(),
+            "{}",
+            decision.journal.message
+        );
+    }
+}
+
+/// Tells people what became of their wishes about this Rollout.
+async fn answer_requests(
+    context: &Context,
+    view: &RolloutView,
+    before: &Journal,
+    after: &Journal,
+) {
+    for handled in after.handled.iter().filter(|h| !before.handled.contains(h)) {
+        let request = context
+            .world
+            .requests_of(&view.namespace, &view.name)
+            .into_iter()
+            .find(|r| r.uid().as_deref() == Some(handled.uid.as_str()));
+        let Some(request) = request else { continue };
+        let status = match &handled.refused {
+            None => RequestStatus {
+                state: RequestState::Accepted,
+                message: "taken up".into(),
+                rollout: Some(view.name.clone()),
+            },
+            Some(why) => RequestStatus {
+                state: RequestState::Refused,
+                message: why.clone(),
+                rollout: Some(view.name.clone()),
+            },
+        };
+        answer(context, &request, status).await;
+    }
+}
+
+/// Writes the answer to a wish. A courtesy: a failure is logged and nothing depends on it.
+pub(crate) async fn answer(context: &Context, request: &Request, status: RequestStatus) {
+    let namespace = request.namespace().unwrap_or_default();
+    let api: Api<Request> = Api::namespaced(context.client.clone(), &namespace);
+    let patch = kube::api::Patch::Merge(serde_json::json!({"status": status}));
+    let name = request.name_any();
+    if let Err(e) = api.patch_status(&name, &kube::api::PatchParams::default(), &patch).await {
+        let fault = ClusterFault::sort("answer", format!("Request {namespace}/{name}"), e);
+        tracing::warn!(%fault, "the answer to a Request was not stored");
+    }
+}
+
+/// The fixed part of a Rollout object.
+///
+/// # Errors
+/// The object has no uid, which the API server never leaves out.
+pub fn view(rollout: &Rollout) -> Result<RolloutView, String> {
+    Ok(RolloutView {
+        namespace: rollout.namespace().unwrap_or_default(),
+        name: rollout.name_any(),
+        uid: rollout.uid().ok_or("the object has no uid")?,
+        created_at: created(rollout),
+        spec: rollout.spec.body.clone(),
+    })
+}
+
+fn failed(name: &str, fault: &ClusterFault) -> Duration {
+    let wait = backoff::wait(2);
+    tracing::warn!(
+        rollout = name,
+        error = %chain(fault),
+        retry_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        "no sure answer from the cluster; reads again before it decides"
+    );
+    wait
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text.chars().take(500).collect()
+}
+
+fn until(now: jiff::Timestamp, t: jiff::Timestamp) -> Duration {
+    Duration::try_from(t.duration_since(now)).unwrap_or(Duration::ZERO)
+}

@@ -1,0 +1,180 @@
+//! The observation that one decision rests on.
+
+use kube::ResourceExt;
+use sluice_cluster::crd::{Approval, RequestAction, Rollout, VoteDecision};
+use sluice_cluster::observe::{deployment, revision_template};
+use sluice_core::approval::{Decision, Vote};
+use sluice_core::pipeline::EnvironmentStatus;
+use sluice_core::policy::Identity;
+use sluice_core::rollout::{
+    Action, Journal, Observation, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, State,
+    canary_name,
+};
+
+use crate::context::Context;
+use crate::world::{World, created};
+
+pub(super) async fn observe(
+    context: &Context,
+    view: &RolloutView,
+    journal: &Journal,
+) -> Observation {
+    if journal.state.ended() {
+        return Observation::default();
+    }
+    let target = &view.spec.target;
+    let client = &context.client;
+    let namespace = target.namespace.as_str();
+    let canary = canary_name(&target.deployment, &view.uid);
+    let canary_matters = journal.state.begun();
+    let back = match (&journal.state, &journal.stable) {
+        (State::RollingBack(_), Some(stable)) => Some(stable.name.clone()),
+        _ => None,
+    };
+    let (target, canary, stable_template, return_template) = futures::join!(
+        deployment(client, namespace, &target.deployment),
+        async {
+            if canary_matters { deployment(client, namespace, &canary).await } else { Seen::Absent }
+        },
+        async {
+            match &back {
+                Some(name) => revision_template(client, namespace, name).await,
+                None => Seen::Absent,
+            }
+        },
+        async {
+            match &view.spec.returns_to {
+                Some(r) => revision_template(client, namespace, &r.name).await,
+                None => Seen::Absent,
+            }
+        },
+    );
+    Observation {
+        target,
+        canary,
+        stable_template,
+        return_template,
+        votes: votes_of(&context.world, &view.namespace, &view.uid),
+        requests: requests(context, view),
+        siblings: siblings(context, view),
+        environment: environment(context, view).await,
+        plugins: context.ports.plugins.catalog(),
+    }
+}
+
+/// What the Pipeline remembers, read live: the end of a Rollout rests on it.
+async fn environment(context: &Context, view: &RolloutView) -> Seen<EnvironmentStatus> {
+    let api: kube::Api<sluice_cluster::crd::Pipeline> =
+        kube::Api::namespaced(context.client.clone(), &view.namespace);
+    match api.get_opt(&view.spec.pipeline).await {
+        Ok(Some(p)) if p.spec.body.environment(&view.spec.environment).is_some() => {
+            let status = p.status.unwrap_or_default();
+            let found = status.environments.get(&view.spec.environment);
+            Seen::Present(found.cloned().unwrap_or_default())
+        }
+        Ok(Some(_) | None) => Seen::Absent,
+        Err(e) => {
+            let object = format!("Pipeline {}/{}", view.namespace, view.spec.pipeline);
+            let fault = sluice_cluster::fault::ClusterFault::sort("get", object, e);
+            Seen::Unknown(fault.to_string())
+        }
+    }
+}
+
+/// The votes on a Rollout, as `core` counts them.
+pub fn votes_of(world: &World, namespace: &str, rollout_uid: &str) -> Vec<Vote> {
+    let mut votes: Vec<Vote> =
+        world.approvals_of(namespace, rollout_uid).iter().map(|a| vote(a)).collect();
+    votes.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    votes
+}
+
+fn vote(a: &Approval) -> Vote {
+    Vote {
+        id: a.name_any(),
+        approver: Identity { username: a.spec.approver.clone(), groups: a.spec.groups.clone() },
+        channel: match a.spec.channel {
+            sluice_cluster::crd::Channel::Kubernetes => "kubernetes".into(),
+            sluice_cluster::crd::Channel::Web => "web".into(),
+        },
+        decision: match a.spec.decision {
+            VoteDecision::Approve => Decision::Approve,
+            VoteDecision::Reject => Decision::Reject,
+        },
+        hash: a.spec.hash.clone(),
+        at: created(a),
+        reason: a.spec.reason.clone().unwrap_or_default(),
+    }
+}
+
+fn requests(context: &Context, view: &RolloutView) -> Vec<RequestSeen> {
+    context
+        .world
+        .requests_of(&view.namespace, &view.name)
+        .iter()
+        .filter_map(|r| {
+            let action = match r.spec.action {
+                RequestAction::Abort => Action::Abort,
+                RequestAction::Rollback => Action::Rollback,
+                RequestAction::Pause => Action::Pause,
+                RequestAction::Resume => Action::Resume,
+                RequestAction::Promote => Action::Promote,
+                RequestAction::Deploy
+                | RequestAction::Retry
+                | RequestAction::LiftQuarantine
+                | RequestAction::Adopt => return None,
+            };
+            Some(RequestSeen {
+                uid: r.uid()?,
+                action,
+                by: Identity {
+                    username: r.spec.requester.clone(),
+                    groups: r.spec.groups.clone(),
+                },
+                reason: r.spec.reason.clone(),
+                at: created(r.as_ref()),
+            })
+        })
+        .collect()
+}
+
+fn siblings(context: &Context, view: &RolloutView) -> Vec<Sibling> {
+    let target = &view.spec.target;
+    let same_target = |r: &Rollout| {
+        let other = &r.spec.body.target;
+        other.namespace == target.namespace && other.deployment == target.deployment
+    };
+    let mut out: Vec<Sibling> = context
+        .world
+        .rollouts
+        .state_filter(|r| r.uid().as_deref() != Some(view.uid.as_str()) && same_target(r))
+        .iter()
+        .filter_map(|r| sibling(r))
+        .collect();
+    out.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
+    out
+}
+
+fn sibling(r: &Rollout) -> Option<Sibling> {
+    let stage = match r.status.as_ref().map(|j| &j.state) {
+        None | Some(State::Queued) => SiblingStage::Queued,
+        Some(State::Planning { .. } | State::AwaitingApproval) => SiblingStage::Waiting,
+        Some(
+            State::Progressing(_)
+            | State::Promoting(_)
+            | State::RollingBack(_)
+            | State::Recording(_),
+        ) => SiblingStage::Begun,
+        Some(State::Ended(_)) => return None,
+    };
+    let spec = &r.spec.body;
+    Some(Sibling {
+        name: r.name_any(),
+        uid: r.uid()?,
+        pipeline: spec.pipeline.clone(),
+        created_at: created(r),
+        stage,
+        returns: spec.returns_to.is_some(),
+        title: spec.title(),
+    })
+}

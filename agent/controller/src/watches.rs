@@ -1,0 +1,177 @@
+//! The watches: they fill the caches and say what to look at.
+
+use std::sync::Arc;
+
+use futures::{Stream, TryStreamExt};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{Api, PartialObjectMeta};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, metadata_watcher};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
+use tokio::task::JoinSet;
+
+use crate::index::Index;
+use crate::queue::{Key, Queue};
+use crate::world::World;
+
+/// Starts every watch; they end when `tasks` is dropped.
+pub(crate) fn start(
+    client: &Client,
+    namespace: Option<&str>,
+    target_namespaces: &[String],
+    queue: &Arc<Queue>,
+    tasks: &mut JoinSet<()>,
+) -> World {
+    let index = Arc::new(Index::default());
+    let (q, i) = (queue.clone(), index.clone());
+    let pipelines = follow::<Pipeline>(client, namespace, tasks, move |event| {
+        let (object, gone) = applied_or_gone(event);
+        for p in object {
+            let key = pipeline_key(p);
+            if gone {
+                i.forget(&key);
+            } else {
+                i.pipeline(&key, p);
+            }
+            q.now(key);
+        }
+    });
+    let (q, i) = (queue.clone(), index.clone());
+    let rollouts = follow::<Rollout>(client, namespace, tasks, move |event| {
+        let (object, gone) = applied_or_gone(event);
+        for r in object {
+            let namespace = r.namespace().unwrap_or_default();
+            let key = Key::Rollout { namespace: namespace.clone(), name: r.name_any() };
+            if gone {
+                i.forget(&key);
+            } else {
+                i.rollout(&key, r);
+            }
+            q.now(key);
+            // Whoever waits for this target may go on.
+            let target = &r.spec.body.target;
+            for other in i.of(&target.namespace, &target.deployment) {
+                q.now(other);
+            }
+            q.now(Key::Pipeline { namespace, name: r.spec.body.pipeline.clone() });
+        }
+    });
+    let q = queue.clone();
+    let approvals = follow::<Approval>(client, namespace, tasks, move |event| {
+        for a in applied_or_gone(event).0 {
+            let namespace = a.namespace().unwrap_or_default();
+            q.now(Key::Rollout { namespace, name: a.spec.rollout.clone() });
+        }
+    });
+    let q = queue.clone();
+    let requests = follow::<Request>(client, namespace, tasks, move |event| {
+        for r in applied_or_gone(event).0 {
+            let namespace = r.namespace().unwrap_or_default();
+            match (&r.spec.rollout, &r.spec.pipeline) {
+                (Some(name), _) => q.now(Key::Rollout { namespace, name: name.clone() }),
+                (None, Some(name)) => q.now(Key::Pipeline { namespace, name: name.clone() }),
+                (None, None) => {}
+            }
+        }
+    });
+    deployments(client, target_namespaces, queue, &index, tasks);
+    World { pipelines, rollouts, approvals, requests }
+}
+
+pub(crate) fn pipeline_key(p: &Pipeline) -> Key {
+    Key::Pipeline { namespace: p.namespace().unwrap_or_default(), name: p.name_any() }
+}
+
+fn applied_or_gone<K>(event: &Event<K>) -> (Option<&K>, bool) {
+    match event {
+        Event::Apply(o) | Event::InitApply(o) => (Some(o), false),
+        Event::Delete(o) => (Some(o), true),
+        Event::Init | Event::InitDone => (None, false),
+    }
+}
+
+/// Watches one kind into a store and shows every event to `seen`.
+fn follow<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    tasks: &mut JoinSet<()>,
+    seen: impl Fn(&Event<K>) + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let api: Api<K> = match namespace {
+        Some(ns) => Api::namespaced(client.clone(), ns),
+        None => Api::all(client.clone()),
+    };
+    let (reader, writer) = reflector::store();
+    let stream = reflector::reflector(writer, watcher(api, watcher::Config::default()));
+    tasks.spawn(drain(stream.default_backoff(), K::kind(&()).into_owned(), seen));
+    reader
+}
+
+/// Deployments of the target namespaces: only their names are kept, and not even these.
+fn deployments(
+    client: &Client,
+    namespaces: &[String],
+    queue: &Arc<Queue>,
+    index: &Arc<Index>,
+    tasks: &mut JoinSet<()>,
+) {
+    let mut apis: Vec<Api<Deployment>> =
+        namespaces.iter().map(|ns| Api::namespaced(client.clone(), ns)).collect();
+    if apis.is_empty() {
+        apis.push(Api::all(client.clone()));
+    }
+    for api in apis {
+        let (q, i) = (queue.clone(), index.clone());
+        let stream = metadata_watcher(api, watcher::Config::default()).default_backoff();
+        let seen = move |event: &Event<PartialObjectMeta<Deployment>>| {
+            if let (Some(d), _) = applied_or_gone(event) {
+                for key in i.of(&d.namespace().unwrap_or_default(), &d.name_any()) {
+                    q.now(key);
+                }
+            }
+        };
+        tasks.spawn(drain(stream, "Deployment".to_owned(), seen));
+    }
+}
+
+async fn drain<K>(
+    stream: impl Stream<Item = Result<Event<K>, watcher::Error>>,
+    kind: String,
+    seen: impl Fn(&Event<K>),
+) {
+    let mut stream = std::pin::pin!(stream);
+    loop {
+        match stream.try_next().await {
+            Ok(Some(event)) => seen(&event),
+            Ok(None) => return,
+            // The stream backs off and lists again by itself.
+            Err(error) => {
+                tracing::warn!(kind, error = %error, "watch interrupted; it starts again by itself");
+            }
+        }
+    }
+}
+
+/// Waits until every store has been filled once.
+pub(crate) async fn ready(world: &World) -> bool {
+    let (a, b, c, d) = futures::join!(
+        world.pipelines.wait_until_ready(),
+        world.rollouts.wait_until_ready(),
+        world.approvals.wait_until_ready(),
+        world.requests.wait_until_ready(),
+    );
+    a.is_ok() && b.is_ok() && c.is_ok() && d.is_ok()
+}
+
