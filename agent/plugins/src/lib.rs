@@ -1,1 +1,52 @@
+//! Runs plugins: WebAssembly components that implement `sluice:plugin@0.1` (see `wit/`).
+//!
+//! A plugin is foreign code. It gets a fresh store per call, a budget of CPU, wall clock, memory and
+//! requests, and of the outside only what its manifest asks for **and** the operator grants. Its
+//! failure is an answer ([`sluice_core::plugin::PluginAnswer::Failed`]), never a pass, a panic or a
+//! hang.
+//!
+//! The parts, from the outside in:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`Host`] | answers the core's port; holds what serves now |
+//! | `folder` | reads the plugins folder and swaps what changed |
+//! | `load` | from a file to a program, or to an error card |
+//! | `grant` | what a plugin may do: manifest ∩ grant |
+//! | `world` | one file per kind: what it may call, how it is asked |
+//! | `call` | one call under all limits |
+//! | `capability` | one file per interface that the host offers |
+//! | `net` | the one way to the network |
 
+mod bindings;
+mod breaker;
+mod call;
+mod capability;
+mod card;
+mod engine;
+mod fault;
+mod folder;
+mod grant;
+mod host;
+mod limits;
+mod load;
+mod manifest;
+mod net;
+mod operator;
+mod secret;
+mod smoke;
+mod state;
+mod text;
+mod world;
+
+pub use capability::log::{LogLevel, LogLine, LogSink, TracingSink};
+pub use card::Card;
+pub use folder::PluginFolder;
+pub use host::{Host, HostOptions};
+pub use limits::{LimitSettings, Limits, MAX_COMPONENT_BYTES};
+pub use manifest::Manifest;
+pub use net::resolve::{Resolve, SystemResolver};
+pub use operator::{FILE_NAME, PluginEntry, PluginsFile};
+pub use secret::{
+    DirectorySecrets, MemorySecrets, SecretFault, SecretRef, SecretSource, SecretValue,
+};

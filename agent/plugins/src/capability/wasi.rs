@@ -1,0 +1,212 @@
+//! WASI 0.2, linked but closed: language runtimes import it whether they use it or not (plugins.md
+//! section 3). No files, environment, arguments, input, sockets or names; output goes to the log.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWrite;
+use wasmtime::component::Linker;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
+
+use crate::state::CallState;
+
+/// Largest single wish for random bytes.
+const MAX_RANDOM_BYTES: u64 = 64 << 10;
+/// Output of one call that is kept.
+const MAX_OUTPUT_BYTES: usize = 64 << 10;
+/// Resolution of both clocks: coarse, against timing probes.
+const CLOCK_STEP: Duration = Duration::from_millis(1);
+
+/// Offers the interfaces of `wasi:cli/imports@0.2`.
+pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)
+}
+
+/// How the world looks to the guest.
+pub(crate) enum Surroundings<'a> {
+    /// Real time, real randomness.
+    Real,
+    /// For traffic strategies: time stands still, randomness follows from the key, so that the same
+    /// input gives the same plan.
+    Frozen(&'a str),
+}
+
+/// A closed context and the pipe behind its output.
+pub(crate) fn closed(surroundings: &Surroundings<'_>) -> (WasiCtx, Output) {
+    let output = Output::default();
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .stdout(output.clone())
+        .stderr(output.clone())
+        .max_random_size(MAX_RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .allow_blocking_current_thread(false);
+    match surroundings {
+        Surroundings::Real => {
+            builder
+                .monotonic_clock(CoarseClock(Instant::now()))
+                .wall_clock(CoarseWall);
+        }
+        Surroundings::Frozen(key) => {
+            builder
+                .monotonic_clock(Frozen)
+                .wall_clock(Frozen)
+                .secure_random(Deterministic::new(stretch(key, "secure")))
+                .insecure_random(Deterministic::new(stretch(key, "insecure")))
+                .insecure_random_seed(seed(key));
+        }
+    }
+    (builder.build(), output)
+}
+
+fn stretch(key: &str, purpose: &str) -> Vec<u8> {
+    (0u32..64)
+        .flat_map(|block| {
+            Sha256::new()
+                .chain_update(purpose.as_bytes())
+                .chain_update(block.to_be_bytes())
+                .chain_update(key.as_bytes())
+                .finalize()
+        })
+        .collect()
+}
+
+fn seed(key: &str) -> u128 {
+    stretch(key, "seed")
+        .iter()
+        .take(16)
+        .fold(0, |seed, byte| (seed << 8) | u128::from(*byte))
+}
+
+struct CoarseClock(Instant);
+
+impl HostMonotonicClock for CoarseClock {
+    fn resolution(&self) -> u64 {
+        CLOCK_STEP.as_nanos() as u64
+    }
+
+    fn now(&self) -> u64 {
+        self.0.elapsed().as_millis() as u64 * self.resolution()
+    }
+}
+
+struct CoarseWall;
+
+impl HostWallClock for CoarseWall {
+    fn resolution(&self) -> Duration {
+        CLOCK_STEP
+    }
+
+    fn now(&self) -> Duration {
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Duration::from_millis(since.as_millis() as u64)
+    }
+}
+
+/// A clock that stands at zero.
+struct Frozen;
+
+impl HostMonotonicClock for Frozen {
+    fn resolution(&self) -> u64 {
+        CLOCK_STEP.as_nanos() as u64
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+impl HostWallClock for Frozen {
+    fn resolution(&self) -> Duration {
+        CLOCK_STEP
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Takes all output and keeps the first [`MAX_OUTPUT_BYTES`]. It never fails: a pipe that closes
+/// when full makes a chatty guest panic in `println!`.
+#[derive(Clone, Default)]
+pub(crate) struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Output {
+    fn keep(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MAX_OUTPUT_BYTES.saturating_sub(kept.len());
+        kept.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+    }
+
+    /// What was written, as text.
+    pub(crate) fn take(&self) -> String {
+        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Output {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.keep(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(MAX_OUTPUT_BYTES)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Output {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.keep(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

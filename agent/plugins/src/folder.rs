@@ -1,0 +1,554 @@
+//! The plugins folder: read as a whole, compared by digest, swapped as a whole (plugins.md section 7).
+//!
+//! Whatever goes wrong with a file or with `plugins.yaml`, what served before keeps serving, with the
+//! card as its condition. Two things do take effect at once: a grant that became smaller, even for
+//! calls that are running, and a file that is gone.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use sluice_core::plugin::SettingsIssue;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::card::Card;
+use crate::grant::{Outcome, PermissionCell, Permissions, permissions};
+use crate::host::{Catalog, Host, Serving, Slot};
+use crate::load::{self, Read, consequence, short};
+use crate::manifest::Manifest;
+use crate::operator::{FILE_NAME, MAX_FILE_BYTES, MAX_PLUGINS, PluginEntry, PluginsFile};
+use crate::world::Reply;
+
+/// Quiet time after the last event before the folder is read: the trailing edge, for the leading one
+/// reads the old file and swallows the event.
+const QUIET: Duration = Duration::from_millis(300);
+/// Longest time that a stream of events can put off reading.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The folder is read this often without any event: some file systems send none.
+const POLL: Duration = Duration::from_secs(30);
+
+/// What the reader of the folder remembers.
+#[derive(Default)]
+pub(crate) struct Reading {
+    /// Once there was a `plugins.yaml`, its absence is a fault, not a return to bare loading.
+    had_file: bool,
+}
+
+/// One file to serve. Its bytes are read when its turn comes: one file in memory at a time.
+struct Wanted {
+    entry: PluginEntry,
+    file: String,
+    place: String,
+}
+
+/// Watches the folder while it lives.
+pub struct PluginFolder {
+    _watcher: Option<RecommendedWatcher>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Host {
+    /// Reads the folder now and swaps what changed. Returns what is wrong with it.
+    pub async fn reload(&self) -> Vec<Card> {
+        let mut reading = self.inner.reading.lock().await;
+        let before = self.catalog_now();
+        let folder = self.inner.folder.clone();
+        let known: BTreeMap<String, String> = before
+            .slots
+            .iter()
+            .map(|(name, slot)| (slot.file.clone(), name.clone()))
+            .collect();
+        let had_file = reading.had_file;
+        let wanted =
+            tokio::task::spawn_blocking(move || read_folder(&folder, had_file, &known)).await;
+        let (wanted, has_file) = match wanted {
+            Ok(Ok(wanted)) => wanted,
+            Ok(Err(card)) => return self.keep_all(&before, card),
+            Err(_) => {
+                let card = Card::new("plugin/host", "the plugins folder")
+                    .because("reading it was interrupted")
+                    .change("look at the agent's log");
+                return self.keep_all(&before, card);
+            }
+        };
+        reading.had_file = has_file;
+        let mut slots = BTreeMap::new();
+        let mut twice = None;
+        for wanted in wanted {
+            let name = wanted.entry.name.clone();
+            if let Some(file) = slots.get(&name).map(|slot: &Arc<Slot>| slot.file.clone()) {
+                twice = Some(
+                    Card::new("plugin/name-taken", &wanted.file)
+                        .at(self.inner.folder.display().to_string())
+                        .because(format!("{file} is called \"{name}\" too"))
+                        .change(format!("remove one, or name both in {FILE_NAME}")),
+                );
+                continue;
+            }
+            let slot = self.refresh(before.slots.get(&name).cloned(), wanted).await;
+            slots.insert(name, slot);
+        }
+        for (name, slot) in &before.slots {
+            if !slots.contains_key(name) {
+                revoke(slot);
+            }
+        }
+        self.swap(Catalog {
+            slots,
+            config: twice,
+        });
+        self.problems()
+    }
+
+    /// Follows the folder until the answer is dropped. Must be called within a tokio runtime.
+    pub fn watch(&self) -> PluginFolder {
+        let (wake, mut woken) = mpsc::channel::<()>(1);
+        let watcher = notify::recommended_watcher(move |_event| {
+            // Full means that a wake-up is waiting already.
+            let _ = wake.try_send(());
+        })
+        .and_then(|mut watcher| {
+            watcher.watch(&self.inner.folder, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        let watcher = watcher
+            .inspect_err(|error| {
+                tracing::warn!(%error, "the plugins folder cannot be watched; it is polled instead");
+            })
+            .ok();
+        let host = self.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let event = tokio::time::timeout(POLL, woken.recv()).await;
+                if matches!(event, Ok(None)) {
+                    // No watcher: the poll alone.
+                    tokio::time::sleep(POLL).await;
+                }
+                let patience = tokio::time::Instant::now() + PATIENCE;
+                while let Ok(Some(())) = tokio::time::timeout(QUIET, woken.recv()).await {
+                    if tokio::time::Instant::now() >= patience {
+                        break;
+                    }
+                }
+                let _ = host.reload().await;
+            }
+        });
+        PluginFolder {
+            _watcher: watcher,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    fn keep_all(&self, before: &Catalog, card: Card) -> Vec<Card> {
+        let effect = match before.slots.is_empty() {
+            true => "cannot be used; no plugin serves",
+            false => "cannot be used; the plugins keep serving as before",
+        };
+        tracing::warn!(target: "sluice::plugin", card = %card, "plugins folder");
+        let config = Some(card.effect(effect));
+        self.swap(Catalog {
+            slots: before.slots.clone(),
+            config,
+        });
+        self.problems()
+    }
+
+    fn swap(&self, catalog: Catalog) {
+        *self
+            .inner
+            .catalog
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
+    }
+
+    /// Brings one name up to date.
+    async fn refresh(&self, before: Option<Arc<Slot>>, wanted: Wanted) -> Arc<Slot> {
+        let Wanted { entry, file, place } = wanted;
+        let serving = before.as_ref().and_then(|slot| slot.serving.clone());
+        let read = match self.read(&file).await {
+            Ok(read) => read,
+            Err(card) if card.code == "plugin/file-missing" => {
+                // Gone on purpose: running calls end, new ones learn that it is missing.
+                if let Some(slot) = &before {
+                    revoke(slot);
+                }
+                return failed(None, None, &entry, file, vec![card], None);
+            }
+            Err(card) => return failed(serving, None, &entry, file, vec![card], None),
+        };
+        let fingerprint = serde_json::to_value(&entry).unwrap_or_default();
+        let attempt = Some((read.digest.clone(), fingerprint));
+        if let Some(slot) = before.filter(|slot| slot.attempt == attempt && slot.file == file) {
+            return slot;
+        }
+        let same = serving
+            .clone()
+            .filter(|serving| serving.digest == read.digest);
+        if let Some(pin) = entry
+            .verify
+            .as_ref()
+            .and_then(|verify| verify.sha256.as_ref())
+            && read.digest != format!("sha256:{pin}")
+        {
+            narrow(serving.as_deref(), &entry, self.inner.allow_loopback);
+            let card = Card::new("plugin/digest-mismatch", &file)
+                .at(format!("{place}.verify.sha256"))
+                .because(format!(
+                    "the file is {}, the pin says sha256:{pin}",
+                    read.digest
+                ))
+                .change("put the pinned file there, or pin the new one after looking at it");
+            return failed(serving, None, &entry, file, vec![card], attempt);
+        }
+        match same {
+            Some(same) => self.regrant(&same, entry, file, &place, attempt).await,
+            None => {
+                narrow(serving.as_deref(), &entry, self.inner.allow_loopback);
+                self.load(serving, entry, file, &place, read, attempt).await
+            }
+        }
+    }
+
+    async fn read(&self, file: &str) -> Result<Read, Card> {
+        let (folder, name) = (self.inner.folder.clone(), file.to_owned());
+        let read = tokio::task::spawn_blocking(move || load::read(&folder, &name)).await;
+        read.unwrap_or_else(|_| {
+            Err(Card::new("plugin/unreadable", file)
+                .because("reading it was interrupted")
+                .change("copy it again"))
+        })
+    }
+
+    /// The same component under other grants or settings.
+    async fn regrant(
+        &self,
+        same: &Arc<Serving>,
+        entry: PluginEntry,
+        file: String,
+        place: &str,
+        attempt: Option<(String, serde_json::Value)>,
+    ) -> Arc<Slot> {
+        let Outcome {
+            permissions,
+            missing,
+            smaller,
+        } = permissions(&same.manifest, &entry, place, self.inner.allow_loopback);
+        same.permissions.set(permissions);
+        if !missing.is_empty() {
+            let effect = "keeps serving with what is still granted";
+            let problems = missing
+                .into_iter()
+                .map(|card| card.effect(effect))
+                .collect();
+            return Arc::new(Slot {
+                file,
+                serving: Some(same.clone()),
+                problems,
+                attempt,
+            });
+        }
+        let changed = Arc::new(same.with_settings(entry.settings.clone()));
+        match self.settings_problem(&changed, place).await {
+            None => {
+                let problems = smaller.into_iter().collect();
+                Arc::new(Slot {
+                    file,
+                    serving: Some(changed),
+                    problems,
+                    attempt,
+                })
+            }
+            Some(card) => {
+                let problems = vec![card.effect("keeps serving with its earlier settings")];
+                Arc::new(Slot {
+                    file,
+                    serving: Some(same.clone()),
+                    problems,
+                    attempt,
+                })
+            }
+        }
+    }
+
+    /// A component that was not there before.
+    async fn load(
+        &self,
+        serving: Option<Arc<Serving>>,
+        entry: PluginEntry,
+        file: String,
+        place: &str,
+        read: Read,
+        attempt: Option<(String, serde_json::Value)>,
+    ) -> Arc<Slot> {
+        let (engine, linkers) = (self.inner.engine.clone(), self.inner.linkers.clone());
+        let allow_loopback = self.inner.allow_loopback;
+        let (of_entry, of_file) = (entry.clone(), file.clone());
+        let in_operator_file = format!("{place}; {}", short(&read.digest));
+        let digest = read.digest.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let manifest = load::examine(&read, &of_file).map_err(|card| (None, vec![card]))?;
+            let outcome = permissions(&manifest, &of_entry, &in_operator_file, allow_loopback);
+            if !outcome.missing.is_empty() {
+                return Err((Some(manifest), outcome.missing));
+            }
+            let limits = outcome.permissions.limits;
+            match load::compile(&read, &manifest, &of_file, &engine, &linkers, &limits) {
+                Ok(program) => Ok((manifest, program, outcome)),
+                Err(card) => Err((Some(manifest), vec![card])),
+            }
+        });
+        let (manifest, program, outcome) = match work.await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err((manifest, cards))) => {
+                return failed(serving, manifest.as_ref(), &entry, file, cards, attempt);
+            }
+            Err(_) => {
+                let card = Card::new("plugin/compile", &file)
+                    .at(short(&digest))
+                    .because("the component made a tool within the agent fail")
+                    .change("report the file; the agent's log has the details");
+                return failed(serving, None, &entry, file, vec![card], attempt);
+            }
+        };
+        let fresh = Serving::new(
+            &entry.name,
+            manifest,
+            digest,
+            program,
+            PermissionCell::new(outcome.permissions),
+            entry.settings.clone(),
+        );
+        if let Some(card) = self.settings_problem(&fresh, place).await {
+            return failed(
+                serving,
+                Some(&fresh.manifest),
+                &entry,
+                file,
+                vec![card],
+                attempt,
+            );
+        }
+        tracing::info!(
+            target: "sluice::plugin",
+            name = %fresh.name,
+            version = %fresh.manifest.plugin.version,
+            digest = %fresh.digest,
+            "plugin serves"
+        );
+        let problems = outcome.smaller.into_iter().collect();
+        Arc::new(Slot {
+            file,
+            serving: Some(Arc::new(fresh)),
+            problems,
+            attempt,
+        })
+    }
+
+    /// Asks a plugin whether the operator's settings will do. Without settings there is nothing to
+    /// ask: what is required comes with each use.
+    async fn settings_problem(&self, serving: &Serving, place: &str) -> Option<Card> {
+        let settings = serving.settings.as_ref()?;
+        let card =
+            |code| Card::new(code, serving.manifest.subject()).at(format!("{place}.settings"));
+        match self.validate(serving, settings).await {
+            Ok(Reply::Settings(issues)) if issues.is_empty() => None,
+            Ok(Reply::Settings(issues)) => Some(Card {
+                why: issues.iter().map(issue_text).collect(),
+                ..card("plugin/settings-invalid").change("correct the settings")
+            }),
+            Ok(Reply::Report(_) | Reply::Plan(_) | Reply::Judgement(_) | Reply::Notified(_)) => {
+                None
+            }
+            Err(fault) => Some(
+                card("plugin/settings-unchecked")
+                    .because(fault.message)
+                    .change("repair the plugin, or put the version before it back"),
+            ),
+        }
+    }
+}
+
+fn issue_text(issue: &SettingsIssue) -> String {
+    let hint = issue
+        .hint
+        .as_ref()
+        .map(|hint| format!(" ({hint})"))
+        .unwrap_or_default();
+    let at = if issue.pointer.is_empty() {
+        "/"
+    } else {
+        &issue.pointer
+    };
+    format!("{at}: {}{hint}", issue.message)
+}
+
+/// A slot whose newest attempt failed; the older version, if any, keeps serving.
+fn failed(
+    serving: Option<Arc<Serving>>,
+    manifest: Option<&Manifest>,
+    entry: &PluginEntry,
+    file: String,
+    cards: Vec<Card>,
+    attempt: Option<(String, serde_json::Value)>,
+) -> Arc<Slot> {
+    let follows = match &serving {
+        Some(old) => format!("{} keeps serving", old.manifest.subject()),
+        None => consequence(manifest.map(|manifest| manifest.plugin.kind), &entry.name),
+    };
+    let problems: Vec<Card> = cards
+        .into_iter()
+        .map(|card| {
+            let place = if card.place.is_empty() {
+                file.clone()
+            } else {
+                card.place.clone()
+            };
+            Card {
+                place,
+                ..card.effect(format!("was not loaded; {follows}"))
+            }
+        })
+        .collect();
+    for card in &problems {
+        tracing::warn!(target: "sluice::plugin", card = %card, "plugin not loaded");
+    }
+    Arc::new(Slot {
+        file,
+        serving,
+        problems,
+        attempt,
+    })
+}
+
+/// A smaller grant holds at once for the version that serves, whatever becomes of the new one.
+fn narrow(serving: Option<&Serving>, entry: &PluginEntry, allow_loopback: bool) {
+    if let Some(serving) = serving {
+        let outcome = permissions(&serving.manifest, entry, "", allow_loopback);
+        serving.permissions.set(outcome.permissions);
+    }
+}
+
+/// Running calls of a plugin that is gone lose the network.
+fn revoke(slot: &Slot) {
+    if let Some(serving) = &slot.serving {
+        let limits = serving.permissions.now().limits;
+        serving.permissions.set(Permissions {
+            limits,
+            ..Permissions::default()
+        });
+    }
+}
+
+/// Reads `plugins.yaml` and every file that it names; without it, every `*.wasm`. Blocking.
+fn read_folder(
+    folder: &Path,
+    had_file: bool,
+    known: &BTreeMap<String, String>,
+) -> Result<(Vec<Wanted>, bool), Card> {
+    let card = |why: String, change: &str| {
+        Card::new("plugin/config-unreadable", FILE_NAME)
+            .at(folder.display().to_string())
+            .because(why)
+            .change(change)
+    };
+    let text = match std::fs::File::open(folder.join(FILE_NAME)) {
+        Ok(file) => {
+            let mut text = String::new();
+            file.take(MAX_FILE_BYTES + 1)
+                .read_to_string(&mut text)
+                .map_err(|error| {
+                    card(
+                        format!("it cannot be read: {}", error.kind()),
+                        "save it as UTF-8 text",
+                    )
+                })?;
+            if text.len() as u64 > MAX_FILE_BYTES {
+                return Err(card("it is larger than 1 MiB".to_owned(), "shorten it"));
+            }
+            Some(text)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && had_file => {
+            return Err(card(
+                "the file is gone; without it every pin and grant would be lost".to_owned(),
+                "put it back, or restart the agent to go on without it",
+            ));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(card(
+                format!("it cannot be read: {}", error.kind()),
+                "make it readable",
+            ));
+        }
+    };
+    match text {
+        Some(text) => Ok((from_file(PluginsFile::parse(&text)?), true)),
+        None => Ok((bare(folder, known)?, false)),
+    }
+}
+
+fn from_file(file: PluginsFile) -> Vec<Wanted> {
+    file.plugins
+        .into_iter()
+        .enumerate()
+        .map(|(index, entry)| {
+            // An entry without a file was refused when the operator's file was parsed.
+            let file = entry.source.file.clone().unwrap_or_default();
+            Wanted {
+                place: format!("{FILE_NAME}, plugins[{index}]"),
+                file,
+                entry,
+            }
+        })
+        .collect()
+}
+
+fn bare(folder: &Path, known: &BTreeMap<String, String>) -> Result<Vec<Wanted>, Card> {
+    let unreadable = |error: std::io::Error| {
+        Card::new("plugin/folder-unreadable", "the plugins folder")
+            .at(folder.display().to_string())
+            .because(format!("it cannot be listed: {}", error.kind()))
+            .change("create it, readable for the agent")
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        match name.into_string() {
+            Ok(name) if name.ends_with(".wasm") && !name.starts_with('.') => files.push(name),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    files.sort();
+    if files.len() > MAX_PLUGINS {
+        return Err(Card::new("plugin/folder-unreadable", "the plugins folder")
+            .at(folder.display().to_string())
+            .because(format!(
+                "it holds {} plugins; at most {MAX_PLUGINS} are served",
+                files.len()
+            ))
+            .change("remove some"));
+    }
+    Ok(files
+        .into_iter()
+        .map(|file| {
+            let own_name = load::read(folder, &file)
+                .ok()
+                .and_then(|read| Manifest::of_component(&read.bytes, &file).ok())
+                .map(|manifest| manifest.plugin.name);
+            let stem = file.trim_end_matches(".wasm").to_owned();
+            let name = own_name
+                .or_else(|| known.get(&file).cloned())
+                .unwrap_or(stem);
+            let place = format!("{FILE_NAME} (there is none; nothing is granted)");
+            Wanted {
+                entry: PluginEntry::bare(&name, &file),
+                place,
+                file,
+            }
+        })
+        .collect())
+}

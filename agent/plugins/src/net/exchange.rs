@@ -1,0 +1,362 @@
+//! The choke point: every request of every plugin passes `Outbound::fetch`.
+//!
+//! Order (plugins.md section 5): match a named target → headers → quota → resolve once → filter all
+//! addresses → connect to one of them → verify TLS → expand secrets → send → read under caps →
+//! redact → audit. One deadline covers all of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::connect::Network;
+use super::fault::NetFault;
+use super::headers::{MAX_HEADER_BYTES, request_headers, response_headers};
+use super::origin::{Origin, Scheme};
+use super::redact::Redactor;
+use super::target::{Admitted, Target, is_rollout_target};
+use super::template;
+use crate::grant::{PermissionCell, Permissions};
+use crate::secret::{SecretSource, SecretValue};
+
+/// Largest request and response body.
+pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
+/// Most response headers.
+const MAX_RESPONSE_HEADERS: usize = 100;
+
+/// A request as a guest makes it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) target: String,
+    pub(crate) method: String,
+    pub(crate) path_and_query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) timeout_ms: Option<u32>,
+}
+
+/// A response as a guest sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) truncated: bool,
+}
+
+/// The network of one call.
+pub(crate) struct Outbound {
+    pub(crate) plugin: String,
+    pub(crate) network: Arc<Network>,
+    pub(crate) secrets: Arc<dyn SecretSource>,
+    pub(crate) permissions: PermissionCell,
+    /// Where `candidate`, `stable` and `service` are in this call.
+    pub(crate) bound: BTreeMap<String, Origin>,
+    pub(crate) used: u32,
+    pub(crate) redactor: Redactor,
+    /// When the call itself ends.
+    pub(crate) deadline: Instant,
+}
+
+/// One target as it stands at the moment of a request.
+pub(crate) struct Found {
+    pub(crate) target: Target,
+    pub(crate) origin: Origin,
+    permissions: Arc<Permissions>,
+}
+
+impl Outbound {
+    /// Sends one request.
+    pub(crate) async fn fetch(&mut self, asked: Asked) -> Result<Answered, NetFault> {
+        let begun = Instant::now();
+        let deadline = self.deadline_of(asked.timeout_ms);
+        let name = crate::text::line(&asked.target, 64);
+        let outcome = match tokio::time::timeout_at(deadline, self.fetch_unbounded(asked)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(NetFault::Timeout),
+        };
+        let result = match &outcome {
+            Ok(answered) => answered.status.to_string(),
+            Err(fault) => format!("{fault:?}"),
+        };
+        tracing::info!(
+            target: "sluice::plugin::network",
+            plugin = %self.plugin,
+            to = %name,
+            result = %self.redactor.text(&result),
+            elapsed_ms = begun.elapsed().as_millis() as u64,
+            "request of a plugin"
+        );
+        outcome
+    }
+
+    async fn fetch_unbounded(&mut self, asked: Asked) -> Result<Answered, NetFault> {
+        let found = self.find(&asked.target)?;
+        let admitted = found.target.admit(
+            &asked.target,
+            &found.origin,
+            &asked.method,
+            &asked.path_and_query,
+        )?;
+        let headers = request_headers(&asked.headers)?;
+        let templates = secret_headers(&asked.target, &found, &headers)?;
+        if asked.body.len() > MAX_BODY_BYTES {
+            return Err(NetFault::TooLarge(MAX_BODY_BYTES as u64));
+        }
+        self.count(&found)?;
+        let tcp = self.network.tcp(&found.origin, found.target.reach).await?;
+        let of_the_rollout = is_rollout_target(&asked.target);
+        match found.origin.scheme {
+            Scheme::Http => {
+                let request = self
+                    .request(&found, admitted, headers, templates, asked.body)
+                    .await?;
+                self.send(tcp, request, of_the_rollout).await
+            }
+            Scheme::Https => {
+                let tls = self.network.tls(&found.origin, tcp).await?;
+                let request = self
+                    .request(&found, admitted, headers, templates, asked.body)
+                    .await?;
+                self.send(tls, request, of_the_rollout).await
+            }
+        }
+    }
+
+    /// The target of that name, with the grant as it stands now.
+    pub(crate) fn find(&self, name: &str) -> Result<Found, NetFault> {
+        let permissions = self.permissions.now();
+        let shown = crate::text::line(name, 64);
+        let Some(target) = permissions.targets.get(name).cloned() else {
+            return Err(NetFault::NotGranted(format!(
+                "target \"{shown}\"; to allow it, add it to grants.http of plugin {}",
+                self.plugin
+            )));
+        };
+        let Some(origin) = target
+            .origin
+            .clone()
+            .or_else(|| self.bound.get(name).cloned())
+        else {
+            return Err(NetFault::Resolve(format!(
+                "this call has no ready \"{shown}\""
+            )));
+        };
+        Ok(Found {
+            target,
+            origin,
+            permissions,
+        })
+    }
+
+    /// Takes one request from the budget.
+    pub(crate) fn count(&mut self, found: &Found) -> Result<(), NetFault> {
+        if self.used >= found.permissions.limits.requests {
+            return Err(NetFault::Quota);
+        }
+        self.used += 1;
+        Ok(())
+    }
+
+    /// The smaller of the guest's wish and what is left of the call.
+    pub(crate) fn deadline_of(&self, timeout_ms: Option<u32>) -> Instant {
+        match timeout_ms {
+            Some(wish) => {
+                (Instant::now() + Duration::from_millis(u64::from(wish))).min(self.deadline)
+            }
+            None => self.deadline,
+        }
+    }
+
+    async fn request(
+        &mut self,
+        found: &Found,
+        admitted: Admitted,
+        mut headers: HeaderMap,
+        templates: BTreeMap<String, Vec<String>>,
+        body: Vec<u8>,
+    ) -> Result<Request<Full<Bytes>>, NetFault> {
+        let secrets = self.read_secrets(found, &templates).await?;
+        for (name, values) in &templates {
+            headers.remove(name.as_str());
+            for value in values {
+                let name = header::HeaderName::from_bytes(name.as_bytes())
+                    .map_err(|_| NetFault::Other("a header name changed".to_owned()))?;
+                headers.append(name, template::expand(value, &secrets, &body)?);
+            }
+        }
+        let host = HeaderValue::from_str(&found.origin.authority())
+            .map_err(|_| NetFault::Other("the host cannot be put into a header".to_owned()))?;
+        headers.insert(header::HOST, host);
+        headers
+            .entry(header::USER_AGENT)
+            .or_insert(HeaderValue::from_static(concat!(
+                "sluice/",
+                env!("CARGO_PKG_VERSION")
+            )));
+        let uri: Uri = admitted
+            .path_and_query
+            .parse()
+            .map_err(|_| NetFault::Other("the path is malformed".to_owned()))?;
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = admitted.method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// Reads every secret that this target is granted, so that an echo of any of them is hidden,
+    /// even of one that an earlier call sent. Only those that the request uses have to be there.
+    async fn read_secrets(
+        &mut self,
+        found: &Found,
+        templates: &BTreeMap<String, Vec<String>>,
+    ) -> Result<BTreeMap<String, SecretValue>, NetFault> {
+        let mut needed = Vec::new();
+        for value in templates.values().flatten() {
+            needed.extend(template::names(value)?);
+        }
+        let mut values = BTreeMap::new();
+        for name in &found.target.secrets {
+            let Some(at) = found.permissions.secrets.get(name) else {
+                continue;
+            };
+            match self.secrets.read(at).await {
+                Ok(value) => {
+                    self.redactor.learn(name, value.clone());
+                    values.insert(name.clone(), value);
+                }
+                Err(fault) if needed.contains(&name.as_str()) => {
+                    return Err(NetFault::Other(format!("secret \"{name}\": {fault}")));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(values)
+    }
+
+    async fn send<S>(
+        &self,
+        stream: S,
+        request: Request<Full<Bytes>>,
+        of_the_rollout: bool,
+    ) -> Result<Answered, NetFault>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (mut sender, connection) = http1::Builder::new()
+            .max_header_size(MAX_HEADER_BYTES)
+            .max_headers(MAX_RESPONSE_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| protocol(&error))?;
+        // Drives the one connection; ends with this function, however it ends.
+        let _driver = AbortOnDropHandle::new(tokio::spawn(connection));
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| protocol(&error))?;
+        let (head, body) = response.into_parts();
+        let headers = response_headers(&head.headers, of_the_rollout)
+            .into_iter()
+            .map(|(name, value)| (name, self.redactor.text(&value)))
+            .collect();
+        let longest = self.redactor.longest();
+        let (body, more) = read_body(body, MAX_BODY_BYTES + longest).await?;
+        let mut body = self.redactor.bytes(body);
+        let truncated = more || body.len() > MAX_BODY_BYTES;
+        if more {
+            // A secret that lies across the cut must not leave its first half behind.
+            body.truncate(body.len().saturating_sub(longest));
+        }
+        body.truncate(MAX_BODY_BYTES);
+        Ok(Answered {
+            status: head.status.as_u16(),
+            headers,
+            body,
+            truncated,
+        })
+    }
+}
+
+/// The header values that mention secrets, after checking that this target may have them.
+fn secret_headers(
+    target_name: &str,
+    found: &Found,
+    headers: &HeaderMap,
+) -> Result<BTreeMap<String, Vec<String>>, NetFault> {
+    let mut templates: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in headers.keys() {
+        let values: Vec<&str> = headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        let mut mentions = false;
+        for value in &values {
+            for secret in template::names(value)? {
+                mentions = true;
+                if !found.target.secrets.contains(secret) {
+                    return Err(NetFault::NotGranted(format!(
+                        "secret \"{secret}\" for target \"{target_name}\"; to allow it, add it to the secrets of that target"
+                    )));
+                }
+            }
+        }
+        if mentions {
+            templates.insert(
+                name.as_str().to_owned(),
+                values.into_iter().map(str::to_owned).collect(),
+            );
+        }
+    }
+    let clear = found.origin.scheme == Scheme::Http && !found.target.plaintext_secrets;
+    if !templates.is_empty() && clear {
+        return Err(NetFault::NotGranted(format!(
+            "secrets are not sent without encryption; give target \"{target_name}\" an https url, or plaintextSecrets: true if it is in the cluster"
+        )));
+    }
+    Ok(templates)
+}
+
+async fn read_body(mut body: Incoming, wanted: usize) -> Result<(Vec<u8>, bool), NetFault> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| protocol(&error))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let room = wanted.saturating_sub(bytes.len());
+        if data.len() > room {
+            bytes.extend_from_slice(data.get(..room).unwrap_or_default());
+            return Ok((bytes, true));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes, false))
+}
+
+fn protocol(error: &hyper::Error) -> NetFault {
+    if error.is_parse_too_large() {
+        return NetFault::TooLarge(MAX_HEADER_BYTES as u64);
+    }
+    let words = if error.is_parse() {
+        "the answer is not HTTP/1.1"
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        "the server closed the connection before the answer was complete"
+    } else if error.is_body_write_aborted() {
+        "the server did not take the request"
+    } else {
+        "the connection broke"
+    };
+    NetFault::Protocol(words.to_owned())
+}

@@ -1,0 +1,24 @@
+//! Why a request failed, in the words of `types.net-error`.
+
+/// One failed request. Mirrors `net-error` in `wit/types.wit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NetFault {
+    /// No grant allows it. The text says what to add.
+    NotGranted(String),
+    /// The name has no usable address.
+    Resolve(String),
+    /// Nobody answered there.
+    Connect(String),
+    /// The peer could not prove who it is.
+    Tls(String),
+    /// The one deadline over all phases passed.
+    Timeout,
+    /// The request is larger than this many bytes.
+    TooLarge(u64),
+    /// The call has used up its requests.
+    Quota,
+    /// The peer does not speak HTTP as it should.
+    Protocol(String),
+    /// Anything else.
+    Other(String),
+}

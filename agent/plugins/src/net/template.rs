@@ -1,0 +1,179 @@
+//! `${secret:NAME}` and `${hmac-sha256:NAME}` in header values.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderValue;
+use sha2::Sha256;
+
+use super::fault::NetFault;
+use crate::secret::SecretValue;
+
+/// One stretch of a header value.
+#[derive(Debug, PartialEq, Eq)]
+enum Part<'a> {
+    Text(&'a str),
+    Secret(&'a str),
+    Signature(&'a str),
+}
+
+/// The names of the secrets that a value mentions.
+///
+/// # Errors
+/// A placeholder that is not closed or has an odd name: sending it as it stands would hide a typo.
+pub(crate) fn names(value: &str) -> Result<Vec<&str>, NetFault> {
+    Ok(parse(value)?
+        .into_iter()
+        .filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Secret(name) | Part::Signature(name) => Some(name),
+        })
+        .collect())
+}
+
+/// The value with every placeholder replaced. `body` is what a signature covers.
+///
+/// # Errors
+/// A placeholder without a value, or a result that is no header value (CR and LF included).
+pub(crate) fn expand(
+    value: &str,
+    secrets: &BTreeMap<String, SecretValue>,
+    body: &[u8],
+) -> Result<HeaderValue, NetFault> {
+    let mut out = String::with_capacity(value.len());
+    for part in parse(value)? {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Secret(name) => out.push_str(known(secrets, name)?.expose()),
+            Part::Signature(name) => out.push_str(&signature(known(secrets, name)?, body)?),
+        }
+    }
+    let mut value = HeaderValue::from_str(&out)
+        .map_err(|_| NetFault::Other("a secret contains bytes no header may contain".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn known<'a>(
+    secrets: &'a BTreeMap<String, SecretValue>,
+    name: &str,
+) -> Result<&'a SecretValue, NetFault> {
+    secrets
+        .get(name)
+        .ok_or_else(|| NetFault::NotGranted(format!("secret \"{name}\"")))
+}
+
+fn signature(key: &SecretValue, body: &[u8]) -> Result<String, NetFault> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
+        .map_err(|_| NetFault::Other("the secret cannot be used as a key".to_owned()))?;
+    mac.update(body);
+    let mut out = String::with_capacity(64);
+    for byte in mac.finalize().into_bytes() {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    Ok(out)
+}
+
+fn parse(mut rest: &str) -> Result<Vec<Part<'_>>, NetFault> {
+    const KINDS: [(&str, for<'a> fn(&'a str) -> Part<'a>); 2] = [
+        ("${secret:", |name| Part::Secret(name)),
+        ("${hmac-sha256:", |name| Part::Signature(name)),
+    ];
+    let mut parts = Vec::new();
+    'next: while !rest.is_empty() {
+        let mut from = 0;
+        while let Some(dollar) = rest.get(from..).and_then(|tail| tail.find("${")) {
+            let (text, tail) = rest.split_at(from + dollar);
+            for (opening, part) in KINDS {
+                let Some(inner) = tail.strip_prefix(opening) else {
+                    continue;
+                };
+                let (name, after) = inner.split_once('}').ok_or_else(|| {
+                    NetFault::Other(format!(
+                        "a header value opens {opening} and does not close it"
+                    ))
+                })?;
+                if !crate::manifest::is_name(name) {
+                    return Err(NetFault::Other(
+                        "a secret's name has lower-case letters, digits and dashes".to_owned(),
+                    ));
+                }
+                if !text.is_empty() {
+                    parts.push(Part::Text(text));
+                }
+                parts.push(part(name));
+                rest = after;
+                continue 'next;
+            }
+            from += dollar + 2;
+        }
+        parts.push(Part::Text(rest));
+        break;
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> BTreeMap<String, SecretValue> {
+        BTreeMap::from([("token".to_owned(), SecretValue::new("key-key").unwrap())])
+    }
+
+    #[test]
+    fn secrets_and_signatures_are_put_in_and_other_text_stays() {
+        let body = b"The quick brown fox jumps over the lazy dog";
+        let expanded = |value| {
+            expand(value, &secrets(), body)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(expanded("Bearer ${secret:token}"), "Bearer key-key");
+        assert_eq!(
+            expanded("${a} $ {x} ${secret:token}!"),
+            "${a} $ {x} key-key!"
+        );
+        assert_eq!(expanded("plain"), "plain");
+        assert!(
+            expand("${secret:token}", &secrets(), body)
+                .unwrap()
+                .is_sensitive()
+        );
+    }
+
+    #[test]
+    fn the_signature_is_hmac_sha256_in_hexadecimal() {
+        // printf message | openssl dgst -sha256 -hmac keykey
+        let key = BTreeMap::from([("k".to_owned(), SecretValue::new("keykey").unwrap())]);
+        let value = expand("sha256=${hmac-sha256:k}", &key, b"message").unwrap();
+        assert_eq!(
+            value.to_str().unwrap(),
+            "sha256=94b426611538beea003b4c250f864889eae6de3e620cb73e984e1c23ea5d7372"
+        );
+    }
+
+    #[test]
+    fn typos_are_errors() {
+        for value in [
+            "${secret:token",
+            "${secret:}",
+            "${secret:To Ken}",
+            "${hmac-sha256:../x}",
+        ] {
+            assert!(names(value).is_err(), "{value}");
+        }
+        assert!(matches!(
+            expand("${secret:other}", &secrets(), b""),
+            Err(NetFault::NotGranted(_))
+        ));
+        assert_eq!(
+            names("a ${secret:x} ${hmac-sha256:y-1}").unwrap(),
+            ["x", "y-1"]
+        );
+    }
+}
