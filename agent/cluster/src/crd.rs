@@ -3,6 +3,7 @@
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sluice_core::approval::{Channel, Decision};
 use sluice_core::pipeline::{PipelineSpec, PipelineStatus};
 use sluice_core::rollout::{Journal, RolloutSpec};
 
@@ -73,34 +74,13 @@ pub struct ApprovalBody {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
     /// Yes or no.
-    pub decision: VoteDecision,
+    pub decision: Decision,
     /// The door through which it came.
     #[serde(default)]
     pub channel: Channel,
     /// What the voter said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-/// Yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum VoteDecision {
-    /// Yes.
-    Approve,
-    /// No.
-    Reject,
-}
-
-/// The door through which a wish or vote came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Channel {
-    /// With the person's own credentials: CLI or kubectl.
-    #[default]
-    Kubernetes,
-    /// The web page; written by the agent in that person's name.
-    Web,
 }
 
 /// One person's wish. Immutable; only the agent acts on it.

@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{WatchStreamExt, metadata_watcher};
+use kube::runtime::WatchStreamExt;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
@@ -29,7 +29,7 @@ pub(crate) fn start(
     let (q, i) = (queue.clone(), index.clone());
     let pipelines = follow::<Pipeline>(client, namespace, tasks, move |event| {
         let (object, gone) = applied_or_gone(event);
-        for p in object {
+        if let Some(p) = object {
             let key = pipeline_key(p);
             if gone {
                 i.forget(&key);
@@ -42,7 +42,7 @@ pub(crate) fn start(
     let (q, i) = (queue.clone(), index.clone());
     let rollouts = follow::<Rollout>(client, namespace, tasks, move |event| {
         let (object, gone) = applied_or_gone(event);
-        for r in object {
+        if let Some(r) = object {
             let namespace = r.namespace().unwrap_or_default();
             let key = Key::Rollout { namespace: namespace.clone(), name: r.name_any() };
             if gone {
@@ -61,14 +61,14 @@ pub(crate) fn start(
     });
     let q = queue.clone();
     let approvals = follow::<Approval>(client, namespace, tasks, move |event| {
-        for a in applied_or_gone(event).0 {
+        if let (Some(a), _) = applied_or_gone(event) {
             let namespace = a.namespace().unwrap_or_default();
             q.now(Key::Rollout { namespace, name: a.spec.rollout.clone() });
         }
     });
     let q = queue.clone();
     let requests = follow::<Request>(client, namespace, tasks, move |event| {
-        for r in applied_or_gone(event).0 {
+        if let (Some(r), _) = applied_or_gone(event) {
             let namespace = r.namespace().unwrap_or_default();
             match (&r.spec.rollout, &r.spec.pipeline) {
                 (Some(name), _) => q.now(Key::Rollout { namespace, name: name.clone() }),
@@ -127,14 +127,14 @@ fn deployments(
     index: &Arc<Index>,
     tasks: &mut JoinSet<()>,
 ) {
-    let mut apis: Vec<Api<Deployment>> =
+    let mut apis: Vec<Api<PartialObjectMeta<Deployment>>> =
         namespaces.iter().map(|ns| Api::namespaced(client.clone(), ns)).collect();
     if apis.is_empty() {
         apis.push(Api::all(client.clone()));
     }
     for api in apis {
         let (q, i) = (queue.clone(), index.clone());
-        let stream = metadata_watcher(api, watcher::Config::default()).default_backoff();
+        let stream = watcher(api, watcher::Config::default()).default_backoff();
         let seen = move |event: &Event<PartialObjectMeta<Deployment>>| {
             if let (Some(d), _) = applied_or_gone(event) {
                 for key in i.of(&d.namespace().unwrap_or_default(), &d.name_any()) {

@@ -19,12 +19,24 @@ use matching::Matching;
 
 /// The door that a vote came through.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum Channel {
     /// An Approval object made with the voter's own credentials, by `kubectl`, `sluice` or any
     /// other client.
+    #[default]
     Kubernetes,
     /// The web page or its API.
     Web,

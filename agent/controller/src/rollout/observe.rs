@@ -1,9 +1,9 @@
 //! The observation that one decision rests on.
 
 use kube::ResourceExt;
-use sluice_cluster::crd::{Approval, RequestAction, Rollout, VoteDecision};
+use sluice_cluster::crd::{Approval, RequestAction, Rollout};
 use sluice_cluster::observe::{deployment, revision_template};
-use sluice_core::approval::{Decision, Vote};
+use sluice_core::approval::Vote;
 use sluice_core::pipeline::EnvironmentStatus;
 use sluice_core::policy::Identity;
 use sluice_core::rollout::{
@@ -93,14 +93,8 @@ fn vote(a: &Approval) -> Vote {
     Vote {
         id: a.name_any(),
         approver: Identity { username: a.spec.approver.clone(), groups: a.spec.groups.clone() },
-        channel: match a.spec.channel {
-            sluice_cluster::crd::Channel::Kubernetes => "kubernetes".into(),
-            sluice_cluster::crd::Channel::Web => "web".into(),
-        },
-        decision: match a.spec.decision {
-            VoteDecision::Approve => Decision::Approve,
-            VoteDecision::Reject => Decision::Reject,
-        },
+        channel: a.spec.channel,
+        decision: a.spec.decision,
         hash: a.spec.hash.clone(),
         at: created(a),
         reason: a.spec.reason.clone().unwrap_or_default(),
