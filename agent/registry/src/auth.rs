@@ -12,7 +12,7 @@ use url::Url;
 use crate::challenge::{self, Challenge};
 use crate::config::Secret;
 use crate::credentials::{self, Credentials};
-use crate::fault::{BROKEN, WAIT, said};
+use crate::fault::{BROKEN, WAIT};
 use crate::realm;
 use crate::session::Session;
 use crate::transport;
@@ -168,10 +168,8 @@ impl Session<'_> {
         let response = response.await?;
         let status = response.status();
         if status != StatusCode::OK {
-            let body = transport::read(response, MOST_TOKEN_BYTES)
-                .await
-                .unwrap_or_default();
-            return Err(self.token_refused(&url, status, &body, authorization.as_ref()));
+            let said = self.said(response).await;
+            return Err(self.token_refused(&url, status, &said, authorization.is_some()));
         }
         let body = transport::read(response, MOST_TOKEN_BYTES)
             .await
@@ -204,26 +202,18 @@ impl Session<'_> {
         &self,
         url: &Url,
         status: StatusCode,
-        body: &[u8],
-        authorization: Option<&Authorization>,
+        said: &str,
+        with_account: bool,
     ) -> RegistryFault {
-        let secrets = authorization
-            .map(Authorization::secrets)
-            .unwrap_or_default();
         let service = realm::authority(url).unwrap_or_default();
-        let said = said(body, &secrets);
-        match (status, authorization) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => self.no_credentials(),
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(_)) => self.ask.denied(
-                format!(
-                    "the token service on {service} refused the configured account ({status}){said}"
-                ),
+        let cause = format!("the token service on {service} answered {status}{said}");
+        match (status, with_account) {
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, false) => self.no_credentials(),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, true) => self.ask.denied(
+                format!("the configured account was refused: {cause}"),
                 "Check user name and password in the registry configuration",
             ),
-            (other, _) => self.ask.unavailable(
-                format!("the token service on {service} answered {other}{said}"),
-                WAIT,
-            ),
+            (_, _) => self.ask.unavailable(cause, WAIT),
         }
     }
 }

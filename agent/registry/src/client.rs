@@ -146,6 +146,7 @@ impl OciRegistry {
             repository,
             base,
             host,
+            secrets: Mutex::default(),
             _slots: (host_slot, slot),
         })
     }

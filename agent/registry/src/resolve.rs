@@ -35,7 +35,7 @@ pub(crate) async fn resolve(session: &Session<'_>, tag: &str) -> Result<Digest, 
         StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
             download(session, tag).await
         }
-        _ => Err(session.refusal(response, None).await),
+        _ => Err(session.refusal(response).await),
     }
 }
 
@@ -85,7 +85,7 @@ async fn verify(session: &Session<'_>, digest: Digest) -> Result<Digest, Registr
             let cause = format!("the registry states the digest {digest} but has no such manifest");
             return Err(session.ask.unavailable(cause, WAIT));
         }
-        _ => return Err(session.refusal(response, None).await),
+        _ => return Err(session.refusal(response).await),
     }
     let actual = hash(session, response).await?;
     if actual != digest {
@@ -109,7 +109,7 @@ async fn download(session: &Session<'_>, tag: &str) -> Result<Digest, RegistryFa
     match (response.status(), known) {
         (StatusCode::NOT_MODIFIED, Some((_, digest))) => return Ok(digest),
         (StatusCode::OK, _) => {}
-        _ => return Err(session.refusal(response, None).await),
+        _ => return Err(session.refusal(response).await),
     }
     let stated = stated(session, &response)?;
     let etag = response.headers().get(header::ETAG).cloned();

@@ -1,7 +1,7 @@
 //! One call to one repository: sends requests with the right credentials, and turns what is no
 //! answer into a fault.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -32,6 +32,8 @@ pub(crate) struct Session<'a> {
     /// The address of the registry's API, ending in `/v2/`.
     pub(crate) base: Url,
     pub(crate) host: Arc<Host>,
+    /// What was sent to authenticate itself: no message may repeat it.
+    pub(crate) secrets: Mutex<Vec<String>>,
     pub(crate) _slots: (OwnedSemaphorePermit, SemaphorePermit<'a>),
 }
 
@@ -71,12 +73,12 @@ impl Session<'_> {
         let fresh = self.authorize(response.headers()).await?;
         if known.as_ref() == Some(&fresh) {
             // The same again would only count as one more failed login.
-            return Err(self.refusal(response, Some(&fresh)).await);
+            return Err(self.refusal(response).await);
         }
         let response = self.once(method, url, headers, Some(&fresh)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.memory().authorizations.remove(&self.repository);
-            return Err(self.refusal(response, Some(&fresh)).await);
+            return Err(self.refusal(response).await);
         }
         Ok(response)
     }
@@ -99,6 +101,7 @@ impl Session<'_> {
                 )
             })?;
             headers.insert(header::AUTHORIZATION, value);
+            lock(&self.secrets).extend(authorization.secrets());
         }
         let response = self
             .registry
@@ -120,13 +123,7 @@ impl Session<'_> {
         let host = self.repository.host();
         let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
         tracing::warn!(host, seconds, "the registry asks for a pause ({status})");
-        let body = transport::read(response, MOST_ERROR_BYTES)
-            .await
-            .unwrap_or_default();
-        let secrets = authorization
-            .map(Authorization::secrets)
-            .unwrap_or_default();
-        let said = said(&body, &secrets);
+        let said = self.said(response).await;
         let cause =
             format!("{host} answered {status} and asks for {seconds} s without requests{said}");
         Err(self.ask.rate_limited(cause, seconds))
@@ -143,12 +140,16 @@ impl Session<'_> {
             .map_err(|error| self.ask.unavailable(error, BROKEN))
     }
 
+    /// The registry's own explanation of a refusal, in brackets; empty without one.
+    pub(crate) async fn said(&self, response: Response) -> String {
+        let body = transport::read(response, MOST_ERROR_BYTES)
+            .await
+            .unwrap_or_default();
+        said(&body, &lock(&self.secrets))
+    }
+
     /// The fault that a response which is no answer stands for.
-    pub(crate) async fn refusal(
-        &self,
-        response: Response,
-        authorization: Option<&Authorization>,
-    ) -> RegistryFault {
+    pub(crate) async fn refusal(&self, response: Response) -> RegistryFault {
         let status = response.status();
         let host = self.repository.host();
         if status.is_redirection() {
@@ -164,13 +165,7 @@ impl Session<'_> {
                  that serves it",
             );
         }
-        let body = transport::read(response, MOST_ERROR_BYTES)
-            .await
-            .unwrap_or_default();
-        let secrets = authorization
-            .map(Authorization::secrets)
-            .unwrap_or_default();
-        let cause = format!("{host} answered {status}{}", said(&body, &secrets));
+        let cause = format!("{host} answered {status}{}", self.said(response).await);
         match status {
             StatusCode::NOT_FOUND => self.ask.not_found(
                 cause,

@@ -95,7 +95,7 @@ async fn fetch(
 ) -> Result<(Vec<String>, Option<String>), RegistryFault> {
     let response = session.send(Method::GET, url, HeaderMap::new()).await?;
     if response.status() != StatusCode::OK {
-        return Err(session.refusal(response, None).await);
+        return Err(session.refusal(response).await);
     }
     let link = link::next(response.headers()).map_err(|problem| {
         let cause = format!("page {number} of the list has {problem}");

@@ -81,7 +81,7 @@ impl Drop for Distribution {
 /// Pushes 12 tags, reads them 5 a page, and checks credentials.
 async fn round_trip(host: &str) {
     let tags: Vec<_> = (0..12).map(|number| format!("v1.{number:02}")).collect();
-    let digest = push::push(host, "shop/storefront", &tags, true).await;
+    let digest = push::push(host, "shop/storefront", &tags).await;
     let repository = format!("{host}/shop/storefront");
 
     let reader = client(RegistryConfig {

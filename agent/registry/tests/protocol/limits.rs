@@ -25,6 +25,22 @@ async fn nobody_asks_again_before_the_pause_is_over() {
     assert_eq!(client.resolve(&repository, "v1").await.unwrap(), digest);
 }
 
+/// It was let through before the pause began, and asks nothing all the same.
+#[tokio::test]
+async fn a_call_that_waits_for_a_slot_heeds_the_pause() {
+    let registry = Registry::start().await.unwrap();
+    push_tags(&registry, 1);
+    let repository = registry.repository("shop/a");
+    let client = client_with(plain(registry.host()), |limits| {
+        limits.requests_per_host = 1;
+    });
+    registry.behave(|b| b.fail_next = Some((1, Fault::status(429).retry_after("30"))));
+    let (one, two) = tokio::join!(client.tags(&repository), client.tags(&repository));
+    assert_eq!(rate_limited(one), 30);
+    rate_limited(two);
+    assert_eq!(asked(&registry).len(), 1);
+}
+
 #[tokio::test]
 async fn another_host_is_asked_all_the_same() {
     let (registry, _) = healthy().await;

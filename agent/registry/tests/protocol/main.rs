@@ -1,6 +1,14 @@
 //! The client against real sockets: the embedded registry with every fault, and the CNCF
 //! distribution registry where it is installed.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by unwrapping; clippy.toml excepts the test functions \
+              themselves, not what they share"
+)]
+
 mod auth;
 mod digests;
 mod distribution;
@@ -57,11 +65,15 @@ fn client(config: RegistryConfig) -> OciRegistry {
 }
 
 fn client_with(config: RegistryConfig, change: impl FnOnce(&mut Limits)) -> OciRegistry {
-    // A second test of the same process finds it installed.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
+    install_tls();
     let mut limits = Limits::default();
     change(&mut limits);
     OciRegistry::with_limits(config, Arc::new(StillClock), limits).unwrap()
+}
+
+/// To be called before any HTTP client is built; a second test of the process finds it installed.
+fn install_tls() {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// A healthy registry and a client that reaches it.
