@@ -1,0 +1,18 @@
+//! The simulated API server.
+
+pub(crate) mod admission;
+pub(crate) mod apply;
+pub(crate) mod call;
+pub(crate) mod defaults;
+pub(crate) mod delete;
+pub(crate) mod discovery;
+pub(crate) mod error;
+pub(crate) mod patch;
+pub(crate) mod path;
+pub(crate) mod read;
+pub(crate) mod resource;
+pub(crate) mod review;
+pub(crate) mod selector;
+pub(crate) mod store;
+pub(crate) mod watch;
+pub(crate) mod write;

@@ -1,0 +1,95 @@
+//! The guards of Sluice's own objects, as its ValidatingAdmissionPolicies will state them
+//! (design.md "Doors", reliability.md A4 to A6).
+
+use serde_json::Value;
+
+use crate::api::error::ApiError;
+use crate::api::resource::Resource;
+use crate::identity::User;
+use crate::json;
+
+/// What is asked of an object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Act<'a> {
+    Create,
+    /// A change through the main door, with the object as it was.
+    Update(&'a Value),
+    /// A change of the status alone.
+    Status,
+}
+
+/// Refuses what the policies refuse. `agent` is the name of the agent's service account.
+pub(crate) fn check(
+    agent: &str,
+    user: &User,
+    resource: Resource,
+    act: Act<'_>,
+    object: &Value,
+) -> Result<(), ApiError> {
+    let name = json::text(object, "/metadata/name");
+    let is_agent = user.name == agent;
+    let refuse = |policy: &str, why: String| {
+        let why = format!(
+            "ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: {why}"
+        );
+        Err(ApiError::forbidden(resource, name, &why))
+    };
+    match act {
+        Act::Create => match resource {
+            Resource::Approvals if !is_agent => {
+                author(user, object, "approver").or_else(|why| refuse("sluice-approvals", why))
+            }
+            Resource::Requests if !is_agent => {
+                author(user, object, "requester").or_else(|why| refuse("sluice-requests", why))
+            }
+            Resource::Rollouts if !is_agent => refuse(
+                "sluice-rollouts",
+                format!(
+                    "only the agent creates Rollouts, not \"{}\"; create a Request",
+                    user.name
+                ),
+            ),
+            _ => Ok(()),
+        },
+        Act::Update(before) => {
+            let fixed = matches!(
+                resource,
+                Resource::Approvals | Resource::Requests | Resource::Rollouts
+            );
+            if fixed && before.get("spec") != object.get("spec") {
+                return Err(ApiError::invalid(
+                    resource,
+                    name,
+                    "spec",
+                    "Invalid value: a spec is written once and never changed",
+                ));
+            }
+            Ok(())
+        }
+        Act::Status if resource.is_custom() && !is_agent => refuse(
+            "sluice-status",
+            format!("only the agent writes a status, not \"{}\"", user.name),
+        ),
+        Act::Status => Ok(()),
+    }
+}
+
+/// The named author must be the one who asks, with no group that they do not have.
+fn author(user: &User, object: &Value, field: &str) -> Result<(), String> {
+    let named = json::text(object, &format!("/spec/{field}"));
+    if named != user.name {
+        return Err(format!(
+            "spec.{field} is \"{named}\" but the request was made by \"{}\"",
+            user.name
+        ));
+    }
+    for group in json::list(object, "/spec/groups") {
+        let group = group.as_str().unwrap_or_default();
+        if !user.groups.iter().any(|own| own == group) {
+            return Err(format!(
+                "spec.groups names \"{group}\", which the user is not in"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! What kube-controller-manager and the kubelets do, as far as a delivery agent can see it.
+
+pub(crate) mod collect;
+pub(crate) mod deployment;
+pub(crate) mod deployment_status;
+pub(crate) mod endpoints;
+pub(crate) mod pod;
+pub(crate) mod pod_status;
+pub(crate) mod queue;
+pub(crate) mod react;
+pub(crate) mod replicaset;
+pub(crate) mod rolling;
+pub(crate) mod scaling;

@@ -1,0 +1,277 @@
+//! The scheduler and the kubelet: a pod's way from pending to gone.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::api::store::Key;
+use crate::driver::PodStart;
+use crate::image::{Readiness, Scene};
+use crate::json;
+use crate::model::Model;
+use crate::timing;
+use crate::workload::queue::Work;
+use crate::workload::react::is_dying;
+
+/// The longest wait of a crash loop.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+
+/// Where a pod stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stage {
+    /// Being scheduled and pulled.
+    Pending,
+    /// The image does not exist.
+    NoImage { image: String },
+    /// The container could not be set up.
+    Broken { why: String },
+    /// The container runs and is not ready yet.
+    Starting { ready_at: Instant },
+    /// Ready.
+    Ready { since: Instant },
+    /// Runs and will never be ready.
+    Unready,
+    /// Exited; starts again.
+    BackOff { until: Instant },
+    /// Deleted; answers what is still under way.
+    Draining { until: Instant },
+}
+
+/// What the kubelet remembers of a pod.
+#[derive(Clone, Debug)]
+pub(crate) struct PodRuntime {
+    pub(crate) stage: Stage,
+    pub(crate) address: Option<Ipv4Addr>,
+    /// `repository@sha256:…` per container, in the order of the spec.
+    pub(crate) image_ids: Vec<String>,
+    pub(crate) restarts: u32,
+    pub(crate) started: Option<Instant>,
+}
+
+impl Model {
+    /// A new pod: the scheduler sees it after a while.
+    pub(crate) fn admit_pod(&mut self, key: &Key) {
+        let runtime = PodRuntime {
+            stage: Stage::Pending,
+            address: None,
+            image_ids: Vec::new(),
+            restarts: 0,
+            started: None,
+        };
+        self.pods.insert(key.clone(), runtime);
+        let delay = timing::draw(&mut self.random, &self.timing.pod_start);
+        self.queue_at(Work::Pod(key.clone()), Instant::now() + delay);
+    }
+
+    /// Since when a pod is ready.
+    pub(crate) fn ready_since(&self, key: &Key) -> Option<Instant> {
+        match self.pods.get(key)?.stage {
+            Stage::Ready { since } => Some(since),
+            Stage::Pending
+            | Stage::NoImage { .. }
+            | Stage::Broken { .. }
+            | Stage::Starting { .. }
+            | Stage::Unready
+            | Stage::BackOff { .. }
+            | Stage::Draining { .. } => None,
+        }
+    }
+
+    /// Moves a pod on if its time has come.
+    pub(crate) fn tick_pod(&mut self, key: &Key) {
+        let Some(stage) = self.pods.get(key).map(|runtime| runtime.stage.clone()) else {
+            return;
+        };
+        let now = Instant::now();
+        match stage {
+            Stage::Pending | Stage::NoImage { .. } | Stage::Broken { .. } => self.start_pod(key),
+            Stage::Starting { ready_at } if ready_at <= now => self.finish_start(key),
+            Stage::BackOff { until } if until <= now => self.start_pod(key),
+            Stage::Draining { until } if until <= now => {
+                self.stop_pod(key);
+                self.remove(key);
+            }
+            Stage::Starting { ready_at: at }
+            | Stage::BackOff { until: at }
+            | Stage::Draining { until: at } => self.queue_at(Work::Pod(key.clone()), at),
+            Stage::Ready { .. } | Stage::Unready => {}
+        }
+    }
+
+    fn start_pod(&mut self, key: &Key) {
+        let Some(value) = self.value(key).cloned() else {
+            return;
+        };
+        if is_dying(&value) {
+            return;
+        }
+        let mut image_ids = Vec::new();
+        let mut startup = Duration::ZERO;
+        for container in json::list(&value, "/spec/containers") {
+            let image = json::text(container, "/image");
+            let Some((image_id, behaviour)) = self.images.pull(image) else {
+                self.set_stage(
+                    key,
+                    Stage::NoImage {
+                        image: image.to_owned(),
+                    },
+                );
+                let again = Instant::now() + self.timing.pull_retry;
+                self.queue_at(Work::Pod(key.clone()), again);
+                return;
+            };
+            image_ids.push(image_id);
+            startup = startup.max(behaviour.startup);
+        }
+        let address = match self.pods.get(key).and_then(|runtime| runtime.address) {
+            Some(address) => address,
+            None => {
+                let start = PodStart {
+                    name: key.name.clone(),
+                    image_id: image_ids.first().cloned().unwrap_or_default(),
+                    ports: ports(&value),
+                    scene: scene(key, &value),
+                    images: self.images.clone(),
+                };
+                match self.network.start(start) {
+                    Ok(address) => address,
+                    Err(why) => {
+                        self.problem(format!("pod {}/{}: {why}", key.namespace, key.name));
+                        self.set_stage(key, Stage::Broken { why });
+                        let again = Instant::now() + self.timing.pull_retry;
+                        self.queue_at(Work::Pod(key.clone()), again);
+                        return;
+                    }
+                }
+            }
+        };
+        let now = Instant::now();
+        if let Some(runtime) = self.pods.get_mut(key) {
+            runtime.address = Some(address);
+            runtime.image_ids = image_ids;
+            runtime.started = Some(now);
+        }
+        self.set_stage(
+            key,
+            Stage::Starting {
+                ready_at: now + startup,
+            },
+        );
+        self.queue_at(Work::Pod(key.clone()), now + startup);
+    }
+
+    fn finish_start(&mut self, key: &Key) {
+        let Some(runtime) = self.pods.get_mut(key) else {
+            return;
+        };
+        let first = runtime.image_ids.first().map_or("", String::as_str);
+        let readiness = self
+            .images
+            .behaviour(first)
+            .map_or(Readiness::Never, |behaviour| behaviour.readiness);
+        let now = Instant::now();
+        match readiness {
+            Readiness::Ready => {
+                if let Some(address) = runtime.address {
+                    self.network.ready(address);
+                }
+                self.set_stage(key, Stage::Ready { since: now });
+            }
+            Readiness::Never => self.set_stage(key, Stage::Unready),
+            Readiness::CrashLoop => {
+                let doubled =
+                    self.timing.crash_back_off * 2_u32.saturating_pow(runtime.restarts.min(16));
+                let until = now + doubled.min(LONGEST_BACK_OFF);
+                runtime.restarts += 1;
+                self.set_stage(key, Stage::BackOff { until });
+                self.queue_at(Work::Pod(key.clone()), until);
+            }
+        }
+    }
+
+    /// A pod was deleted: it answers a little longer.
+    pub(crate) fn drain_pod(&mut self, key: &Key, drain: Duration) {
+        let until = Instant::now() + drain;
+        let Some(runtime) = self.pods.get_mut(key) else {
+            return;
+        };
+        runtime.stage = Stage::Draining { until };
+        if let Some(address) = runtime.address {
+            self.network.drain(address);
+        }
+        self.queue_at(Work::Pod(key.clone()), until);
+    }
+
+    /// The container stops now.
+    pub(crate) fn stop_pod(&mut self, key: &Key) {
+        if let Some(address) = self.pods.get(key).and_then(|runtime| runtime.address) {
+            self.network.stop(address);
+        }
+    }
+
+    fn set_stage(&mut self, key: &Key, stage: Stage) {
+        if let Some(runtime) = self.pods.get_mut(key) {
+            runtime.stage = stage;
+        }
+        self.write_pod_status(key);
+    }
+
+    /// The pod that answers at an address, with what it needs to answer.
+    pub(crate) fn pod_at(&self, address: Ipv4Addr) -> Option<(String, Scene)> {
+        let (key, runtime) = self
+            .pods
+            .iter()
+            .find(|(_, runtime)| runtime.address == Some(address))?;
+        match runtime.stage {
+            Stage::Starting { .. }
+            | Stage::Ready { .. }
+            | Stage::Unready
+            | Stage::Draining { .. } => {}
+            Stage::Pending
+            | Stage::NoImage { .. }
+            | Stage::Broken { .. }
+            | Stage::BackOff { .. } => return None,
+        }
+        let mut scene = scene(key, self.value(key)?);
+        if let Stage::Ready { since } = runtime.stage {
+            scene.ready_for = Instant::now().saturating_duration_since(since);
+        }
+        Some((runtime.image_ids.first()?.clone(), scene))
+    }
+}
+
+fn scene(key: &Key, value: &Value) -> Scene {
+    let environment: BTreeMap<String, String> = json::list(value, "/spec/containers/0/env")
+        .iter()
+        .map(|variable| {
+            (
+                json::text(variable, "/name").to_owned(),
+                json::text(variable, "/value").to_owned(),
+            )
+        })
+        .collect();
+    Scene {
+        namespace: key.namespace.clone(),
+        pod: key.name.clone(),
+        environment,
+        ready_for: Duration::ZERO,
+    }
+}
+
+/// The TCP ports of all containers; 8080 where none is named.
+fn ports(value: &Value) -> Vec<u16> {
+    let mut ports: Vec<u16> = json::list(value, "/spec/containers")
+        .iter()
+        .flat_map(|container| json::list(container, "/ports"))
+        .filter_map(|port| u16::try_from(json::int(port, "/containerPort")?).ok())
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    if ports.is_empty() {
+        ports.push(8080);
+    }
+    ports
+}
