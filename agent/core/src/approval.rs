@@ -196,13 +196,17 @@ pub fn count_votes(
         .enumerate()
         .flat_map(|(index, required)| std::iter::repeat_n(index, required.count as usize));
     let mut matching = Matching::new(slots.collect());
-    let askers: Vec<_> = requesters.iter().map(|identity| policy.person(identity)).collect();
+    let askers: Vec<_> = requesters
+        .iter()
+        .map(|identity| policy.person(identity))
+        .collect();
     let mut sorted: Vec<&Vote> = votes.iter().collect();
     sorted.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
 
     let mut tally = Tally::default();
-    // By person: the shown name, the time, and the vote.
-    let mut approved: BTreeMap<String, (String, Timestamp, &str)> = BTreeMap::new();
+    // By person: the shown name and the first vote.
+    let mut approved: BTreeMap<String, (String, &Vote)> = BTreeMap::new();
+    let mut ignored: Vec<(&Vote, Ignored)> = Vec::new();
     let mut rejected: Vec<String> = Vec::new();
     for vote in sorted {
         let person = policy.person(&vote.approver);
@@ -245,16 +249,17 @@ pub fn count_votes(
                 }
                 Decision::Approve if tally.opened_at.is_some() => {
                     let known = approved.contains_key(person.key());
-                    Some(if known { IgnoredWhy::Duplicate } else { IgnoredWhy::NotNeeded })
+                    Some(if known {
+                        IgnoredWhy::Duplicate
+                    } else {
+                        IgnoredWhy::NotNeeded
+                    })
                 }
                 Decision::Approve => {
                     let grown = matching.add(person.key(), roles.iter().copied());
                     let first = !approved.contains_key(person.key());
                     if first {
-                        approved.insert(
-                            person.key().to_owned(),
-                            (person.name.clone(), vote.at, &vote.id),
-                        );
+                        approved.insert(person.key().to_owned(), (person.name.clone(), vote));
                     }
                     if matching.missing().is_empty() {
                         tally.opened_at = Some(vote.at);
@@ -265,24 +270,46 @@ pub fn count_votes(
             }
         };
         if let Some(why) = refused {
-            tally.ignored.push(Ignored { vote: vote.id.clone(), person: person.name, why });
+            ignored.push((
+                vote,
+                Ignored {
+                    vote: vote.id.clone(),
+                    person: person.name,
+                    why,
+                },
+            ));
         }
     }
-    let role = |index: usize| require.get(index).map(|r| r.role.clone()).unwrap_or_default();
+    let role = |index: usize| {
+        require
+            .get(index)
+            .map(|r| r.role.clone())
+            .unwrap_or_default()
+    };
     for (index, key) in matching.filled() {
-        if let Some((person, at, _)) = approved.remove(key) {
-            tally.filled.push(Filled { role: role(index), person, at });
+        if let Some((person, vote)) = approved.remove(key) {
+            tally.filled.push(Filled {
+                role: role(index),
+                person,
+                at: vote.at,
+            });
         }
     }
     tally.missing = matching.missing().into_iter().map(role).collect();
     // Whoever approved and fills no slot.
-    for (person, _, vote) in approved.into_values() {
-        tally.ignored.push(Ignored {
-            vote: vote.to_owned(),
-            person,
-            why: IgnoredWhy::NotNeeded,
-        });
+    for (person, vote) in approved.into_values() {
+        let why = IgnoredWhy::NotNeeded;
+        ignored.push((
+            vote,
+            Ignored {
+                vote: vote.id.clone(),
+                person,
+                why,
+            },
+        ));
     }
+    ignored.sort_by(|(a, _), (b, _)| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    tally.ignored = ignored.into_iter().map(|(_, entry)| entry).collect();
     tally
 }
 

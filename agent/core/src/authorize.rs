@@ -162,7 +162,12 @@ pub fn authorize(
     if !subject.is_authenticated() {
         return Err(denied(DeniedWhy::NotAuthenticated, Vec::new()));
     }
-    let approvers = || environment.approver_roles().map(str::to_owned).collect::<Vec<_>>();
+    let approvers = || {
+        environment
+            .approver_roles()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     let roles = match (environment.permissions.get(&action), action.default_rule()) {
         (_, DefaultRule::Approvers) if environment.approvals.require.is_empty() => {
             return Err(denied(DeniedWhy::NoApprovals, Vec::new()));

@@ -70,7 +70,10 @@ impl Policy {
     /// There is a file, but it never could be read: everything is closed, and says why. A file
     /// that was readable once and is broken now keeps its last good content instead.
     pub fn unreadable(problems: Vec<Problem>) -> Self {
-        Self { source: Source::Unreadable(problems), ..Self::default() }
+        Self {
+            source: Source::Unreadable(problems),
+            ..Self::default()
+        }
     }
 
     /// What the policy allows for a target in this namespace under this environment's name.
@@ -91,7 +94,12 @@ impl Policy {
                 known: self.environments.keys().cloned().collect(),
             });
         };
-        if !environment.targets.namespaces.iter().any(|listed| listed == namespace) {
+        if !environment
+            .targets
+            .namespaces
+            .iter()
+            .any(|listed| listed == namespace)
+        {
             return EnvironmentVerdict::Closed(ClosedWhy::NamespaceNotListed {
                 environment: name.to_owned(),
                 namespace: namespace.to_owned(),
@@ -123,7 +131,11 @@ impl<'p> EnvironmentVerdict<'p> {
 
 /// Why nothing may happen in an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum ClosedWhy {
     /// There is no policy file.
     NoPolicy,
@@ -167,9 +179,17 @@ impl fmt::Display for ClosedWhy {
                 f,
                 "the policy does not name the environment {environment}, so it is closed; it \
                  names {}",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                }
             ),
-            Self::NamespaceNotListed { environment, namespace, listed } => write!(
+            Self::NamespaceNotListed {
+                environment,
+                namespace,
+                listed,
+            } => write!(
                 f,
                 "the policy does not list the namespace {namespace} under \
                  environments.{environment}.targets.namespaces, so it is closed; it lists {}",

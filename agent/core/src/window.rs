@@ -75,7 +75,11 @@ impl WindowRule {
     fn compile(&self) -> Result<Compiled, Problem> {
         match self {
             Self::Allow { allow, time_zone } => Week::parse(allow, time_zone).map(Compiled::Allow),
-            Self::Freeze { freeze, time_zone, reason } => {
+            Self::Freeze {
+                freeze,
+                time_zone,
+                reason,
+            } => {
                 let zone = time_zone.as_deref().unwrap_or("UTC");
                 Freeze::parse(freeze, zone, reason).map(Compiled::Freeze)
             }

@@ -20,7 +20,10 @@ struct Candidate {
 impl Matching {
     /// One slot for each entry; the entry is its role.
     pub(crate) fn new(slots: Vec<usize>) -> Self {
-        Self { slots, people: Vec::new() }
+        Self {
+            slots,
+            people: Vec::new(),
+        }
     }
 
     /// Adds a person, or roles to a person. Whether that changed anything.
@@ -28,12 +31,18 @@ impl Matching {
         let index = match self.people.iter().position(|person| person.key == key) {
             Some(index) => index,
             None => {
-                let person = Candidate { key: key.to_owned(), roles: Vec::new(), slot: None };
+                let person = Candidate {
+                    key: key.to_owned(),
+                    roles: Vec::new(),
+                    slot: None,
+                };
                 self.people.push(person);
                 self.people.len() - 1
             }
         };
-        let Some(person) = self.people.get_mut(index) else { return false };
+        let Some(person) = self.people.get_mut(index) else {
+            return false;
+        };
         let before = person.roles.len();
         for role in roles {
             if !person.roles.contains(&role) {
@@ -45,7 +54,11 @@ impl Matching {
         }
         // New roles of one may make room for another: try everybody who waits, first come first.
         for index in 0..self.people.len() {
-            if self.people.get(index).is_some_and(|person| person.slot.is_none()) {
+            if self
+                .people
+                .get(index)
+                .is_some_and(|person| person.slot.is_none())
+            {
                 self.place(index, &mut vec![false; self.slots.len()]);
             }
         }
@@ -56,9 +69,16 @@ impl Matching {
     /// number of slots: each is visited once.
     fn place(&mut self, person: usize, visited: &mut [bool]) -> bool {
         for slot in 0..self.slots.len() {
-            let Some(role) = self.slots.get(slot) else { continue };
-            let holds = self.people.get(person).is_some_and(|p| p.roles.contains(role));
-            let Some(seen) = visited.get_mut(slot) else { continue };
+            let Some(role) = self.slots.get(slot) else {
+                continue;
+            };
+            let holds = self
+                .people
+                .get(person)
+                .is_some_and(|p| p.roles.contains(role));
+            let Some(seen) = visited.get_mut(slot) else {
+                continue;
+            };
             if !holds || std::mem::replace(seen, true) {
                 continue;
             }
@@ -87,6 +107,9 @@ impl Matching {
     pub(crate) fn missing(&self) -> Vec<usize> {
         let free = |slot| !self.people.iter().any(|person| person.slot == Some(slot));
         let slots = self.slots.iter().enumerate();
-        slots.filter(|(slot, _)| free(*slot)).map(|(_, role)| *role).collect()
+        slots
+            .filter(|(slot, _)| free(*slot))
+            .map(|(_, role)| *role)
+            .collect()
     }
 }

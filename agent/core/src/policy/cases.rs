@@ -69,8 +69,13 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Environment, Self::Triggers, Self::Images, Self::Windows, Self::Strategy];
+    pub const ALL: [Self; 5] = [
+        Self::Environment,
+        Self::Triggers,
+        Self::Images,
+        Self::Windows,
+        Self::Strategy,
+    ];
 
     /// As written in files.
     pub const fn as_str(self) -> &'static str {

@@ -75,8 +75,14 @@ fn namespaces(policy: &Policy, problems: &mut Problems) {
             if let Some(first) = owner.insert(namespace, &environment.name) {
                 problems.push(
                     Problem::new(
-                        format!("environments.{}.targets.namespaces[{index}]", environment.name),
-                        format!("{} belongs to the environment {first} already", quoted(namespace)),
+                        format!(
+                            "environments.{}.targets.namespaces[{index}]",
+                            environment.name
+                        ),
+                        format!(
+                            "{} belongs to the environment {first} already",
+                            quoted(namespace)
+                        ),
                     )
                     .with_hint("a namespace belongs to one environment"),
                 );
@@ -131,12 +137,14 @@ fn reaches(policy: &Policy, from: &str, to: &str) -> bool {
 fn named_roles(policy: &Policy, environment: &EnvironmentPolicy, problems: &mut Problems) {
     let base = format!("environments.{}", environment.name);
     let required = environment.approvals.require.iter().enumerate();
-    let required =
-        required.map(|(i, r)| (format!("{base}.approvals.require[{i}].role"), &r.role));
+    let required = required.map(|(i, r)| (format!("{base}.approvals.require[{i}].role"), &r.role));
     let permitted = environment.permissions.iter().flat_map(|(action, roles)| {
         let base = &base;
         let field = move |i| format!("{base}.permissions.{action}[{i}]");
-        roles.iter().enumerate().map(move |(i, role)| (field(i), role))
+        roles
+            .iter()
+            .enumerate()
+            .map(move |(i, role)| (field(i), role))
     });
     for (field, role) in required.chain(permitted) {
         if !policy.roles.contains_key(role) {
@@ -167,7 +175,12 @@ fn enough_people(policy: &Policy, environment: &EnvironmentPolicy, problems: &mu
     let require = &environment.approvals.require;
     let countable: Vec<&RequiredRole> = require
         .iter()
-        .filter(|r| policy.roles.get(&r.role).is_some_and(|role| role.groups.is_empty()))
+        .filter(|r| {
+            policy
+                .roles
+                .get(&r.role)
+                .is_some_and(|role| role.groups.is_empty())
+        })
         .collect();
     let slots: Vec<usize> = countable
         .iter()
@@ -177,14 +190,19 @@ fn enough_people(policy: &Policy, environment: &EnvironmentPolicy, problems: &mu
     let mut matching = Matching::new(slots);
     for person in &policy.people {
         let roles = countable.iter().enumerate().filter(|(_, required)| {
-            policy.roles.get(&required.role).is_some_and(|role| role.people.contains(&person.name))
+            policy
+                .roles
+                .get(&required.role)
+                .is_some_and(|role| role.people.contains(&person.name))
         });
         matching.add(&person.name, roles.map(|(index, _)| index));
     }
     let missing = matching.missing();
     if !missing.is_empty() {
-        let roles: Vec<&str> =
-            countable.iter().map(|required| required.role.as_str()).collect();
+        let roles: Vec<&str> = countable
+            .iter()
+            .map(|required| required.role.as_str())
+            .collect();
         problems.push(
             Problem::new(
                 format!("environments.{}.approvals.require", environment.name),

@@ -12,8 +12,15 @@ use crate::problem::{Problem, quoted};
 
 pub(super) mod environment;
 
-pub(super) const FILE_KEYS: [&str; 7] =
-    ["apiVersion", "kind", "roles", "people", "environments", "defaults", "tests"];
+pub(super) const FILE_KEYS: [&str; 7] = [
+    "apiVersion",
+    "kind",
+    "roles",
+    "people",
+    "environments",
+    "defaults",
+    "tests",
+];
 pub(super) const ROLE_KEYS: [&str; 2] = ["people", "groups"];
 pub(super) const PERSON_KEYS: [&str; 4] = ["name", "kubernetes", "oidc", "slack"];
 pub(super) const TEST_KEYS: [&str; 3] = ["name", "given", "expect"];
@@ -27,7 +34,11 @@ pub(super) fn policy(text: &str) -> Result<Policy, Vec<Problem>> {
     let mut problems = Problems::default();
     let policy = file(&Cursor::new(&root, ""), &mut problems);
     consistency::check(&policy, &mut problems);
-    if problems.is_empty() { Ok(policy) } else { Err(problems.finish(&root)) }
+    if problems.is_empty() {
+        Ok(policy)
+    } else {
+        Err(problems.finish(&root))
+    }
 }
 
 fn file(root: &Cursor<'_>, problems: &mut Problems) -> Policy {
@@ -43,14 +54,23 @@ fn file(root: &Cursor<'_>, problems: &mut Problems) -> Policy {
             problems.push(cursor.problem(message).with_hint(format!("write {value}")));
         }
     }
-    let mut policy = Policy { source: Source::Loaded, ..Policy::default() };
+    let mut policy = Policy {
+        source: Source::Loaded,
+        ..Policy::default()
+    };
     if let Some(cursor) = fields.get("people") {
-        policy.people = cursor.items(problems).iter().filter_map(|p| person(p, problems)).collect();
+        policy.people = cursor
+            .items(problems)
+            .iter()
+            .filter_map(|p| person(p, problems))
+            .collect();
     }
     if let Some(cursor) = fields.get("roles") {
         for (entry, cursor) in cursor.entries(problems) {
             check_name(&entry.key, &cursor, problems);
-            policy.roles.insert(entry.key.clone(), role(&cursor, problems));
+            policy
+                .roles
+                .insert(entry.key.clone(), role(&cursor, problems));
         }
     }
     let defaults = defaults(&fields, problems);
@@ -63,7 +83,11 @@ fn file(root: &Cursor<'_>, problems: &mut Problems) -> Policy {
         }
     }
     if let Some(cursor) = fields.get("tests") {
-        policy.tests = cursor.items(problems).iter().filter_map(|t| test(t, problems)).collect();
+        policy.tests = cursor
+            .items(problems)
+            .iter()
+            .filter_map(|t| test(t, problems))
+            .collect();
     }
     policy
 }
@@ -90,12 +114,21 @@ fn person(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<PersonEntry> {
     };
     if let Some(oidc) = fields.get("oidc")
         && let Some(text) = &person.oidc
-        && !text.split_once('#').is_some_and(|(i, s)| i.starts_with("https://") && !s.is_empty())
+        && !text
+            .split_once('#')
+            .is_some_and(|(i, s)| i.starts_with("https://") && !s.is_empty())
     {
         let message = format!("{} is not an issuer and a subject", quoted(text));
-        problems.push(oidc.problem(message).with_hint("write https://ISSUER#SUBJECT"));
+        problems.push(
+            oidc.problem(message)
+                .with_hint("write https://ISSUER#SUBJECT"),
+        );
     }
-    if PERSON_KEYS.iter().skip(1).all(|key| fields.get(key).is_none()) {
+    if PERSON_KEYS
+        .iter()
+        .skip(1)
+        .all(|key| fields.get(key).is_none())
+    {
         problems.push(
             cursor
                 .problem("names no identity")
@@ -107,11 +140,21 @@ fn person(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<PersonEntry> {
 
 fn role(cursor: &Cursor<'_>, problems: &mut Problems) -> Role {
     let fields = cursor.fields(&ROLE_KEYS, problems);
-    let mut texts = |key| fields.get(key).map(|list| list.texts(problems)).unwrap_or_default();
-    let role = Role { people: texts("people"), groups: texts("groups") };
+    let mut texts = |key| {
+        fields
+            .get(key)
+            .map(|list| list.texts(problems))
+            .unwrap_or_default()
+    };
+    let role = Role {
+        people: texts("people"),
+        groups: texts("groups"),
+    };
     if ROLE_KEYS.iter().all(|key| fields.get(key).is_none()) {
         problems.push(
-            cursor.problem("nobody holds this role").with_hint("add people, groups or both"),
+            cursor
+                .problem("nobody holds this role")
+                .with_hint("add people, groups or both"),
         );
     }
     role
@@ -119,26 +162,39 @@ fn role(cursor: &Cursor<'_>, problems: &mut Problems) -> Role {
 
 fn test(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<PolicyTest> {
     let fields = cursor.fields(&TEST_KEYS, problems);
-    let name = fields.get("name").and_then(|n| n.text(problems)).map(str::to_owned);
+    let name = fields
+        .get("name")
+        .and_then(|n| n.text(problems))
+        .map(str::to_owned);
     let given = fields.need("given", "describe the situation", problems);
     let given = given.and_then(|cursor| given_of(cursor, problems));
     let hint = "write expect: allowed, or expect: {refused: RULE}";
     let expect = fields.need("expect", hint, problems);
     let expect = expect.and_then(|cursor| expectation(cursor, problems));
-    Some(PolicyTest { name, given: given?, expect: expect? })
+    Some(PolicyTest {
+        name,
+        given: given?,
+        expect: expect?,
+    })
 }
 
 fn given_of(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Given> {
     let fields = cursor.fields(&GIVEN_KEYS, problems);
     let environment = fields.need("environment", "name an environment", problems);
-    let environment = environment.and_then(|c| c.text(problems)).map(str::to_owned);
+    let environment = environment
+        .and_then(|c| c.text(problems))
+        .map(str::to_owned);
     let at = fields.get("at").and_then(|cursor| {
         let text = cursor.text(problems)?;
         match text.parse::<Timestamp>() {
             Ok(at) => Some(at),
             Err(_) => {
                 let message = format!("{} is not an instant", quoted(text));
-                problems.push(cursor.problem(message).with_hint("write 2026-12-24T10:00:00Z"));
+                problems.push(
+                    cursor
+                        .problem(message)
+                        .with_hint("write 2026-12-24T10:00:00Z"),
+                );
                 None
             }
         }
@@ -147,7 +203,10 @@ fn given_of(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Given> {
         environment: environment.unwrap_or_default(),
         trigger: fields.get("trigger").and_then(|c| trigger(c, problems)),
         image: fields.get("image").and_then(|c| c.parsed(problems)),
-        strategy: fields.get("strategy").and_then(|c| c.text(problems)).map(str::to_owned),
+        strategy: fields
+            .get("strategy")
+            .and_then(|c| c.text(problems))
+            .map(str::to_owned),
         at,
     };
     (!given.environment.is_empty()).then_some(given)
@@ -158,13 +217,20 @@ fn expectation(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Expectati
         return cursor.one_of(&[("allowed", Expectation::Allowed)], problems);
     }
     let fields = cursor.fields(&["refused"], problems);
-    let rule = fields.need("refused", "write expect: allowed, or {refused: RULE}", problems)?;
+    let rule = fields.need(
+        "refused",
+        "write expect: allowed, or {refused: RULE}",
+        problems,
+    )?;
     let words = Rule::ALL.map(|rule| (rule.as_str(), rule));
     rule.one_of(&words, problems).map(Expectation::Refused)
 }
 
 fn trigger(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<TriggerKind> {
-    cursor.one_of(&TriggerKind::ALL.map(|kind| (kind.as_str(), kind)), problems)
+    cursor.one_of(
+        &TriggerKind::ALL.map(|kind| (kind.as_str(), kind)),
+        problems,
+    )
 }
 
 /// Names of roles and people. Without a colon: `kubernetes:somebody` is not a name of the policy.
@@ -204,4 +270,3 @@ fn plugin(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<String> {
 
 /// The entries of a map as the reader hands them out.
 type Entries<'t> = Vec<(&'t Entry, Cursor<'t>)>;
-

@@ -86,8 +86,13 @@ pub enum TriggerKind {
 
 impl TriggerKind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Manual, Self::Registry, Self::Schedule, Self::Upstream, Self::Webhook];
+    pub const ALL: [Self; 5] = [
+        Self::Manual,
+        Self::Registry,
+        Self::Schedule,
+        Self::Upstream,
+        Self::Webhook,
+    ];
 
     /// As written in files.
     pub const fn as_str(self) -> &'static str {
@@ -124,7 +129,11 @@ pub struct ImagePolicy {
 
 /// Why an image may not come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum ImageRefusal {
     /// No pattern fits the repository.
     Repository {
@@ -145,10 +154,20 @@ pub enum ImageRefusal {
 impl fmt::Display for ImageRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Repository { repository, allowed } => {
-                write!(f, "the repository {repository} fits none of {}", allowed.join(", "))
+            Self::Repository {
+                repository,
+                allowed,
+            } => {
+                write!(
+                    f,
+                    "the repository {repository} fits none of {}",
+                    allowed.join(", ")
+                )
             }
-            Self::Tag { tag: Some(tag), allowed } => {
+            Self::Tag {
+                tag: Some(tag),
+                allowed,
+            } => {
                 write!(f, "the tag {tag} fits none of {}", allowed.join(", "))
             }
             Self::Tag { tag: None, allowed } => write!(
@@ -163,10 +182,18 @@ impl fmt::Display for ImageRefusal {
 impl ImagePolicy {
     /// Whether repository and tag may come. Age is judged where the first sighting is known.
     pub fn check(&self, image: &ImageRef) -> Result<(), ImageRefusal> {
-        if !self.repositories.iter().any(|glob| glob.matches(&image.repository)) {
+        if !self
+            .repositories
+            .iter()
+            .any(|glob| glob.matches(&image.repository))
+        {
             return Err(ImageRefusal::Repository {
                 repository: image.repository.to_string(),
-                allowed: self.repositories.iter().map(RepositoryGlob::to_string).collect(),
+                allowed: self
+                    .repositories
+                    .iter()
+                    .map(RepositoryGlob::to_string)
+                    .collect(),
             });
         }
         let fits = |tag: &String| self.tags.iter().any(|glob| glob.matches(tag));
@@ -265,7 +292,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { progress_deadline: HumanDuration::from_mins(10), total_time: None }
+        Self {
+            progress_deadline: HumanDuration::from_mins(10),
+            total_time: None,
+        }
     }
 }
 
@@ -287,12 +317,17 @@ impl EnvironmentPolicy {
     /// (reliability.md A1).
     pub fn hash(&self, policy: &Policy) -> String {
         let required = self.approvals.require.iter().map(|required| &required.role);
-        let named: BTreeSet<&String> =
-            required.chain(self.permissions.values().flatten()).collect();
-        let roles: BTreeMap<_, _> =
-            named.iter().filter_map(|name| policy.roles.get_key_value(*name)).collect();
-        // All people: who is the same person as whom decides about distinctness as well.
-        let mut people: Vec<_> = policy.people.iter().collect();
+        let named: BTreeSet<&String> = required
+            .chain(self.permissions.values().flatten())
+            .collect();
+        let roles: BTreeMap<_, &super::Role> = named
+            .iter()
+            .filter_map(|name| policy.roles.get_key_value(*name))
+            .collect();
+        // Others come in by a group and by the name that Kubernetes gives them: listing them
+        // changes how they are called, not what they may do.
+        let holds = |name: &String| roles.values().any(|role| role.people.contains(name));
+        let mut people: Vec<_> = policy.people.iter().filter(|p| holds(&p.name)).collect();
         people.sort_by(|a, b| a.name.cmp(&b.name));
         hash::sha256_of_json(&json!({
             "format": 1,
@@ -304,6 +339,9 @@ impl EnvironmentPolicy {
 
     /// The roles whose holders approve, each once, in the order of the policy.
     pub fn approver_roles(&self) -> impl Iterator<Item = &str> {
-        self.approvals.require.iter().map(|required| required.role.as_str())
+        self.approvals
+            .require
+            .iter()
+            .map(|required| required.role.as_str())
     }
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::Policy;
 
 /// Who the API server says a request comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
     /// The Kubernetes user name.
@@ -27,7 +29,10 @@ impl Identity {
     pub fn is_authenticated(&self) -> bool {
         !self.username.is_empty()
             && self.username != "system:anonymous"
-            && !self.groups.iter().any(|group| group == "system:unauthenticated")
+            && !self
+                .groups
+                .iter()
+                .any(|group| group == "system:unauthenticated")
     }
 }
 
@@ -86,12 +91,16 @@ impl Policy {
     pub fn person(&self, identity: &Identity) -> Person {
         let lower = identity.username.to_lowercase();
         let listed = self.people.iter().find(|person| {
-            person.kubernetes.as_ref().is_some_and(|known| known.to_lowercase() == lower)
+            person
+                .kubernetes
+                .as_ref()
+                .is_some_and(|known| known.to_lowercase() == lower)
         });
         match listed {
-            Some(person) if person.kubernetes.as_ref() == Some(&identity.username) => {
-                Person { name: person.name.clone(), key: person.name.to_lowercase() }
-            }
+            Some(person) if person.kubernetes.as_ref() == Some(&identity.username) => Person {
+                name: person.name.clone(),
+                key: person.name.to_lowercase(),
+            },
             // Another spelling: no rights of the listed person, but no second person either.
             Some(person) => Person {
                 name: format!("kubernetes:{}", identity.username),
@@ -106,7 +115,9 @@ impl Policy {
 
     /// Whether this identity holds a role, by its listed person or by one of its groups.
     pub fn holds(&self, identity: &Identity, role: &str) -> bool {
-        let Some(role) = self.roles.get(role) else { return false };
+        let Some(role) = self.roles.get(role) else {
+            return false;
+        };
         if !identity.is_authenticated() {
             return false;
         }
@@ -115,6 +126,10 @@ impl Policy {
             .iter()
             .filter(|person| person.kubernetes.as_ref() == Some(&identity.username))
             .any(|person| role.people.contains(&person.name));
-        by_name || role.groups.iter().any(|group| identity.groups.contains(group))
+        by_name
+            || role
+                .groups
+                .iter()
+                .any(|group| identity.groups.contains(group))
     }
 }

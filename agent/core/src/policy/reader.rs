@@ -67,7 +67,10 @@ pub(super) struct Cursor<'t> {
 
 impl<'t> Cursor<'t> {
     pub(super) fn new(node: &'t Node, path: impl Into<String>) -> Self {
-        Self { node, path: path.into() }
+        Self {
+            node,
+            path: path.into(),
+        }
     }
 
     /// A problem of this very value.
@@ -125,7 +128,13 @@ impl<'t> Cursor<'t> {
             };
             problems.push(problem.with_hint(hint).at(entry.line, entry.column));
         }
-        Fields { path: self.path.clone(), entries, fallback: Vec::new() }
+        let is_map = matches!(self.node.value, Value::Map(_));
+        Fields {
+            path: self.path.clone(),
+            is_map,
+            entries,
+            fallback: Vec::new(),
+        }
     }
 
     /// The items of a list.
@@ -231,8 +240,33 @@ impl<'t> Cursor<'t> {
             Some(word) => format!("did you mean {word}?"),
             None => format!("write one of {}", known.join(", ")),
         };
-        problems.push(self.problem(format!("{} is not known here", quoted(text))).with_hint(hint));
+        problems.push(
+            self.problem(format!("{} is not known here", quoted(text)))
+                .with_hint(hint),
+        );
         None
+    }
+
+    /// A list of at least one value.
+    pub(super) fn each<T>(
+        &self,
+        problems: &mut Problems,
+        read: impl Fn(&Cursor<'t>, &mut Problems) -> Option<T>,
+    ) -> Vec<(Cursor<'t>, T)> {
+        let Value::List(list) = &self.node.value else {
+            problems.push(self.expected("a list"));
+            return Vec::new();
+        };
+        if list.is_empty() {
+            problems.push(
+                self.problem("the list is empty")
+                    .with_hint("name at least one"),
+            );
+        }
+        let items = self.items(problems).into_iter();
+        items
+            .filter_map(|item| read(&item, problems).map(|value| (item, value)))
+            .collect()
     }
 
     /// A list of at least one value, none twice.
@@ -241,14 +275,8 @@ impl<'t> Cursor<'t> {
         problems: &mut Problems,
         read: impl Fn(&Cursor<'t>, &mut Problems) -> Option<T>,
     ) -> Vec<T> {
-        let before = problems.list.len();
-        let items = self.items(problems);
-        if items.is_empty() && problems.list.len() == before {
-            problems.push(self.problem("the list is empty").with_hint("name at least one"));
-        }
         let mut values = Vec::new();
-        for item in items {
-            let Some(value) = read(&item, problems) else { continue };
+        for (item, value) in self.each(problems, read) {
             if values.contains(&value) {
                 problems.push(item.problem("stands in the list twice"));
             } else {
@@ -260,13 +288,17 @@ impl<'t> Cursor<'t> {
 
     /// A list of texts, none twice.
     pub(super) fn texts(&self, problems: &mut Problems) -> Vec<String> {
-        self.list(problems, |item, problems| item.text(problems).map(str::to_owned))
+        self.list(problems, |item, problems| {
+            item.text(problems).map(str::to_owned)
+        })
     }
 }
 
 /// The fields of a map.
 pub(super) struct Fields<'t> {
-    pub(super) path: String,
+    path: String,
+    /// Of something that is no map at all nothing can be missing.
+    is_map: bool,
     entries: Vec<(&'t Entry, Cursor<'t>)>,
     fallback: Vec<(&'t Entry, Cursor<'t>)>,
 }
@@ -281,13 +313,20 @@ impl<'t> Fields<'t> {
     /// The field's value, from here or from the fallback.
     pub(super) fn get(&self, key: &str) -> Option<&Cursor<'t>> {
         let all = self.entries.iter().chain(&self.fallback);
-        all.into_iter().find(|(entry, _)| entry.key == key).map(|(_, cursor)| cursor)
+        all.into_iter()
+            .find(|(entry, _)| entry.key == key)
+            .map(|(_, cursor)| cursor)
     }
 
     /// The field's value, or a problem.
-    pub(super) fn need(&self, key: &str, hint: &str, problems: &mut Problems) -> Option<&Cursor<'t>> {
+    pub(super) fn need(
+        &self,
+        key: &str,
+        hint: &str,
+        problems: &mut Problems,
+    ) -> Option<&Cursor<'t>> {
         let found = self.get(key);
-        if found.is_none() {
+        if found.is_none() && self.is_map {
             problems.push(Problem::new(join(&self.path, key), "is missing").with_hint(hint));
         }
         found
@@ -295,5 +334,9 @@ impl<'t> Fields<'t> {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
 }

@@ -40,7 +40,10 @@ fn set(object: Option<&mut Value>, key: &str, value: Value) {
 /// The policy file of Sluice: what is not allowed here does not happen.
 #[derive(JsonSchema)]
 #[schemars(title = "Policy", rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "never built: the reader makes a Policy, this describes the file")]
+#[expect(
+    dead_code,
+    reason = "never built: the reader makes a Policy, this describes the file"
+)]
 struct PolicyFile {
     /// Version of this format.
     api_version: String,

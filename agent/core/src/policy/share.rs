@@ -33,12 +33,20 @@ impl FromStr for Share {
         let number = text.strip_suffix('%').ok_or_else(bad)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
         let digits = |part: &str, most: usize| {
-            let shape = (1..=most).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
-            shape.then(|| part.parse::<u32>().ok()).flatten().ok_or_else(bad)
+            let shape =
+                (1..=most).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
+            shape
+                .then(|| part.parse::<u32>().ok())
+                .flatten()
+                .ok_or_else(bad)
         };
         let hundredths = digits(fraction, 2)? * if fraction.len() == 1 { 10 } else { 1 };
         let points = digits(whole, 3)? * 100 + hundredths;
-        u16::try_from(points).ok().filter(|p| (1..=10_000).contains(p)).map(Self).ok_or_else(bad)
+        u16::try_from(points)
+            .ok()
+            .filter(|p| (1..=10_000).contains(p))
+            .map(Self)
+            .ok_or_else(bad)
     }
 }
 
@@ -99,7 +107,10 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_share() {
-        for text in ["", "%", "10", "0%", "0.00%", "100.01%", "101%", "999%", "-1%", "+1%", "1.%", ".5%", "1.234%", "1 %", "10%%"] {
+        for text in [
+            "", "%", "10", "0%", "0.00%", "100.01%", "101%", "999%", "-1%", "+1%", "1.%", ".5%",
+            "1.234%", "1 %", "10%%",
+        ] {
             assert!(text.parse::<Share>().is_err(), "{text:?}");
         }
     }

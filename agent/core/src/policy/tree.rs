@@ -65,7 +65,10 @@ impl Node {
     /// its way cannot say what else is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, Problem> {
         if text.len() > SIZE_LIMIT {
-            return Err(Problem::new("", format!("the file is larger than {SIZE_LIMIT} bytes")));
+            return Err(Problem::new(
+                "",
+                format!("the file is larger than {SIZE_LIMIT} bytes"),
+            ));
         }
         let options = serde_saphyr::options! {
             budget: serde_saphyr::budget! {
@@ -135,7 +138,9 @@ impl Node {
                 Value::List(items) => {
                     let index = rest.strip_prefix('[').and_then(|r| r.split_once(']'));
                     let item = index.and_then(|(i, _)| items.get(i.parse::<usize>().ok()?));
-                    let (Some((_, tail)), Some(item)) = (index, item) else { return found };
+                    let (Some((_, tail)), Some(item)) = (index, item) else {
+                        return found;
+                    };
                     rest = tail.strip_prefix('.').unwrap_or(tail);
                     node = item;
                     found = (node.line, node.column);
@@ -264,7 +269,10 @@ mod tests {
     fn broken_or_hostile_files_are_one_clear_problem() {
         let bomb = {
             let mut text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-            for (name, before) in ["b", "c", "d", "e", "f", "g"].iter().zip(["a", "b", "c", "d", "e", "f"]) {
+            for (name, before) in ["b", "c", "d", "e", "f", "g"]
+                .iter()
+                .zip(["a", "b", "c", "d", "e", "f"])
+            {
                 let list = vec![format!("*{before}"); 10].join(", ");
                 text.push_str(&format!("{name}: &{name} [{list}]\n"));
             }
@@ -290,9 +298,17 @@ mod tests {
 
     #[test]
     fn keeps_text_that_other_parsers_turn_into_something_else() {
-        let root = Node::parse("{a: yes, b: on, c: 10%, d: 1h30m, e: 09:00, f: null, g: 1.5}").unwrap();
-        let Value::Map(entries) = root.value else { panic!("no map") };
+        let root =
+            Node::parse("{a: yes, b: on, c: 10%, d: 1h30m, e: 09:00, f: null, g: 1.5}").unwrap();
+        let Value::Map(entries) = root.value else {
+            panic!("no map")
+        };
         let kinds: Vec<&str> = entries.iter().map(|entry| entry.value.kind()).collect();
-        assert_eq!(kinds, ["text", "text", "text", "text", "text", "nothing", "a number"]);
+        assert_eq!(
+            kinds,
+            [
+                "text", "text", "text", "text", "text", "nothing", "a number"
+            ]
+        );
     }
 }

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use super::{Cursor, Entries, Fields, Problems, check_label, plugin, trigger};
 use crate::authorize::Action;
 use crate::duration::HumanDuration;
+use crate::policy::tree::{Entry, Value};
 use crate::policy::{
     ApprovalPolicy, CheckPolicy, EnvironmentPolicy, ImagePolicy, Limits, Newer, RequiredRole,
     StrategyPolicy, Targets,
 };
-use crate::policy::tree::{Entry, Value};
 use crate::problem::Problem;
 use crate::window::{WindowRule, Windows};
 
@@ -91,13 +91,31 @@ pub(super) fn read(
             .map(|c| c.list(problems, trigger).into_iter().collect())
             .unwrap_or_default(),
         images: images.map(|c| images_of(c, problems)).unwrap_or_default(),
-        after: fields.get("after").map(|c| c.texts(problems)).unwrap_or_default(),
-        approvals: fields.get("approvals").map(|c| approvals(c, problems)).unwrap_or_default(),
+        after: fields
+            .get("after")
+            .map(|c| c.texts(problems))
+            .unwrap_or_default(),
+        approvals: fields
+            .get("approvals")
+            .map(|c| approvals(c, problems))
+            .unwrap_or_default(),
         windows: joined(cursor, own_windows, shared_windows, problems),
-        strategy: fields.get("strategy").map(|c| strategy(c, problems)).unwrap_or_default(),
-        checks: fields.get("checks").map(|c| checks(c, problems)).unwrap_or_default(),
-        limits: fields.get("limits").map(|c| limits(c, problems)).unwrap_or_default(),
-        newer: fields.get("newer").and_then(|c| newer(c, problems)).unwrap_or_default(),
+        strategy: fields
+            .get("strategy")
+            .map(|c| strategy(c, problems))
+            .unwrap_or_default(),
+        checks: fields
+            .get("checks")
+            .map(|c| checks(c, problems))
+            .unwrap_or_default(),
+        limits: fields
+            .get("limits")
+            .map(|c| limits(c, problems))
+            .unwrap_or_default(),
+        newer: fields
+            .get("newer")
+            .and_then(|c| newer(c, problems))
+            .unwrap_or_default(),
         permissions: fields
             .get("permissions")
             .map(|c| permissions(c, problems))
@@ -107,8 +125,10 @@ pub(super) fn read(
 
 /// Reports what is wrong with `defaults`, also in sections that every environment overrides.
 pub(super) fn check_defaults(cursor: &Cursor<'_>, problems: &mut Problems) {
-    let keys: Vec<&str> =
-        ENVIRONMENT_KEYS.into_iter().filter(|key| !NOT_IN_DEFAULTS.contains(key)).collect();
+    let keys: Vec<&str> = ENVIRONMENT_KEYS
+        .into_iter()
+        .filter(|key| !NOT_IN_DEFAULTS.contains(key))
+        .collect();
     supported(cursor, &keys, &UNSUPPORTED, problems);
     for (entry, cursor) in cursor.entries(problems) {
         match entry.key.as_str() {
@@ -149,13 +169,21 @@ fn supported<'t>(
 
 fn targets_of(cursor: &Cursor<'_>, problems: &mut Problems) -> Targets {
     let fields = cursor.fields(&TARGET_KEYS, problems);
-    let list = fields.need("namespaces", "list the namespaces of this environment", problems);
+    let list = fields.need(
+        "namespaces",
+        "list the namespaces of this environment",
+        problems,
+    );
     let read = |item: &Cursor<'_>, problems: &mut Problems| {
         let text = item.text(problems)?;
         check_label(text, item, problems);
         Some(text.to_owned())
     };
-    Targets { namespaces: list.map(|list| list.list(problems, read)).unwrap_or_default() }
+    Targets {
+        namespaces: list
+            .map(|list| list.list(problems, read))
+            .unwrap_or_default(),
+    }
 }
 
 fn images_of(cursor: &Cursor<'_>, problems: &mut Problems) -> ImagePolicy {
@@ -188,12 +216,22 @@ fn approvals(cursor: &Cursor<'_>, problems: &mut Problems) -> ApprovalPolicy {
     let require = fields.need("require", hint, problems);
     let read = |item: &Cursor<'_>, problems: &mut Problems| {
         let fields = item.fields(&REQUIRED_KEYS, problems);
-        let role = fields.need("role", "name one of roles", problems)?.text(problems)?.to_owned();
-        let count = fields.get("count").and_then(|c| c.whole(1, COUNT_LIMIT, problems));
-        Some(RequiredRole { role, count: count.unwrap_or(1) })
+        let role = fields
+            .need("role", "name one of roles", problems)?
+            .text(problems)?
+            .to_owned();
+        let count = fields
+            .get("count")
+            .and_then(|c| c.whole(1, COUNT_LIMIT, problems));
+        Some(RequiredRole {
+            role,
+            count: count.unwrap_or(1),
+        })
     };
     let mut positive = |key: &str, default: HumanDuration| {
-        let Some(cursor) = fields.get(key) else { return default };
+        let Some(cursor) = fields.get(key) else {
+            return default;
+        };
         let found = cursor.parsed::<HumanDuration>(problems).unwrap_or(default);
         if found.is_zero() {
             problems.push(cursor.problem("is nothing: no vote could come in time"));
@@ -202,8 +240,19 @@ fn approvals(cursor: &Cursor<'_>, problems: &mut Problems) -> ApprovalPolicy {
     };
     let expire_after = positive("expireAfter", default.expire_after);
     ApprovalPolicy {
-        require: require.map(|list| list.list(problems, read)).unwrap_or_default(),
-        self_approval: fields.get("selfApproval").and_then(|c| c.flag(problems)).unwrap_or(false),
+        // A role that stands here twice is judged in `consistency`, where the hint is better.
+        require: require
+            .map(|list| {
+                list.each(problems, read)
+                    .into_iter()
+                    .map(|(_, role)| role)
+                    .collect()
+            })
+            .unwrap_or_default(),
+        self_approval: fields
+            .get("selfApproval")
+            .and_then(|c| c.flag(problems))
+            .unwrap_or(false),
         wait_timer: fields
             .get("waitTimer")
             .and_then(|c| c.parsed(problems))
@@ -215,8 +264,11 @@ fn approvals(cursor: &Cursor<'_>, problems: &mut Problems) -> ApprovalPolicy {
 fn window_rules(cursor: &Cursor<'_>, problems: &mut Problems) -> Vec<WindowRule> {
     let mut rules = Vec::new();
     for item in cursor.items(problems) {
-        let keys: Vec<String> =
-            item.entries(problems).iter().map(|(entry, _)| entry.key.clone()).collect();
+        let keys: Vec<String> = item
+            .entries(problems)
+            .iter()
+            .map(|(entry, _)| entry.key.clone())
+            .collect();
         let has = |key: &str| keys.iter().any(|k| k == key);
         let rule = match (has("allow"), has("freeze")) {
             (true, false) => allow_rule(&item, problems),
@@ -242,8 +294,13 @@ fn allow_rule(item: &Cursor<'_>, problems: &mut Problems) -> Option<WindowRule> 
     let fields = item.fields(&ALLOW_KEYS, problems);
     let allow = fields.get("allow").and_then(|c| c.text(problems));
     let hint = "name the zone in which the times are meant, such as Europe/Berlin or UTC";
-    let zone = fields.need("timeZone", hint, problems).and_then(|c| c.text(problems));
-    Some(WindowRule::Allow { allow: allow?.to_owned(), time_zone: zone?.to_owned() })
+    let zone = fields
+        .need("timeZone", hint, problems)
+        .and_then(|c| c.text(problems));
+    Some(WindowRule::Allow {
+        allow: allow?.to_owned(),
+        time_zone: zone?.to_owned(),
+    })
 }
 
 fn freeze_rule(item: &Cursor<'_>, problems: &mut Problems) -> Option<WindowRule> {
@@ -255,7 +312,11 @@ fn freeze_rule(item: &Cursor<'_>, problems: &mut Problems) -> Option<WindowRule>
         Some(cursor) => Some(cursor.text(problems)?.to_owned()),
         None => None,
     };
-    Some(WindowRule::Freeze { freeze: freeze?.to_owned(), time_zone, reason: reason?.to_owned() })
+    Some(WindowRule::Freeze {
+        freeze: freeze?.to_owned(),
+        time_zone,
+        reason: reason?.to_owned(),
+    })
 }
 
 /// The environment's windows and those of `defaults`, as the head of this file says.
@@ -268,10 +329,18 @@ fn joined(
     let mut rules = own.unwrap_or_default();
     let own_allows = rules.iter().any(is_allow);
     let shared = shared.unwrap_or_default();
-    rules.extend(shared.into_iter().filter(|rule| !(own_allows && is_allow(rule))));
+    rules.extend(
+        shared
+            .into_iter()
+            .filter(|rule| !(own_allows && is_allow(rule))),
+    );
     Windows::compile(rules).unwrap_or_else(|found| {
         // Each rule was good alone; what is left is their number.
-        problems.extend(found.into_iter().map(|p| p.under(&format!("{}.windows", cursor.path))));
+        problems.extend(
+            found
+                .into_iter()
+                .map(|p| p.under(&format!("{}.windows", cursor.path))),
+        );
         Windows::default()
     })
 }
@@ -286,16 +355,27 @@ fn is_allow(rule: &WindowRule) -> bool {
 fn strategy(cursor: &Cursor<'_>, problems: &mut Problems) -> StrategyPolicy {
     let fields = cursor.fields(&STRATEGY_KEYS, problems);
     StrategyPolicy {
-        allow: fields.get("allow").map(|c| c.list(problems, plugin)).unwrap_or_default(),
-        first_step_at_most: fields.get("firstStepAtMost").and_then(|c| c.parsed(problems)),
-        max_step_increase: fields.get("maxStepIncrease").and_then(|c| c.parsed(problems)),
+        allow: fields
+            .get("allow")
+            .map(|c| c.list(problems, plugin))
+            .unwrap_or_default(),
+        first_step_at_most: fields
+            .get("firstStepAtMost")
+            .and_then(|c| c.parsed(problems)),
+        max_step_increase: fields
+            .get("maxStepIncrease")
+            .and_then(|c| c.parsed(problems)),
     }
 }
 
 fn checks(cursor: &Cursor<'_>, problems: &mut Problems) -> CheckPolicy {
     let fields = cursor.fields(&CHECK_KEYS, problems);
     let require = fields.need("require", "list plugins such as http-smoke", problems);
-    CheckPolicy { require: require.map(|c| c.list(problems, plugin)).unwrap_or_default() }
+    CheckPolicy {
+        require: require
+            .map(|c| c.list(problems, plugin))
+            .unwrap_or_default(),
+    }
 }
 
 fn limits(cursor: &Cursor<'_>, problems: &mut Problems) -> Limits {
@@ -316,7 +396,10 @@ fn limits(cursor: &Cursor<'_>, problems: &mut Problems) -> Limits {
 }
 
 fn newer(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Newer> {
-    cursor.one_of(&[("queue", Newer::Queue), ("supersede", Newer::Supersede)], problems)
+    cursor.one_of(
+        &[("queue", Newer::Queue), ("supersede", Newer::Supersede)],
+        problems,
+    )
 }
 
 fn permissions(cursor: &Cursor<'_>, problems: &mut Problems) -> BTreeMap<Action, Vec<String>> {
