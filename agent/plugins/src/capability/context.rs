@@ -9,7 +9,8 @@ use crate::state::CallState;
 
 /// What the guest's handle stands for. There is one per call and it holds nothing: the data lies in
 /// the store.
-pub(crate) struct InvocationHandle;
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct InvocationHandle;
 
 /// Offers the interface.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
