@@ -71,8 +71,10 @@ pub fn admit(
             image.tag.as_deref().unwrap_or(&image.digest)
         ));
     }
-    if !by_person && status.tried.contains(&image.digest) && status.quarantine(&image.digest).is_none()
-    {
+    if !by_person && let Some(q) = status.quarantine(&image.digest) {
+        return Admission::Nothing(format!("quarantined by {}: {}", q.rollout, q.reason));
+    }
+    if !by_person && status.tried.contains(&image.digest) {
         return Admission::Nothing(format!(
             "{} was tried before and did not succeed; `sluice retry` lets it in again",
             image.tag.as_deref().unwrap_or(&image.digest)

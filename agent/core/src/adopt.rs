@@ -23,10 +23,8 @@ pub fn adopt(
         return Err(format!("{spec} is scaled to zero: nothing serves"));
     }
     if !target.settled() {
-        return Err(format!(
-            "{spec} is not healthy: {} of {} pods are available",
-            target.available, target.replicas
-        ));
+        // Without counts: they change with every pod, and each change would be a write.
+        return Err(format!("{spec} is not healthy yet: not all of its pods are available"));
     }
     if release_containers(target.template(), spec.container.as_deref(), &image.repository)
         .is_empty()

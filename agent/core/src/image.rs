@@ -312,7 +312,13 @@ fn is_registry(text: &str) -> bool {
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
     {
-        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
+        // An IPv6 address by its characters; whether it exists is found by connecting.
+        Some(address) => {
+            address.contains(':')
+                && address
+                    .bytes()
+                    .all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b'.'))
+        }
         None => host.split('.').all(|label| {
             !label.is_empty()
                 && !label.starts_with('-')

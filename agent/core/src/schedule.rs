@@ -18,8 +18,6 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 use crate::zone;
@@ -36,30 +34,11 @@ const FOLD_LOOKBACK: i64 = 48 * 3600;
 /// ends in 2100, with room for zones that change four times.
 const SEGMENT_LIMIT: usize = 600;
 
-/// A schedule as it stands in a Pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScheduleSpec {
-    /// Five fields: minute, hour, day of month, month, day of week. Or `@hourly`, `@daily`,
-    /// `@weekly`, `@monthly`, `@yearly`.
-    #[schemars(length(min = 1, max = 256), example = &"0 9 * * MON-FRI")]
-    pub cron: String,
-    /// IANA name of the time zone in which the fields are meant.
-    #[schemars(length(min = 1, max = 64), example = &"Europe/Berlin")]
-    pub time_zone: String,
-}
-
-impl ScheduleSpec {
-    /// Checks the schedule and makes it ready for use.
-    pub fn compile(&self) -> Result<Schedule, Problem> {
-        Schedule::parse(&self.cron, &self.time_zone)
-    }
-}
-
 /// A schedule ready for use.
 #[derive(Clone)]
 pub struct Schedule {
-    spec: ScheduleSpec,
+    cron: String,
+    time_zone: String,
     zone: TimeZone,
     /// One, or two where day of month and day of week are both restricted: either may match.
     calendars: Vec<cron::Schedule>,
@@ -83,19 +62,12 @@ impl Schedule {
             calendars.push(calendar);
         }
         Ok(Self {
-            spec: ScheduleSpec {
-                cron: cron.trim().to_owned(),
-                time_zone: time_zone.to_owned(),
-            },
+            cron: cron.trim().to_owned(),
+            time_zone: time_zone.to_owned(),
             zone,
             calendars,
             every_hour: fields.every_hour,
         })
-    }
-
-    /// As written.
-    pub fn spec(&self) -> &ScheduleSpec {
-        &self.spec
     }
 
     /// The first instant of the schedule later than `after`. None when there is none before 2100.
@@ -183,7 +155,7 @@ impl Schedule {
 
 impl PartialEq for Schedule {
     fn eq(&self, other: &Self) -> bool {
-        self.spec == other.spec
+        self.cron == other.cron && self.time_zone == other.time_zone
     }
 }
 
@@ -197,7 +169,7 @@ impl fmt::Debug for Schedule {
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.spec.cron, self.spec.time_zone)
+        write!(f, "{} {}", self.cron, self.time_zone)
     }
 }
 

@@ -1,1 +1,36 @@
+//! Stories on the simulated cluster: the shipped controller, unmodified, under a virtual clock.
+//!
+//! A [`Stage`] is a cluster with a storefront in staging and production. A [`Life`] is the agent's
+//! life over all its deaths. The [`Crew`] are the people: they approve when they are asked to.
+//! [`oracle`] says what must hold at every write and at the end.
 
+// Everything in this crate runs in tests only; a failed expectation is how a test speaks.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the harness of tests: it fails by panicking and reports by printing"
+)]
+
+mod crew;
+mod life;
+pub mod oracle;
+mod scripted;
+mod stage;
+mod story;
+
+pub use crew::Crew;
+pub use life::Life;
+pub use scripted::{MemorySink, ScriptedPlugins, ScriptedRegistry};
+pub use stage::{POLICY, PRODUCTION, REPOSITORY, STAGING, Stage, digest};
+pub use story::{Ending, Run, Story, run};
+
+/// Runs a future on a runtime whose clock is virtual: it jumps to the next timer when all is quiet.
+pub fn on_virtual_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}

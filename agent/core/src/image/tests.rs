@@ -71,6 +71,8 @@ fn refuses_what_a_runtime_refuses() {
         "registry.example.com:99999/x",
         "registry.example.com:/x",
         "-registry.example.com/x",
+        "[zz]:5000/x",
+        "[]:5000/x",
         "http://registry.example.com/x",
         "nginx@sha256:abc",
         "nginx@md5:d41d8cd98f00b204e9800998ecf8427e",

@@ -179,7 +179,8 @@ pub fn withdraw_canary(
     }
     if let Seen::Present(c) = canary {
         let floor = floor(total, stable.max_unavailable, stable.ready + c.ready);
-        let spare = if stable.settled() { 0 } else { floor.saturating_sub(stable.ready) };
+        let whole = stable.settled() && stable.replicas == total;
+        let spare = if whole { 0 } else { floor.saturating_sub(stable.ready) };
         if c.replicas > spare {
             moves.push(Move::ScaleCanary(spare));
         } else if c.replicas == 0 && c.pods == 0 && c.observed() {

@@ -90,14 +90,16 @@ impl Turn<'_> {
             let text = format!("rejected by {} ({}): {}", no.person, no.role, no.reason);
             return Some(self.end_unbegun(OutcomeKind::Rejected, &text));
         }
-        let Some(opened_at) = tally.opened_at else {
+        if !tally.is_complete() {
             if self.now >= request.expires_at {
                 let text = format!("nobody decided in time; missing: {}", tally.missing.join(", "));
                 return Some(self.end_unbegun(OutcomeKind::Expired, &text));
             }
             self.wake(request.expires_at);
             return Some(Flow::Wait(votes_missing(&tally, request.expires_at)));
-        };
+        }
+        // Where no vote is required the gate opens with the request.
+        let opened_at = tally.opened_at.unwrap_or(request.requested_at);
         let timer = i64::try_from(policy.approvals.wait_timer.as_millis()).unwrap_or(i64::MAX);
         let until = later(opened_at.max(request.requested_at), timer);
         if self.now < until {
@@ -107,7 +109,7 @@ impl Turn<'_> {
         self.closed_window(policy).map(Flow::Wait)
     }
 
-    /// Votes that count for `hash`. Where no vote is required the gate opens with the request.
+    /// Votes that count for `hash`.
     fn tally(&self, policy: &EnvironmentPolicy, hash: &str) -> Tally {
         let requesters: Vec<Identity> =
             self.rollout.spec.cause.requester.iter().cloned().collect();
@@ -143,7 +145,7 @@ impl Turn<'_> {
         };
         if let Some(request) = self.journal.approval.clone() {
             let tally = self.tally(&policy, &request.hash);
-            if tally.opened_at.is_none() {
+            if !tally.is_complete() {
                 return Some(votes_missing(&tally, request.expires_at));
             }
         }

@@ -1,0 +1,243 @@
+//! What stands at the agent's ports in a run under virtual time: no socket, no wasm. The smoke test is
+//! still a real question to a simulated pod.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use sluice_core::plugin::{
+    CheckLine, Event, Invocation, Judgement, Outcome, PlanStep, PluginAnswer, PluginCall,
+    PluginFault, PluginInfo, PluginKind, Report,
+};
+use sluice_core::port::{BoxFuture, PluginHost, RecordSink, Registry, RegistryFault};
+use sluice_sim::Cluster;
+
+/// Plugins as functions.
+pub struct ScriptedPlugins {
+    cluster: Cluster,
+    told: Mutex<Vec<Event>>,
+    missing: Mutex<Vec<String>>,
+    hanging: Mutex<Vec<String>>,
+}
+
+impl ScriptedPlugins {
+    pub(crate) fn new(cluster: Cluster) -> Self {
+        Self {
+            cluster,
+            told: Mutex::default(),
+            missing: Mutex::default(),
+            hanging: Mutex::default(),
+        }
+    }
+
+    /// What the notifier was told, in order, repetitions included.
+    pub fn told(&self) -> Vec<Event> {
+        self.told.lock().expect("not poisoned").clone()
+    }
+
+    /// Takes a plugin away, or brings it back.
+    pub fn set_missing(&self, name: &str, missing: bool) {
+        set(&self.missing, name, missing);
+    }
+
+    /// Makes a plugin run into its deadline, or not any more.
+    pub fn set_hanging(&self, name: &str, hanging: bool) {
+        set(&self.hanging, name, hanging);
+    }
+
+    async fn answer(&self, call: PluginCall) -> PluginAnswer {
+        let name = match &call {
+            PluginCall::RunSmokeTest { plugin, .. }
+            | PluginCall::Plan { plugin, .. }
+            | PluginCall::Judge { plugin, .. }
+            | PluginCall::Notify { plugin, .. }
+            | PluginCall::ValidateSettings { plugin, .. } => plugin.clone(),
+        };
+        if self.missing.lock().expect("not poisoned").contains(&name) {
+            return fault("plugin/missing", "no plugin of that name is loaded");
+        }
+        if self.hanging.lock().expect("not poisoned").contains(&name) {
+            tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+            return fault("plugin/deadline", "no answer within 10 s");
+        }
+        match call {
+            PluginCall::RunSmokeTest { invocation, .. } => {
+                PluginAnswer::Report(self.smoke(&invocation).await)
+            }
+            PluginCall::Plan { plugin, .. } => PluginAnswer::Plan(plan(&plugin)),
+            PluginCall::Judge { .. } => PluginAnswer::Judgement(Judgement::Proceed),
+            PluginCall::Notify { event, .. } => {
+                self.told.lock().expect("not poisoned").push(event);
+                PluginAnswer::Notified(Some("thread-1".into()))
+            }
+            PluginCall::ValidateSettings { .. } => PluginAnswer::Settings(Vec::new()),
+        }
+    }
+
+    /// Asks `/health` of every ready pod of the candidate.
+    async fn smoke(&self, invocation: &Invocation) -> Report {
+        let mut checks = Vec::new();
+        for address in &invocation.targets.candidate {
+            let address = address.trim_start_matches("http://");
+            let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
+            let answer = self.cluster.ask_pod(ip, "/health").await;
+            let status = answer.as_ref().map(|a| a.body["status"].clone());
+            let outcome = match &status {
+                Some(Value::String(s)) if s == "ok" => Outcome::Pass,
+                Some(_) => Outcome::Fail,
+                None => Outcome::Inconclusive,
+            };
+            checks.push(CheckLine {
+                name: format!("GET /health of {address}"),
+                outcome,
+                message: format!("status is {status:?}"),
+                elapsed_ms: 1,
+            });
+        }
+        let worst = |o| checks.iter().any(|c| c.outcome == o);
+        let outcome = if worst(Outcome::Fail) {
+            Outcome::Fail
+        } else if worst(Outcome::Inconclusive) || checks.is_empty() {
+            Outcome::Inconclusive
+        } else {
+            Outcome::Pass
+        };
+        Report { outcome, summary: format!("{} pods asked", checks.len()), checks }
+    }
+}
+
+fn set(list: &Mutex<Vec<String>>, name: &str, on: bool) {
+    let mut list = list.lock().expect("not poisoned");
+    list.retain(|n| n != name);
+    if on {
+        list.push(name.to_owned());
+    }
+}
+
+fn fault(code: &str, message: &str) -> PluginAnswer {
+    let (code, message) = (code.to_owned(), message.to_owned());
+    PluginAnswer::Failed(PluginFault { code, message, retryable: true })
+}
+
+fn plan(strategy: &str) -> Vec<PlanStep> {
+    let step = |name: &str, weight_bp, hold_ms| PlanStep {
+        name: name.into(),
+        weight_bp,
+        capacity_replicas: None,
+        hold_ms,
+        checks: true,
+        gate: None,
+    };
+    if strategy == "canary" {
+        let hold = 120_000;
+        vec![step("10 %", 1000, hold), step("50 %", 5000, hold), step("100 %", 10_000, 0)]
+    } else {
+        vec![step("roll", 10_000, 0)]
+    }
+}
+
+impl PluginHost for ScriptedPlugins {
+    fn call(&self, call: PluginCall) -> BoxFuture<'_, PluginAnswer> {
+        Box::pin(self.answer(call))
+    }
+
+    fn catalog(&self) -> Vec<PluginInfo> {
+        let missing = self.missing.lock().expect("not poisoned");
+        [
+            ("canary", PluginKind::TrafficStrategy),
+            ("rolling", PluginKind::TrafficStrategy),
+            ("http-smoke", PluginKind::SmokeTest),
+            ("notes", PluginKind::Notifier),
+        ]
+        .into_iter()
+        .filter(|(name, _)| !missing.iter().any(|m| m == name))
+        .map(|(name, kind)| PluginInfo {
+            name: name.into(),
+            kind,
+            version: "0.1.0".into(),
+            digest: format!("sha256:{name}"),
+            problem: None,
+        })
+        .collect()
+    }
+}
+
+/// A registry as a map.
+#[derive(Default)]
+pub struct ScriptedRegistry {
+    tags: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    down: Mutex<bool>,
+}
+
+impl ScriptedRegistry {
+    /// A tag names this digest from now on.
+    pub fn push(&self, repository: &str, tag: &str, digest: &str) {
+        let mut tags = self.tags.lock().expect("not poisoned");
+        tags.entry(repository.to_owned()).or_default().insert(tag.to_owned(), digest.to_owned());
+    }
+
+    /// Whether nobody can reach it.
+    pub fn set_down(&self, down: bool) {
+        *self.down.lock().expect("not poisoned") = down;
+    }
+
+    fn up(&self) -> Result<(), RegistryFault> {
+        if *self.down.lock().expect("not poisoned") {
+            return Err(RegistryFault::Unavailable("the registry does not answer".into()));
+        }
+        Ok(())
+    }
+}
+
+impl Registry for ScriptedRegistry {
+    fn tags<'a>(
+        &'a self,
+        repository: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<String>, RegistryFault>> {
+        Box::pin(async move {
+            self.up()?;
+            let tags = self.tags.lock().expect("not poisoned");
+            Ok(tags.get(repository).map(|t| t.keys().cloned().collect()).unwrap_or_default())
+        })
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        repository: &'a str,
+        tag: &'a str,
+    ) -> BoxFuture<'a, Result<String, RegistryFault>> {
+        Box::pin(async move {
+            self.up()?;
+            let tags = self.tags.lock().expect("not poisoned");
+            tags.get(repository)
+                .and_then(|t| t.get(tag))
+                .cloned()
+                .ok_or_else(|| RegistryFault::NotFound(format!("{repository}:{tag}")))
+        })
+    }
+}
+
+/// Records by the uid of their Rollout, and how often each came.
+#[derive(Default)]
+pub struct MemorySink {
+    records: Mutex<BTreeMap<String, (Value, u32)>>,
+}
+
+impl MemorySink {
+    /// All records, and how often each was stored.
+    pub fn records(&self) -> Vec<(Value, u32)> {
+        self.records.lock().expect("not poisoned").values().cloned().collect()
+    }
+}
+
+impl RecordSink for MemorySink {
+    fn store<'a>(&'a self, id: &'a str, record: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let record: Value = serde_json::from_str(record).map_err(|e| e.to_string())?;
+            let mut records = self.records.lock().expect("not poisoned");
+            let entry = records.entry(id.to_owned()).or_insert((record.clone(), 0));
+            *entry = (record, entry.1 + 1);
+            Ok(())
+        })
+    }
+}

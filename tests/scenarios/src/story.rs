@@ -1,0 +1,164 @@
+//! Playing a story to its end, with one fault somewhere in it.
+
+use std::time::Duration;
+
+use sluice_sim::{Fault, Resource};
+
+use crate::crew::Crew;
+use crate::life::Life;
+use crate::oracle::{FinalState, final_state, gate_was_open};
+use crate::stage::{PRODUCTION, STAGING, Stage, digest};
+
+/// A story ends by itself long before this, in virtual time; one that does not is stuck.
+const LONGEST: Duration = Duration::from_secs(3 * 3600);
+/// Ten more loops of the periodic look (reliability.md O7), which must be without a write.
+const QUIET: Duration = Duration::from_secs(10 * 30);
+
+/// The stories of issue and demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Story {
+    /// v1.1.0 goes through staging to production.
+    Good,
+    /// v1.2.0 is caught in production at 10 % and rolled back.
+    Bad,
+    /// v1.3.0 never becomes ready in staging.
+    NeverReady,
+}
+
+impl Story {
+    fn release(self) -> (&'static str, char) {
+        match self {
+            Self::Good => ("v1.1.0", 'b'),
+            Self::Bad => ("v1.2.0", 'c'),
+            Self::NeverReady => ("v1.3.0", 'd'),
+        }
+    }
+
+    fn last_rollout(self) -> &'static str {
+        match self {
+            Self::Good | Self::Bad => "production",
+            Self::NeverReady => "staging",
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Writes of the agent that count for faults.
+    pub writes: u64,
+    /// Writes of the agent by verb, resource and sub-resource.
+    pub listing: Vec<String>,
+    /// The end.
+    pub ending: Ending,
+    /// Repeated notifications and records: each crash may cause one of each.
+    pub repeats: usize,
+    /// Notifications in all.
+    pub told: usize,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What the cluster is like.
+    pub state: FinalState,
+}
+
+/// Plays a story with these faults at these writes of the agent.
+///
+/// # Errors
+/// A sentence about what did not hold.
+pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run, String> {
+    let stage = Stage::new(seed);
+    let plan = stage.cluster.faults(&stage.cluster.agent());
+    for (write, fault) in faults {
+        plan.at(*write, *fault);
+    }
+    let begin = stage.cluster.clock().now();
+    stage.push("v1.0.0", 'a');
+    let life = Life::new(&stage);
+    let crew = Crew::approving();
+    let play = async {
+        // The first look adopts what serves; then somebody pushes.
+        stage.pass(Duration::from_secs(20)).await;
+        let (tag, letter) = story.release();
+        stage.push(tag, letter);
+        while !over(&stage, story) {
+            stage.pass(Duration::from_secs(1)).await;
+        }
+        let quiet_from = stage.cluster.last_write();
+        stage.pass(QUIET).await;
+        stage.cluster.writes_after(quiet_from)
+    };
+    let later_writes = tokio::select! {
+        writes = play => writes,
+        () = life.go_on(&stage) => return Err("the agent's life ended".into()),
+        () = crew.work(&stage) => return Err("the crew left".into()),
+        () = tokio::time::sleep(LONGEST) => {
+            return Err(format!(
+                "stuck after {} h: {:#?}\n{:#}",
+                LONGEST.as_secs() / 3600,
+                final_state(&stage.cluster),
+                serde_json::Value::from(
+                    stage
+                        .cluster
+                        .objects(Resource::Rollouts, "delivery")
+                        .iter()
+                        .map(|r| r["status"].clone())
+                        .collect::<Vec<_>>()
+                )
+            ));
+        }
+    };
+    let agent = stage.cluster.agent();
+    if let Some(w) = later_writes.iter().find(|w| w.user == agent) {
+        return Err(format!(
+            "writes after the end: {} {:?} {}/{} {}",
+            w.verb, w.resource, w.namespace, w.name, w.body
+        ));
+    }
+    gate_was_open(&stage.cluster)?;
+    for (namespace, least) in [(STAGING, 3), (PRODUCTION, 10)] {
+        let fewest = stage.cluster.fewest_ready(namespace, "storefront", begin + jiff::SignedDuration::from_secs(10));
+        if fewest < least {
+            return Err(format!("only {fewest} ready pods behind the Service in {namespace}"));
+        }
+    }
+    let problems = stage.cluster.problems();
+    if !problems.is_empty() {
+        return Err(format!("the cluster reports: {problems:?}"));
+    }
+    let told = stage.plugins.told();
+    let mut ids: Vec<&String> = told.iter().map(|e| &e.id).collect();
+    ids.sort();
+    ids.dedup();
+    let records: usize =
+        stage.sink.records().iter().map(|(_, n)| usize::try_from(*n).unwrap_or(0) - 1).sum();
+    Ok(Run {
+        writes: plan.writes(),
+        listing: stage
+            .cluster
+            .writes()
+            .iter()
+            .filter(|w| w.user == agent)
+            .map(|w| {
+                format!("{} {:?} {} {}/{}", w.verb, w.resource, w.subresource, w.namespace, w.name)
+            })
+            .collect(),
+        ending: Ending { state: final_state(&stage.cluster) },
+        repeats: told.len() - ids.len() + records,
+        told: told.len(),
+    })
+}
+
+/// Whether the last Rollout of the story has ended, with its messages out and its record stored.
+fn over(stage: &Stage, story: Story) -> bool {
+    let (_, letter) = story.release();
+    stage.cluster.objects(Resource::Rollouts, "delivery").iter().any(|r| {
+        r["spec"]["environment"] == story.last_rollout()
+            && r["spec"]["image"]["digest"] == digest(letter)
+            && r["status"]["state"]["phase"] == "Ended"
+            && r["status"]["recorded"] == true
+            && r["status"]["outbox"].as_array().is_none_or(Vec::is_empty)
+    })
+}
