@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::RngExt;
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::api::resource::Resource;
@@ -17,6 +18,7 @@ use crate::client::{AgentClient, Instance};
 use crate::clock::SimClock;
 use crate::driver::Network;
 use crate::driver::fast::FastNetwork;
+use crate::driver::real::RealNetwork;
 use crate::fault::Faults;
 use crate::identity::{Denial, Token, User};
 use crate::image::{Answer, Images};
@@ -58,11 +60,26 @@ pub enum SimError {
     Network(String),
 }
 
-/// A simulated cluster. Clones are handles of the same cluster; its tasks end with the last handle
-/// and client.
+/// A simulated cluster. Clones are handles of the same cluster; with the last handle its
+/// controllers stop and everything that it listens on closes.
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) server: Arc<Server>,
+    _life: Arc<Life>,
+}
+
+/// Ends a cluster when its last handle goes, even where clients are left.
+struct Life(Arc<Server>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
+        self.0.lock().network.shut_down();
+    }
 }
 
 /// Settings of a cluster before it starts.
@@ -134,6 +151,16 @@ impl Builder {
         self.launch(start.unwrap_or_default(), Box::new(FastNetwork::default()))
     }
 
+    /// Starts a cluster whose pods are HTTP servers on loopback and whose Services are proxies
+    /// before them. Must be called within a tokio runtime on the wall clock.
+    pub fn real(self) -> Result<Cluster, SimError> {
+        let runtime = Handle::try_current()
+            .map_err(|_| SimError::Network("a cluster needs a tokio runtime".to_owned()))?;
+        let network = RealNetwork::open(runtime).map_err(SimError::Network)?;
+        let start = self.start.unwrap_or_else(Timestamp::now);
+        Ok(self.launch(start, Box::new(network)))
+    }
+
     fn launch(self, start: Timestamp, network: Box<dyn Network>) -> Cluster {
         let clock = SimClock::starting_at(start);
         let agent = self.agent.clone();
@@ -152,7 +179,11 @@ impl Builder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .spawn(drive);
-        let cluster = Cluster { server };
+        let life = Arc::new(Life(Arc::clone(&server)));
+        let cluster = Cluster {
+            server,
+            _life: life,
+        };
         cluster.user(&agent, &[]);
         cluster.user(ADMIN, &["system:masters"]);
         cluster
@@ -162,7 +193,7 @@ impl Builder {
 /// Lets the built-in controllers work whenever something is due.
 async fn drive(server: Weak<Server>, wake: Arc<Notify>) {
     loop {
-        // No strong reference is held while waiting: the cluster ends with its last handle.
+        // A strong reference while waiting would be a circle: the server owns this task.
         let next = match server.upgrade() {
             Some(server) => server.lock().run_due(),
             None => return,
@@ -188,6 +219,11 @@ impl Cluster {
     /// A cluster with pods in memory, for a paused tokio clock.
     pub fn fast(seed: u64) -> Self {
         Self::builder().seed(seed).fast()
+    }
+
+    /// A cluster with pods as HTTP servers on loopback, on the wall clock.
+    pub fn real() -> Result<Self, SimError> {
+        Self::builder().real()
     }
 
     /// The cluster's clock.

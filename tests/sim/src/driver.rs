@@ -1,7 +1,7 @@
 //! The two drivers of the one model: where pods live and how traffic reaches them.
 
 pub(crate) mod fast;
-// pub(crate) mod real;
+pub(crate) mod real;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -41,4 +41,7 @@ pub(crate) trait Network: Send {
 
     /// The Service is gone.
     fn withdraw(&mut self, service: Ipv4Addr);
+
+    /// The cluster ends: everything closes.
+    fn shut_down(&mut self);
 }

@@ -45,6 +45,8 @@ pub struct Denial {
     pub user: String,
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`.
     pub verb: String,
+    /// API group, such as `sluice.dev`.
+    pub group: String,
     /// Plural resource name, `rollouts` or `rollouts/status`.
     pub resource: String,
     /// Namespace.
@@ -117,6 +119,7 @@ impl Identities {
         !self.denials.iter().any(|denial| {
             hits(&denial.user, access.user)
                 && hits(&denial.verb, access.verb)
+                && hits(&denial.group, access.group)
                 && hits(&denial.resource, &full)
                 && hits(&denial.namespace, access.namespace)
         })

@@ -39,6 +39,7 @@ mod api;
 mod client;
 mod clock;
 mod cluster;
+mod door;
 mod driver;
 mod fault;
 mod identity;

@@ -144,10 +144,6 @@ impl ApiError {
         Self::new(405, "MethodNotAllowed", message)
     }
 
-    pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self::new(500, "InternalError", message.into())
-    }
-
     pub(crate) fn unavailable() -> Self {
         let message = "the server is currently unable to handle the request".to_owned();
         Self::new(503, "ServiceUnavailable", message)

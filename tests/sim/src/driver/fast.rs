@@ -36,4 +36,6 @@ impl Network for FastNetwork {
     }
 
     fn withdraw(&mut self, _: Ipv4Addr) {}
+
+    fn shut_down(&mut self) {}
 }
