@@ -71,9 +71,17 @@ impl Repository {
 /// Whether `text` is `host` or `host:port` and means what it says: `2130706433` and `0x7f.1` are
 /// other spellings of 127.0.0.1.
 fn is_plain_host(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':');
     let (name, port) = text.split_once(':').unwrap_or((text, "443"));
-    text.bytes().all(allowed)
+    let word = |character: char| character.is_ascii_alphanumeric();
+    let label = |label: &str| {
+        label.starts_with(word)
+            && label.ends_with(word)
+            && label
+                .chars()
+                .all(|character| word(character) || character == '-')
+    };
+    name.split('.').all(label)
+        && port.bytes().all(|byte| byte.is_ascii_digit())
         && port.parse::<u16>().is_ok_and(|port| port != 0)
         && Url::parse(&format!("https://{text}/")).is_ok_and(|url| url.host_str() == Some(name))
 }
@@ -146,6 +154,7 @@ mod tests {
             "a.example/x?y",
             "a.example/../x",
             "a.example/X",
+            "B/a",
             "a.example/x y",
             "user@a.example/x",
             "a.example:99999/x",
@@ -163,6 +172,11 @@ mod tests {
             "2130706433:80/x",
             "0x7f.1/x",
             "/x",
+            "./x",
+            "a.example./x",
+            "a..example/x",
+            "-a.example/x",
+            "a.example:+80/x",
             &format!("a.example/{}", "x".repeat(250)),
         ] {
             assert_eq!(Repository::parse(text), Err(NotARepository), "{text}");
@@ -173,7 +187,7 @@ mod tests {
     #[test]
     fn names_are_those_of_the_oci_client() {
         let differs = |text: &str| text.contains([':', '@']) || text.contains("0x7f");
-        proptest!(|(text in "((a|B|localhost|a\\.example|0x7f\\.1)(:5000)?/)?[a-c0._:/@-]{0,8}")| {
+        proptest!(|(text in "((a|localhost|a\\.example|0x7f\\.1)(:5000)?/)?[a-c0._:/@-]{0,8}")| {
             let theirs = oci_client::Reference::try_from(text.as_str()).ok();
             let ours = Repository::parse(&text).ok();
             if ours.is_some() || !differs(&text) {

@@ -79,6 +79,29 @@ async fn a_wrong_password_is_tried_once_a_call() {
     }
 }
 
+/// Repeated failures lock accounts.
+#[tokio::test]
+async fn a_password_that_is_no_longer_right_is_tried_once() {
+    let registry = registry_with(basic()).await;
+    let client = client(with_account(registry.host()));
+    let repository = registry.repository("shop/a");
+    client.tags(&repository).await.unwrap();
+    registry.behave(|b| {
+        b.auth = Auth::Basic {
+            username: USERNAME.to_owned(),
+            password: "new".to_owned(),
+        };
+    });
+    registry.forget_requests();
+    denied(client.tags(&repository).await, "401 Unauthorized");
+    let sent: Vec<_> = registry
+        .requests()
+        .into_iter()
+        .map(|entry| entry.credential)
+        .collect();
+    assert_eq!(sent, [account()]);
+}
+
 #[tokio::test]
 async fn an_open_registry_is_sent_no_credentials() {
     let registry = registry_with(Auth::Open).await;
