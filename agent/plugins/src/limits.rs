@@ -225,12 +225,16 @@ pub(crate) fn too_large_to_start(
     needs: &wasmtime::ResourcesRequired,
     limits: &Limits,
 ) -> Option<String> {
-    let memory = needs.max_initial_memory_size.unwrap_or(0);
+    // wasmtime counts pages of 64 KiB here.
+    let memory = needs
+        .max_initial_memory_size
+        .unwrap_or(0)
+        .saturating_mul(64 << 10);
     let cap = u64::from(limits.memory_mib) << 20;
     if memory > cap {
         return Some(format!(
-            "it starts with a memory of {} MiB; {} MiB are granted",
-            memory >> 20,
+            "it starts with a memory of {} KiB; {} MiB are granted",
+            memory >> 10,
             limits.memory_mib
         ));
     }

@@ -84,6 +84,7 @@ pub(crate) fn read(folder: &Path, file: &str) -> Result<Read, Card> {
 pub(crate) fn examine(read: &Read, file: &str) -> Result<Manifest, Card> {
     let checked = || {
         shape::diagnose(&read.bytes, file)?;
+        shape::depth(&read.bytes, file)?;
         // Validity before the manifest: what follows may rely on well-formed sections.
         Validator::new_with_features(validator_features()).validate_all(&read.bytes).map_err(
             |error| {

@@ -3,8 +3,13 @@
 //! "Bad magic number" helped nobody who had saved a web page as plugin (kwctl#101): each mistake that
 //! people make has its own words here (plugins.md section 6, check 1; attack 15).
 
+use wasmparser::{Parser, Payload};
+
 use crate::card::Card;
 
+/// Deepest nesting of components and modules. Packers nest two or three levels; tools behind this
+/// check walk the levels by recursion.
+const MAX_DEPTH: usize = 16;
 const MAGIC: &[u8] = b"\0asm";
 const REBUILD: &str = "build for wasm32-wasip2, or run `sluice plugin build`";
 
@@ -125,6 +130,28 @@ fn outline(mut rest: &[u8], file: &str) -> Result<(), Card> {
     Err(Card::new("plugin/wit-package", file)
         .because("it holds interfaces but no code: a WIT package, or an empty component")
         .change("put the component there that implements the interfaces"))
+}
+
+/// Refuses components that are nested too deep.
+pub(crate) fn depth(bytes: &[u8], file: &str) -> Result<(), Card> {
+    let mut depth = 0usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::ComponentSection { .. } | Payload::ModuleSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(_) => {}
+            // The validator says it better.
+            Err(_) => return Ok(()),
+        }
+        if depth > MAX_DEPTH {
+            return Err(Card::new("plugin/invalid", file)
+                .because(format!(
+                    "components are nested more than {MAX_DEPTH} levels deep"
+                ))
+                .change(REBUILD));
+        }
+    }
+    Ok(())
 }
 
 fn truncated(file: &str) -> Card {

@@ -90,14 +90,19 @@ fn with_manifest(mut component: Vec<u8>, manifest: &str) -> Vec<u8> {
     content.extend(name.as_bytes());
     content.extend(manifest.as_bytes());
     component.push(0);
-    let mut size = content.len();
-    while size >= 0x80 {
-        component.push((size & 0x7f) as u8 | 0x80);
-        size >>= 7;
-    }
-    component.push(size as u8);
+    component.extend(leb128(content.len()));
     component.extend(content);
     component
+}
+
+fn leb128(mut size: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while size >= 0x80 {
+        bytes.push((size & 0x7f) as u8 | 0x80);
+        size >>= 7;
+    }
+    bytes.push(size as u8);
+    bytes
 }
 
 async fn code(module: &Module) -> String {
@@ -268,7 +273,16 @@ async fn attack_15_malformed_files_get_a_card_each() {
             .unwrap();
         wit_component::encode(&resolve, package).unwrap()
     };
-    let nested = wat::parse_str("(component ".repeat(100) + &")".repeat(100)).unwrap();
+    let mut nested = b"\0asm\x0d\0\x01\0".to_vec();
+    for _ in 0..20_000 {
+        let mut outer = b"\0asm\x0d\0\x01\0\x04".to_vec();
+        outer.extend(leb128(nested.len()));
+        outer.extend(nested);
+        nested = outer;
+    }
+    let nested = with_manifest(nested, MANIFEST);
+    let shallow = wat::parse_str("(component ".repeat(10) + &")".repeat(10)).unwrap();
+    let shallow = with_manifest(shallow, MANIFEST);
     // A component with a million empty functions' worth of claims and no bytes behind them.
     let claims = [
         b"\0asm\x0d\0\x01\0".as_slice(),
@@ -287,6 +301,7 @@ async fn attack_15_malformed_files_get_a_card_each() {
         (core, "plugin/core-module"),
         (wit, "plugin/wit-package"),
         (nested, "plugin/invalid"),
+        (shallow, "plugin/api-mismatch"),
         (claims, "plugin/invalid"),
         (b"(component)".to_vec(), "plugin/text"),
         (b"\x1f\x8b\x08\0\0\0".to_vec(), "plugin/compressed"),
@@ -389,7 +404,7 @@ async fn every_difference_from_the_contract_is_listed() {
     let text = HONEST
         .replace(
             "(module",
-            r#"(module (import "sluice:plugin/http@0.1.0" "fetch" (func (param i32 i32)))"#,
+            r#"(module (import "sluice:plugin/http@0.1.0" "fetch" (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
         )
         .replace(
             "(param i32 i32) (result i32) (i32.const 16)",
