@@ -3,31 +3,42 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+/// The value at a path such as `/spec/template/0`. Unlike [`Value::pointer`] it knows no escapes,
+/// which no path of this crate needs, and allocates nothing: the simulator does little else.
+pub(crate) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut at = value;
+    for step in path.split('/').skip(1) {
+        at = match at {
+            Value::Object(members) => members.get(step)?,
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        };
+    }
+    Some(at)
+}
+
 /// The string at a JSON pointer, or the empty string.
 pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
+    at(value, pointer)
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
 
 /// The integer at a JSON pointer.
 pub(crate) fn int(value: &Value, pointer: &str) -> Option<i64> {
-    value.pointer(pointer).and_then(Value::as_i64)
+    at(value, pointer).and_then(Value::as_i64)
 }
 
 /// The boolean at a JSON pointer; absent is `false`.
 pub(crate) fn flag(value: &Value, pointer: &str) -> bool {
-    value
-        .pointer(pointer)
+    at(value, pointer)
         .and_then(Value::as_bool)
         .unwrap_or_default()
 }
 
 /// The array at a JSON pointer; absent is empty.
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value
-        .pointer(pointer)
+    at(value, pointer)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
 }
@@ -37,8 +48,7 @@ pub(crate) fn entries<'a>(
     value: &'a Value,
     pointer: &str,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
-    value
-        .pointer(pointer)
+    at(value, pointer)
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
@@ -47,7 +57,7 @@ pub(crate) fn entries<'a>(
 
 /// One string entry of the object at a JSON pointer. Keys may contain `/`.
 pub(crate) fn entry<'a>(value: &'a Value, pointer: &str, key: &str) -> Option<&'a str> {
-    value.pointer(pointer)?.get(key)?.as_str()
+    at(value, pointer)?.get(key)?.as_str()
 }
 
 /// Writes a member, creating objects along the path; anything else in the way is replaced.

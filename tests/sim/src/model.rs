@@ -190,7 +190,7 @@ impl Model {
 
     /// Changes an object from within the cluster. Nothing happens when nothing differs.
     pub(crate) fn modify(&mut self, key: &Key, change: impl FnOnce(&mut Value)) -> bool {
-        let Some(before) = self.store.get(key).map(Arc::clone) else {
+        let Some(before) = self.object(key) else {
             return false;
         };
         let mut value = before.value().clone();
@@ -285,6 +285,11 @@ impl Model {
         self.ready_endpoints(namespace, service)
             .map(|endpoint| json::text(endpoint, "/addresses/0").to_owned())
             .collect()
+    }
+
+    /// The live version of an object, to hold while the model changes.
+    pub(crate) fn object(&self, key: &Key) -> Option<Arc<Object>> {
+        self.store.get(key).map(Arc::clone)
     }
 
     /// The live object, if it is there.

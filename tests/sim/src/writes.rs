@@ -72,7 +72,7 @@ impl Summary {
         match resource {
             Resource::Deployments | Resource::ReplicaSets => {
                 let containers = json::list(object, "/spec/template/spec/containers");
-                let template = object.pointer("/spec/template").unwrap_or(&Value::Null);
+                let template = json::at(object, "/spec/template").unwrap_or(&Value::Null);
                 let images = containers
                     .iter()
                     .map(|container| json::text(container, "/image"));

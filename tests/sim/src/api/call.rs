@@ -311,7 +311,7 @@ impl Model {
             }
         }
         let change = json!({
-            "metadata": { "resourceVersion": scale.pointer("/metadata/resourceVersion") },
+            "metadata": { "resourceVersion": json::at(&scale, "/metadata/resourceVersion") },
             "spec": { "replicas": json::int(&scale, "/spec/replicas").unwrap_or_default() },
         });
         let merge = PatchKind::Merge;

@@ -109,7 +109,7 @@ fn container(container: &mut Value) {
         default(port, &["protocol"], "TCP");
     }
     for variable in json::list_mut(container, &["env"]) {
-        if variable.pointer("/valueFrom/fieldRef").is_some() {
+        if json::at(variable, "/valueFrom/fieldRef").is_some() {
             default(variable, &["valueFrom", "fieldRef", "apiVersion"], "v1");
         }
     }
@@ -170,7 +170,7 @@ pub(crate) fn validate(resource: Resource, object: &Value) -> Result<(), ApiErro
                     &format!("Invalid value: {replicas}: must be greater than or equal to 0"),
                 );
             }
-            let selector = object.pointer("/spec/selector").unwrap_or(&Value::Null);
+            let selector = json::at(object, "/spec/selector").unwrap_or(&Value::Null);
             let parsed = Selector::from_object(selector);
             if parsed.is_empty() {
                 return invalid("spec.selector", "Required value");
@@ -265,7 +265,7 @@ pub(crate) fn validate_update(
         | Resource::Requests => &[],
     };
     for pointer in fixed {
-        if old.pointer(pointer) != new.pointer(pointer) {
+        if json::at(old, pointer) != json::at(new, pointer) {
             let field = pointer.trim_start_matches('/').replace('/', ".");
             let name = json::text(old, "/metadata/name");
             return Err(ApiError::invalid(

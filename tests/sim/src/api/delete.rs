@@ -99,7 +99,7 @@ impl Model {
             self.remove(key);
             return;
         }
-        if value.pointer("/metadata/deletionTimestamp").is_some() {
+        if json::at(value, "/metadata/deletionTimestamp").is_some() {
             return;
         }
         let time = self.seconds_from_now(grace);

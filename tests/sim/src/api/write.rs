@@ -290,7 +290,7 @@ impl Model {
         let namespace = Key::new(Resource::Namespaces, "", &key.namespace);
         let terminating = self
             .value(&namespace)
-            .is_some_and(|value| value.pointer("/metadata/deletionTimestamp").is_some());
+            .is_some_and(|value| json::at(value, "/metadata/deletionTimestamp").is_some());
         if terminating {
             let why = format!(
                 "unable to create new content in namespace {} because it is being terminated",
@@ -337,7 +337,7 @@ impl Model {
                     Some(status) => json::set(&mut value, &["status"], status.clone()),
                     None => drop(json::remove(&mut value, &["status"])),
                 }
-                if let Some(fields) = new.pointer("/metadata/managedFields") {
+                if let Some(fields) = json::at(&new, "/metadata/managedFields") {
                     json::set(&mut value, &["metadata", "managedFields"], fields.clone());
                 }
                 value
@@ -353,14 +353,14 @@ impl Model {
             .chain(keep_fields)
             .chain(&["resourceVersion"])
         {
-            match old.pointer(&format!("/metadata/{member}")) {
+            match json::at(old, &format!("/metadata/{member}")) {
                 Some(kept) => json::set(&mut value, &["metadata", member], kept.clone()),
                 None => drop(json::remove(&mut value, &["metadata", member])),
             }
         }
         if resource == Resource::Services {
             for member in ["clusterIP", "clusterIPs"] {
-                if let Some(kept) = old.pointer(&format!("/spec/{member}")) {
+                if let Some(kept) = json::at(old, &format!("/spec/{member}")) {
                     json::default(&mut value, &["spec", member], kept.clone());
                 }
             }
@@ -389,7 +389,7 @@ impl Model {
                 Arc::clone(existing)
             });
         }
-        let dying = value.pointer("/metadata/deletionTimestamp").is_some();
+        let dying = json::at(&value, "/metadata/deletionTimestamp").is_some();
         let held = !json::list(&value, "/metadata/finalizers").is_empty();
         let stored = self.put(key.clone(), value);
         if dying && !held && resource != Resource::Pods {

@@ -36,16 +36,17 @@ pub(crate) struct Wanted {
     pub(crate) min_ready_seconds: i64,
     pub(crate) history: i64,
     pub(crate) progress_deadline: i64,
-    pub(crate) template: Value,
+    object: Arc<Object>,
 }
 
 impl Wanted {
-    fn read(key: &Key, value: &Value) -> Self {
+    fn read(key: &Key, object: &Arc<Object>) -> Self {
+        let value = object.value();
         let replicas = json::int(value, "/spec/replicas").unwrap_or(1);
         let recreate = json::text(value, "/spec/strategy/type") == "Recreate";
         let bound = |name: &str, round_up: bool| {
             let pointer = format!("/spec/strategy/rollingUpdate/{name}");
-            int_or_percent(value.pointer(&pointer), replicas, round_up)
+            int_or_percent(json::at(value, &pointer), replicas, round_up)
         };
         let (surge, unavailable) = if recreate {
             (0, 0)
@@ -67,13 +68,23 @@ impl Wanted {
             min_ready_seconds: json::int(value, "/spec/minReadySeconds").unwrap_or_default(),
             history: json::int(value, "/spec/revisionHistoryLimit").unwrap_or(10),
             progress_deadline: json::int(value, "/spec/progressDeadlineSeconds").unwrap_or(600),
-            template: value.pointer("/spec/template").cloned().unwrap_or_default(),
+            object: Arc::clone(object),
         }
+    }
+
+    /// The pod template.
+    pub(crate) fn template(&self) -> &Value {
+        json::at(self.object.value(), "/spec/template").unwrap_or(&Value::Null)
+    }
+
+    /// The selector, as the Deployment has it.
+    pub(crate) fn selector(&self) -> &Value {
+        json::at(self.object.value(), "/spec/selector").unwrap_or(&Value::Null)
     }
 
     /// The letters that stand for the pod template.
     pub(crate) fn hash(&self) -> String {
-        json::safe_name(&json::digest(&self.template), 10)
+        json::safe_name(&json::digest(self.template()), 10)
     }
 }
 
@@ -129,15 +140,15 @@ impl Set {
         self.annotation(REVISION).unwrap_or_default()
     }
 
+    /// Whether the pods are the same but for the label that tells them apart.
     fn has_template(&self, template: &Value) -> bool {
-        let mut own = self
-            .object
-            .value()
-            .pointer("/spec/template")
-            .cloned()
-            .unwrap_or_default();
-        json::remove(&mut own, &["metadata", "labels", HASH]);
-        own == *template
+        let own = json::at(self.object.value(), "/spec/template").unwrap_or(&Value::Null);
+        if own.get("spec") != template.get("spec") {
+            return false;
+        }
+        let mut metadata = own.get("metadata").cloned().unwrap_or_default();
+        json::remove(&mut metadata, &["labels", HASH]);
+        Some(&metadata) == template.get("metadata")
     }
 }
 
@@ -167,11 +178,13 @@ impl Sets {
 impl Model {
     /// One pass of the Deployment controller.
     pub(crate) fn sync_deployment(&mut self, key: &Key) {
-        let Some(value) = self.value(key) else { return };
-        let wanted = Wanted::read(key, value);
-        if is_dying(value) {
+        let Some(object) = self.store.get(key) else {
+            return;
+        };
+        if is_dying(object.value()) {
             return;
         }
+        let wanted = Wanted::read(key, object);
         self.adopt_sets(&wanted);
         let sets = self.sets(&wanted);
         if wanted.paused || is_scaled(&wanted, &sets) {
@@ -209,18 +222,14 @@ impl Model {
         all.sort_by(Set::by_age);
         let new = all
             .iter()
-            .position(|set| set.has_template(&wanted.template));
+            .position(|set| set.has_template(wanted.template()));
         let new = new.map(|index| all.remove(index));
         Sets { new, old: all }
     }
 
     /// ReplicaSets without a controller that the selector matches become the Deployment's.
     fn adopt_sets(&mut self, wanted: &Wanted) {
-        let Some(value) = self.value(&wanted.key) else {
-            return;
-        };
-        let selector =
-            Selector::from_object(value.pointer("/spec/selector").unwrap_or(&Value::Null));
+        let selector = Selector::from_object(wanted.selector());
         let orphans: Vec<Key> = self
             .store
             .list(Resource::ReplicaSets, Some(&wanted.key.namespace))
@@ -249,6 +258,10 @@ impl Model {
     pub(crate) fn scale_set(&mut self, wanted: &Wanted, set: &Set, replicas: i64) -> bool {
         let (desired, maximum) = (wanted.replicas, wanted.replicas + wanted.surge);
         let changed = set.replicas != replicas;
+        let noted = set.annotation(DESIRED) == Some(desired);
+        if !changed && noted && set.annotation(MAXIMUM) == Some(maximum) {
+            return false;
+        }
         self.modify(&set.key, |value| {
             json::set(value, &["spec", "replicas"], json!(replicas));
             annotate(value, DESIRED, desired);

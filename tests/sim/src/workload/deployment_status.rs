@@ -23,9 +23,10 @@ struct Counts {
 impl Model {
     /// Writes counts and conditions, and the revision of the present template.
     pub(crate) fn write_deployment_status(&mut self, wanted: &Wanted, sets: &Sets) {
-        let Some(old) = self.value(&wanted.key).cloned() else {
+        let Some(old) = self.object(&wanted.key) else {
             return;
         };
+        let old = old.value();
         let sum = |name: &str| sets.all().map(|set| set.status(name)).sum::<i64>();
         let available = sum("availableReplicas");
         let counts = Counts {
@@ -36,7 +37,7 @@ impl Model {
             unavailable: (sets.replicas() - available).max(0),
         };
         let mut status = json!({
-            "observedGeneration": json::int(&old, "/metadata/generation"),
+            "observedGeneration": json::int(old, "/metadata/generation"),
             "replicas": counts.replicas,
             "updatedReplicas": counts.updated,
             "readyReplicas": counts.ready,
@@ -47,7 +48,7 @@ impl Model {
             // The real server leaves zeros out.
             members.retain(|name, value| name == "observedGeneration" || *value != json!(0));
         }
-        let conditions = self.conditions(wanted, sets, &old, &counts);
+        let conditions = self.conditions(wanted, sets, old, &counts);
         json::set(&mut status, &["conditions"], conditions);
         let revision = sets.new.as_ref().map(|new| new.revision());
         self.modify(&wanted.key, |value| {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::api::resource::Resource;
 use crate::api::selector::Selector;
-use crate::api::store::{Change, Key};
+use crate::api::store::{Change, ChangeKind, Key};
 use crate::json;
 use crate::model::Model;
 use crate::workload::deployment::owner_reference;
@@ -24,6 +24,9 @@ type Ports = Vec<(String, u16)>;
 impl Model {
     /// A pod changed: the Services that match it, or matched it, follow.
     pub(crate) fn sync_services_of(&mut self, change: &Change) {
+        if is_irrelevant(change) {
+            return;
+        }
         let namespace = &change.key.namespace;
         let versions = [change.before.as_ref(), Some(&change.after)];
         let concerned: Vec<String> = self
@@ -47,15 +50,16 @@ impl Model {
     /// Writes a Service's slices and its routes.
     pub(crate) fn sync_service(&mut self, namespace: &str, name: &str) {
         let key = Key::new(Resource::Services, namespace, name);
-        let Some(service) = self.value(&key).cloned() else {
+        let Some(service) = self.object(&key) else {
             return;
         };
-        let Some(selector) = selector(&service) else {
+        let service = service.value();
+        let Some(selector) = selector(service) else {
             return;
         };
         let mut slices: BTreeMap<Ports, Vec<Value>> = BTreeMap::new();
         let mut routes: BTreeMap<u16, Vec<SocketAddrV4>> = BTreeMap::new();
-        for port in json::list(&service, "/spec/ports") {
+        for port in json::list(service, "/spec/ports") {
             if let Some(number) = json::int(port, "/port").and_then(|port| u16::try_from(port).ok())
             {
                 routes.insert(number, Vec::new());
@@ -71,7 +75,7 @@ impl Model {
             let serving = is_ready(pod);
             let ready = serving && !dying;
             let mut ports = Ports::new();
-            for port in json::list(&service, "/spec/ports") {
+            for port in json::list(service, "/spec/ports") {
                 let Some(target) = target_port(port, pod) else {
                     continue;
                 };
@@ -96,8 +100,8 @@ impl Model {
                 },
             }));
         }
-        self.write_slices(&key, &service, slices);
-        if let Ok(address) = json::text(&service, "/spec/clusterIP").parse() {
+        self.write_slices(&key, service, slices);
+        if let Ok(address) = json::text(service, "/spec/clusterIP").parse() {
             for problem in self.network.route(address, routes) {
                 self.problem(format!("Service {namespace}/{name}: {problem}"));
             }
@@ -169,6 +173,18 @@ impl Model {
     }
 }
 
+/// Whether nothing changed that decides over endpoints.
+fn is_irrelevant(change: &Change) -> bool {
+    let (Some(before), ChangeKind::Modified) = (change.before.as_ref(), change.kind) else {
+        return false;
+    };
+    let (before, after) = (before.value(), change.after.value());
+    json::at(before, "/metadata/labels") == json::at(after, "/metadata/labels")
+        && json::text(before, "/status/podIP") == json::text(after, "/status/podIP")
+        && is_ready(before) == is_ready(after)
+        && is_dying(before) == is_dying(after)
+}
+
 /// What the kubelet last said of a pod's probes; deletion does not change it.
 fn is_ready(pod: &Value) -> bool {
     json::list(pod, "/status/conditions")
@@ -180,7 +196,7 @@ fn is_ready(pod: &Value) -> bool {
 
 /// The selector of a Service; one without selects nothing.
 fn selector(service: &Value) -> Option<Selector> {
-    let selector = Selector::from_map(service.pointer("/spec/selector")?);
+    let selector = Selector::from_map(json::at(service, "/spec/selector")?);
     (!selector.is_empty()).then_some(selector)
 }
 

@@ -102,15 +102,16 @@ impl Model {
     }
 
     fn start_pod(&mut self, key: &Key) {
-        let Some(value) = self.value(key).cloned() else {
+        let Some(object) = self.object(key) else {
             return;
         };
-        if is_dying(&value) {
+        let value = object.value();
+        if is_dying(value) {
             return;
         }
         let mut image_ids = Vec::new();
         let mut startup = Duration::ZERO;
-        for container in json::list(&value, "/spec/containers") {
+        for container in json::list(value, "/spec/containers") {
             let image = json::text(container, "/image");
             let Some((image_id, behaviour)) = self.images.pull(image) else {
                 self.set_stage(
@@ -132,8 +133,8 @@ impl Model {
                 let start = PodStart {
                     name: key.name.clone(),
                     image_id: image_ids.first().cloned().unwrap_or_default(),
-                    ports: ports(&value),
-                    scene: scene(key, &value),
+                    ports: ports(value),
+                    scene: scene(key, value),
                     images: self.images.clone(),
                 };
                 match self.network.start(start) {

@@ -17,16 +17,17 @@ impl Model {
         let Some(runtime) = self.pods.get(key).cloned() else {
             return;
         };
-        let Some(old) = self.value(key).cloned() else {
+        let Some(old) = self.object(key) else {
             return;
         };
+        let old = old.value();
         let ready = matches!(runtime.stage, Stage::Ready { .. });
         let phase = if runtime.address.is_some() {
             "Running"
         } else {
             "Pending"
         };
-        let containers: Vec<Value> = json::list(&old, "/spec/containers")
+        let containers: Vec<Value> = json::list(old, "/spec/containers")
             .iter()
             .enumerate()
             .map(|(index, container)| self.container(&runtime, container, index, ready))
@@ -34,7 +35,7 @@ impl Model {
         let mut status = json!({
             "phase": phase,
             "qosClass": "BestEffort",
-            "conditions": self.pod_conditions(&old, &runtime, ready),
+            "conditions": self.pod_conditions(old, &runtime, ready),
             "containerStatuses": containers,
         });
         if let Some(address) = runtime.address {

@@ -24,7 +24,19 @@ pub(crate) fn controller(value: &Value) -> Option<(&str, &str, &str)> {
 
 /// Whether an object is being deleted.
 pub(crate) fn is_dying(value: &Value) -> bool {
-    value.pointer("/metadata/deletionTimestamp").is_some()
+    json::at(value, "/metadata/deletionTimestamp").is_some()
+}
+
+/// Whether a workload's own controller has nothing to do with a change: it wrote it itself.
+fn is_status_only(change: &Change) -> bool {
+    let Some(before) = change.before.as_ref().map(|object| object.value()) else {
+        return false;
+    };
+    let after = change.after.value();
+    before.get("spec") == after.get("spec")
+        && is_dying(before) == is_dying(after)
+        && json::at(before, "/metadata/ownerReferences")
+            == json::at(after, "/metadata/ownerReferences")
 }
 
 impl Model {
@@ -33,9 +45,15 @@ impl Model {
         let key = &change.key;
         self.react_to_owners(change);
         match key.resource {
-            Resource::Deployments => self.queue_soon(Work::Deployment(key.clone())),
+            Resource::Deployments => {
+                if !is_status_only(change) {
+                    self.queue_soon(Work::Deployment(key.clone()));
+                }
+            }
             Resource::ReplicaSets => {
-                self.queue_soon(Work::ReplicaSet(key.clone()));
+                if !is_status_only(change) {
+                    self.queue_soon(Work::ReplicaSet(key.clone()));
+                }
                 self.queue_controller(change.after.value(), &key.namespace);
             }
             Resource::Pods => self.react_to_pod(change),
@@ -121,7 +139,7 @@ impl Model {
         } else if !json::list(value, "/metadata/ownerReferences").is_empty() {
             let before = change.before.as_ref().map(|object| object.value());
             let pointer = "/metadata/ownerReferences";
-            if before.and_then(|before| before.pointer(pointer)) != value.pointer(pointer) {
+            if before.and_then(|before| json::at(before, pointer)) != json::at(value, pointer) {
                 self.queue_soon(Work::Dependent(change.key.clone()));
             }
         }

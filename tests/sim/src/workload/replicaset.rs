@@ -26,16 +26,17 @@ struct Member {
 impl Model {
     /// One pass of the ReplicaSet controller.
     pub(crate) fn sync_replica_set(&mut self, key: &Key) {
-        let Some(set) = self.value(key).cloned() else {
+        let Some(set) = self.object(key) else {
             return;
         };
-        let members = self.members(key, &set);
-        if !is_dying(&set) {
-            let wanted = json::int(&set, "/spec/replicas").unwrap_or_default();
+        let set = set.value();
+        let members = self.members(key, set);
+        if !is_dying(set) {
+            let wanted = json::int(set, "/spec/replicas").unwrap_or_default();
             let wanted = usize::try_from(wanted).unwrap_or_default();
             if members.len() < wanted {
                 for _ in members.len()..wanted {
-                    self.create_pod(key, &set);
+                    self.create_pod(key, set);
                 }
             } else if members.len() > wanted {
                 let surplus = members.len() - wanted;
@@ -44,8 +45,8 @@ impl Model {
                 }
             }
         }
-        let members = self.members(key, &set);
-        self.write_set_status(key, &set, &members);
+        let members = self.members(key, set);
+        self.write_set_status(key, set, &members);
     }
 
     fn members(&self, key: &Key, set: &Value) -> Vec<Member> {
@@ -69,7 +70,7 @@ impl Model {
     }
 
     fn create_pod(&mut self, key: &Key, set: &Value) {
-        let template = set.pointer("/spec/template").cloned().unwrap_or_default();
+        let template = json::at(set, "/spec/template").cloned().unwrap_or_default();
         let owner = owner_reference(
             "apps/v1",
             "ReplicaSet",

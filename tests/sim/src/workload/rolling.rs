@@ -57,26 +57,21 @@ impl Model {
             if new.revision() <= last {
                 self.modify(&new.key, |value| annotate(value, REVISION, last + 1));
             }
-            self.modify(&new.key, |value| {
-                json::set(
-                    value,
-                    &["spec", "minReadySeconds"],
-                    json!(wanted.min_ready_seconds),
-                );
-            });
-            *sets = self.sets(wanted);
+            let path = "/spec/minReadySeconds";
+            if json::int(new.object.value(), path) != Some(wanted.min_ready_seconds) {
+                self.modify(&new.key, |value| {
+                    let seconds = json!(wanted.min_ready_seconds);
+                    json::set(value, &["spec", "minReadySeconds"], seconds);
+                });
+            }
             return false;
         }
         let hash = wanted.hash();
-        let mut template = wanted.template.clone();
+        let mut template = wanted.template().clone();
         json::set(&mut template, &["metadata", "labels", HASH], json!(hash));
-        let mut selector = self
-            .value(&wanted.key)
-            .and_then(|value| value.pointer("/spec/selector").cloned())
-            .unwrap_or_default();
+        let mut selector = wanted.selector().clone();
         json::set(&mut selector, &["matchLabels", HASH], json!(hash));
-        let labels = template
-            .pointer("/metadata/labels")
+        let labels = json::at(&template, "/metadata/labels")
             .cloned()
             .unwrap_or_default();
         let replicas = new_set_size(wanted, sets.replicas(), 0);
