@@ -25,6 +25,8 @@ fn names_are_completed_as_the_runtime_does() {
         shown("Registry.Example.COM/shop/x"),
         "registry.example.com/shop/x"
     );
+    // A capital letter makes the first part a host, as no repository has one.
+    assert_eq!(shown("Registry/shop/x"), "registry/shop/x");
     assert_eq!(shown("[::1]:5000/shop/x:v1"), "[::1]:5000/shop/x:v1");
 }
 

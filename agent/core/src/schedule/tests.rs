@@ -310,6 +310,51 @@ fn instant_near(zone: &'static str) -> impl Strategy<Value = i64> {
         )
 }
 
+/// Around every transition of every zone: asked at any moment, as after a restart, the answer is
+/// the next one of the one walk.
+#[test]
+fn asked_at_any_moment_around_every_transition() {
+    let mut asked = 0;
+    for name in ZONES {
+        let zone = zone::find(name).unwrap();
+        let mut at = ts("2009-06-01T00:00:00Z").as_second();
+        let until = ts("2012-06-01T00:00:00Z").as_second();
+        while let Some(transition) = zone::next_transition(&zone, at).filter(|t| *t < until) {
+            at = transition;
+            let (from, to) = (transition - 30 * 3600, transition + 30 * 3600);
+            for cron in [
+                "30 2 * * *",
+                "15 1 * * *",
+                "0 0 * * *",
+                "50 23 * * *",
+                "20 * * * *",
+            ] {
+                let schedule = Schedule::parse(cron, name).unwrap();
+                let mut walk = Vec::new();
+                let mut last = from;
+                while last <= to + 86_400 {
+                    let next = schedule
+                        .next(Timestamp::from_second(last).unwrap())
+                        .unwrap();
+                    last = next.as_second();
+                    walk.push(last);
+                }
+                for moment in (from..to).step_by(600) {
+                    asked += 1;
+                    let expected = walk.iter().find(|fire| **fire > moment).copied();
+                    let next = schedule.next(Timestamp::from_second(moment).unwrap());
+                    assert_eq!(
+                        next.map(|t| t.as_second()),
+                        expected,
+                        "{name} {cron} {moment}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(asked > 50_000, "only {asked}");
+}
+
 fn field(min: u8, max: u8) -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("*".to_owned()),

@@ -219,6 +219,18 @@ fn a_freeze_starts_inside_a_window() {
 }
 
 #[test]
+fn the_opening_after_a_freeze_of_years_is_found() {
+    let windows = windows(&[
+        allow("MON 09:00-17:00", "UTC"),
+        freeze("2027-01-01T00:00/2030-01-01T00:00", None, "merger"),
+    ]);
+    assert_eq!(
+        verdict(&windows, "2027-06-01T00:00:00Z"),
+        changes(false, "2030-01-07T09:00:00Z")
+    );
+}
+
+#[test]
 fn daylight_saving_goes_by_the_wall() {
     // 02:00 to 03:00 does not exist on 2026-03-29 in Berlin.
     let windows = windows(&[allow("SUN 02:15-02:45", "Europe/Berlin")]);
