@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::api::resource::Resource;
-use crate::api::store::Key;
+use crate::api::store::{Key, Object};
 use crate::api::write::{Door, Options};
 use crate::client::{AgentClient, Instance};
 use crate::clock::SimClock;
@@ -79,6 +80,18 @@ impl Drop for Life {
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
         self.0.lock().network.shut_down();
+    }
+}
+
+/// A stored version of an object, without a copy: reads like the JSON value that it is.
+#[derive(Clone, Debug)]
+pub struct Stored(Arc<Object>);
+
+impl Deref for Stored {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        self.0.value()
     }
 }
 
@@ -394,21 +407,21 @@ impl Cluster {
     }
 
     /// An object as it is stored.
-    pub fn object(&self, resource: Resource, namespace: &str, name: &str) -> Option<Value> {
+    pub fn object(&self, resource: Resource, namespace: &str, name: &str) -> Option<Stored> {
         self.server
             .lock()
-            .value(&Key::new(resource, namespace, name))
-            .cloned()
+            .object(&Key::new(resource, namespace, name))
+            .map(Stored)
     }
 
     /// All objects of a resource, of one namespace or (empty) of all.
-    pub fn objects(&self, resource: Resource, namespace: &str) -> Vec<Value> {
+    pub fn objects(&self, resource: Resource, namespace: &str) -> Vec<Stored> {
         let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
         let model = self.server.lock();
         model
             .store
             .list(resource, namespace)
-            .map(|(_, object)| object.value().clone())
+            .map(|(_, object)| Stored(Arc::clone(object)))
             .collect()
     }
 

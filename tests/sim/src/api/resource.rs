@@ -105,7 +105,7 @@ table! {
     Deployments: "deployments" "deployment" "Deployment" { group: "apps", status: true, generation: true, short: &["deploy"] } from BUILT_IN;
     ReplicaSets: "replicasets" "replicaset" "ReplicaSet" { group: "apps", status: true, generation: true, short: &["rs"] } from BUILT_IN;
     ControllerRevisions: "controllerrevisions" "controllerrevision" "ControllerRevision" { group: "apps" } from BUILT_IN;
-    EndpointSlices: "endpointslices" "endpointslice" "EndpointSlice" { group: "discovery.k8s.io", generation: true } from BUILT_IN;
+    EndpointSlices: "endpointslices" "endpointslice" "EndpointSlice" { group: "discovery.k8s.io" } from BUILT_IN;
     Leases: "leases" "lease" "Lease" { group: "coordination.k8s.io", unconditional_update: false } from BUILT_IN;
     Jobs: "jobs" "job" "Job" { group: "batch", status: true, generation: true } from BUILT_IN;
     CronJobs: "cronjobs" "cronjob" "CronJob" { group: "batch", status: true, generation: true, short: &["cj"] } from BUILT_IN;
