@@ -1,1 +1,34 @@
+//! The web door: a page and a JSON API that show what is deployed, what waits and why, and that take
+//! votes and wishes in the name of the person who is signed in.
+//!
+//! ```text
+//!  request ─► gate (host, load, time) ─► admit (who is it) ─► permit (may they) ─► Approval / Request
+//!                                            │
+//!                                            └─► view (plain values) ─► page or JSON
+//! ```
+//! Every route stands in one table ([`routes`]) with the access that it needs; nothing is served that
+//! is not in it (reliability.md I2). The page decides nothing: it writes objects, and the engine
+//! counts them.
 
+mod act;
+mod admit;
+mod api;
+mod app;
+mod assets;
+mod body;
+mod gate;
+mod live;
+mod origin;
+mod page;
+mod permit;
+mod problem;
+mod routes;
+mod serve;
+mod session;
+mod timely;
+mod view;
+mod write;
+
+pub use app::{Web, WebConfig, WebState};
+pub use routes::{Access, Listed, listed};
+pub use serve::{WebError, serve};

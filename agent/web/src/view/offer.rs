@@ -1,0 +1,107 @@
+//! The buttons: what makes sense now, and whether this person may.
+
+use serde::Serialize;
+use sluice_cluster::crd::Pipeline;
+use sluice_core::authorize::Action;
+use sluice_core::policy::Identity;
+use sluice_core::rollout::{Journal, RolloutSpec, State};
+
+use super::{Scene, version};
+use crate::act::needs_reason;
+use crate::permit::by_policy;
+use crate::timely::{ACTIONS, About, timely};
+
+/// One action that makes sense now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OfferView {
+    /// The last part of its address.
+    pub(crate) action: Action,
+    /// On the button.
+    pub(crate) label: String,
+    /// What it does.
+    pub(crate) effect: String,
+    /// Whether a reason must be given.
+    pub(crate) needs_reason: bool,
+    /// Why this person may not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why_not: Option<String>,
+}
+
+impl OfferView {
+    /// Whether it is a vote: those stand with what is signed.
+    pub(crate) fn is_vote(&self) -> bool {
+        matches!(self.action, Action::Approve | Action::Reject)
+    }
+
+    /// A class of the style sheet.
+    pub(crate) fn tone(&self) -> &'static str {
+        match self.action {
+            Action::Approve | Action::Promote | Action::Resume => "go",
+            Action::Reject | Action::Abort | Action::Rollback => "stop",
+            Action::Pause | Action::Deploy | Action::Retry | Action::LiftQuarantine => "plain",
+        }
+    }
+}
+
+/// Every action that makes sense now, allowed or not.
+pub(crate) fn offers(
+    scene: &Scene,
+    who: Option<&Identity>,
+    name: &str,
+    spec: &RolloutSpec,
+    journal: &Journal,
+    pipeline: Option<&Pipeline>,
+) -> Vec<OfferView> {
+    ACTIONS
+        .iter()
+        .filter_map(|action| {
+            let about = timely(*action, name, spec, journal, pipeline).ok()?;
+            let allowed = match who {
+                Some(who) => by_policy(&scene.policy, who, *action, spec),
+                None => Err("sign in to do this".to_owned()),
+            };
+            let (label, effect) = words(*action, &about, &journal.state, spec);
+            Some(OfferView {
+                action: *action,
+                label,
+                effect,
+                needs_reason: needs_reason(*action),
+                why_not: allowed.err(),
+            })
+        })
+        .collect()
+}
+
+fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (String, String) {
+    let candidate = version(spec.image.tag.as_deref(), &spec.image.digest);
+    let environment = &spec.environment;
+    let (label, effect) = match (action, about) {
+        (Action::Approve, _) => ("Approve", format!("{candidate} may go to {environment}")),
+        (Action::Reject, _) => ("Reject", format!("{candidate} does not go to {environment}")),
+        (Action::Abort, _) if state.begun() => (
+            "Abort",
+            "puts the stable version back; this version may be tried again".to_owned(),
+        ),
+        (Action::Abort, _) => ("Cancel", "ends it before anything has changed".to_owned()),
+        (Action::Rollback, About::Environment(revision)) => {
+            let before = version(revision.tag.as_deref(), &revision.digest);
+            return (
+                format!("Roll back to {before}"),
+                format!("brings {before}, which served well, back to {environment}"),
+            );
+        }
+        (Action::Rollback, _) => (
+            "Roll back",
+            format!("puts the stable version back and quarantines {candidate}"),
+        ),
+        (Action::Pause, _) => ("Pause", "starts no further step until resumed".to_owned()),
+        (Action::Resume, _) => ("Resume", "goes on where it was paused".to_owned()),
+        (Action::Promote, _) => (
+            "Go on now",
+            "skips the rest of this step's hold, or opens the next gate".to_owned(),
+        ),
+        (Action::Deploy | Action::Retry | Action::LiftQuarantine, _) => ("", String::new()),
+    };
+    (label.to_owned(), effect)
+}
