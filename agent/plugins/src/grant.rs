@@ -128,13 +128,23 @@ fn smaller_limits(manifest: &Manifest, gaps: &[LimitGap], place: &str) -> Option
         .at(place);
     let mut paste = Vec::new();
     for gap in gaps {
+        let ceiling = if gap.granted == gap.ceiling {
+            ", the most there is"
+        } else {
+            ""
+        };
         card = card.because(format!(
-            "it asks for {} = {}; {} is granted",
+            "it asks for {} = {}; {} is granted{ceiling}",
             gap.name, gap.asked, gap.granted
         ));
-        paste.push(format!("{}: {}", gap.name, gap.asked.min(gap.ceiling)));
+        if gap.granted < gap.ceiling {
+            paste.push(format!("{}: {}", gap.name, gap.asked.min(gap.ceiling)));
+        }
     }
-    Some(card.change(format!("add   limits: {{ {} }}", paste.join(", "))))
+    Some(match paste.is_empty() {
+        true => card.change("nothing, if it works all the same; else ask its author to need less"),
+        false => card.change(format!("add   limits: {{ {} }}", paste.join(", "))),
+    })
 }
 
 /// Only these kinds look at pods (plugins.md section 1).
@@ -381,3 +391,6 @@ impl Gaps {
         cards
     }
 }
+
+#[cfg(test)]
+mod tests;

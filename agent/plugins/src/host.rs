@@ -199,7 +199,8 @@ impl Host {
         Ok(host)
     }
 
-    /// Like [`Host::open`], but every plugin of the folder has to be fit: for the command line.
+    /// Like [`Host::open`], but every plugin of the folder has to serve: for the command line. One that
+    /// serves with smaller limits than it asks for is told by [`Host::problems`] only.
     ///
     /// # Errors
     /// All cards.

@@ -210,3 +210,77 @@ impl AsyncWrite for Output {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::component::ResourceTable;
+    use wasmtime_wasi::WasiCtxView;
+    use wasmtime_wasi::clocks::WasiClocksView as _;
+    use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
+    use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
+
+    use super::*;
+
+    struct Store(WasiCtx, ResourceTable);
+
+    impl wasmtime_wasi::WasiView for Store {
+        fn ctx(&mut self) -> WasiCtxView<'_> {
+            WasiCtxView {
+                ctx: &mut self.0,
+                table: &mut self.1,
+            }
+        }
+    }
+
+    /// Everything that a guest could tell one call from another by.
+    fn observed(surroundings: &Surroundings<'_>) -> (Vec<u8>, Vec<u8>, (u64, u64), u64, u64, u64) {
+        let (ctx, _) = closed(surroundings);
+        let mut store = Store(ctx, ResourceTable::new());
+        let secure = random::Host::get_random_bytes(store.0.random(), 5000).unwrap();
+        let quick = insecure::Host::get_insecure_random_bytes(store.0.random(), 100).unwrap();
+        let seed = insecure_seed::Host::insecure_seed(store.0.random()).unwrap();
+        let wall = wall_clock::Host::now(&mut store.clocks()).unwrap();
+        let first = monotonic_clock::Host::now(&mut store.clocks()).unwrap();
+        std::thread::sleep(Duration::from_millis(3));
+        let second = monotonic_clock::Host::now(&mut store.clocks()).unwrap();
+        (secure, quick, seed, wall.seconds, first, second)
+    }
+
+    #[test]
+    fn a_frozen_world_follows_from_the_key_alone() {
+        let once = observed(&Surroundings::Frozen("uid/1"));
+        assert_eq!(once, observed(&Surroundings::Frozen("uid/1")));
+        assert_eq!((once.3, once.4, once.5), (0, 0, 0));
+        let other = observed(&Surroundings::Frozen("uid/2"));
+        assert!(once.0 != other.0 && once.1 != other.1 && once.2 != other.2);
+        assert_ne!(once.0[..100], once.1[..], "two generators, two sequences");
+    }
+
+    #[test]
+    fn a_real_world_moves_in_whole_milliseconds() {
+        let (secure, _, _, wall, first, second) = observed(&Surroundings::Real);
+        assert_ne!(secure, observed(&Surroundings::Real).0);
+        assert!(wall > 1_700_000_000);
+        assert!(second > first);
+        assert_eq!((first % 1_000_000, second % 1_000_000), (0, 0));
+    }
+
+    #[test]
+    fn wishes_for_randomness_are_bounded() {
+        let (mut ctx, _) = closed(&Surroundings::Real);
+        assert!(random::Host::get_random_bytes(ctx.random(), MAX_RANDOM_BYTES).is_ok());
+        assert!(random::Host::get_random_bytes(ctx.random(), MAX_RANDOM_BYTES + 1).is_err());
+    }
+
+    #[test]
+    fn output_is_kept_up_to_its_limit_and_never_refused() {
+        let mut output = Output::default();
+        for _ in 0..3 {
+            output
+                .write(Bytes::from(vec![b'x'; MAX_OUTPUT_BYTES / 2 + 1]))
+                .unwrap();
+        }
+        assert_eq!(output.take().len(), MAX_OUTPUT_BYTES);
+        assert_eq!(output.check_write().unwrap(), MAX_OUTPUT_BYTES);
+    }
+}

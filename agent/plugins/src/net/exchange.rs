@@ -360,3 +360,6 @@ fn protocol(error: &hyper::Error) -> NetFault {
     };
     NetFault::Protocol(words.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

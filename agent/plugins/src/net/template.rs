@@ -10,6 +10,9 @@ use sha2::Sha256;
 use super::fault::NetFault;
 use crate::secret::SecretValue;
 
+const SECRET: &str = "${secret:";
+const SIGNATURE: &str = "${hmac-sha256:";
+
 /// One stretch of a header value.
 #[derive(Debug, PartialEq, Eq)]
 enum Part<'a> {
@@ -77,40 +80,35 @@ fn signature(key: &SecretValue, body: &[u8]) -> Result<String, NetFault> {
 }
 
 fn parse(mut rest: &str) -> Result<Vec<Part<'_>>, NetFault> {
-    const KINDS: [(&str, for<'a> fn(&'a str) -> Part<'a>); 2] = [
-        ("${secret:", |name| Part::Secret(name)),
-        ("${hmac-sha256:", |name| Part::Signature(name)),
-    ];
     let mut parts = Vec::new();
-    'next: while !rest.is_empty() {
-        let mut from = 0;
-        while let Some(dollar) = rest.get(from..).and_then(|tail| tail.find("${")) {
-            let (text, tail) = rest.split_at(from + dollar);
-            for (opening, part) in KINDS {
-                let Some(inner) = tail.strip_prefix(opening) else {
-                    continue;
-                };
-                let (name, after) = inner.split_once('}').ok_or_else(|| {
-                    NetFault::Other(format!(
-                        "a header value opens {opening} and does not close it"
-                    ))
-                })?;
-                if !crate::manifest::is_name(name) {
-                    return Err(NetFault::Other(
-                        "a secret's name has lower-case letters, digits and dashes".to_owned(),
-                    ));
-                }
-                if !text.is_empty() {
-                    parts.push(Part::Text(text));
-                }
-                parts.push(part(name));
-                rest = after;
-                continue 'next;
-            }
-            from += dollar + 2;
+    while !rest.is_empty() {
+        let next = [SECRET, SIGNATURE]
+            .into_iter()
+            .filter_map(|opening| rest.split_once(opening).map(|found| (opening, found)))
+            .min_by_key(|(_, (text, _))| text.len());
+        let Some((opening, (text, inner))) = next else {
+            parts.push(Part::Text(rest));
+            break;
+        };
+        let (name, after) = inner.split_once('}').ok_or_else(|| {
+            NetFault::Other(format!(
+                "a header value opens {opening} and does not close it"
+            ))
+        })?;
+        if !crate::manifest::is_name(name) {
+            return Err(NetFault::Other(
+                "a secret's name has lower-case letters, digits and dashes".to_owned(),
+            ));
         }
-        parts.push(Part::Text(rest));
-        break;
+        if !text.is_empty() {
+            parts.push(Part::Text(text));
+        }
+        parts.push(if opening == SECRET {
+            Part::Secret(name)
+        } else {
+            Part::Signature(name)
+        });
+        rest = after;
     }
     Ok(parts)
 }

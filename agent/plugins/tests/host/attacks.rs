@@ -47,7 +47,16 @@ async fn attack_2_bulk_operations_stay_within_memory_and_budget() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attack_3_a_memory_bomb_is_refused() {
-    let fault = attack(&hostile().host().await, "memory").await.unwrap_err();
+    // Touching 64 MiB takes more than 200 ms on a busy machine; memory is the question here.
+    let folder = hostile().file(
+        "plugins.yaml",
+        operator_file(
+            "hostile",
+            "hostile.wasm",
+            json!({"grants": {"limits": {"cpu-ms": 10000}}}),
+        ),
+    );
+    let fault = attack(&folder.host().await, "memory").await.unwrap_err();
     assert_eq!(fault.code, "plugin/memory");
     assert!(fault.message.contains("64 MiB"), "{}", fault.message);
 }

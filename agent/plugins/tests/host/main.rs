@@ -2,6 +2,14 @@
 //!
 //! Needs `make plugins`: the components are built from source and never committed.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests say what they expect by unwrapping, as tests do"
+)]
+
 mod attacks;
 mod bytecode;
 mod first_party;
