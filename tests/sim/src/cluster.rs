@@ -33,8 +33,7 @@ use crate::writes::WriteRecord;
 /// The service account that the agent runs as, unless the builder says otherwise.
 pub const AGENT: &str = "system:serviceaccount:sluice:sluice";
 
-/// The user in whose name a test prepares the cluster; no guard of Sluice's objects binds it less
-/// than anyone else but for those that bind to the agent.
+/// A person with all rights of RBAC: the guards of Sluice's own objects bind them like anyone else.
 pub const ADMIN: &str = "system:admin";
 
 /// Why a simulated cluster could not do what a test asked.

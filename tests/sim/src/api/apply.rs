@@ -52,7 +52,7 @@ pub(crate) fn apply(
             continue;
         }
         if !force {
-            let fields: Vec<String> = disputed.iter().map(|path| readable(path)).collect();
+            let fields: Vec<String> = disputed.iter().map(readable).collect();
             return Err(ApiError::apply_conflict(&owner, &fields));
         }
         let left: BTreeSet<Path> = owned.difference(&disputed).cloned().collect();

@@ -1,6 +1,5 @@
 //! Watches: a cursor into the log of changes, pulled by whoever reads the stream.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +44,8 @@ struct Watch {
     scope: Scope,
     id: u64,
     cursor: u64,
-    pending: VecDeque<Bytes>,
+    /// The state that the watch begins with, until it is sent.
+    pending: Vec<u8>,
     bookmarks: bool,
     next_bookmark: Instant,
     deadline: Instant,
@@ -76,16 +76,16 @@ pub(crate) fn open(
         } = model.horizon(&caller.user.name, now);
         let id = model.faults.open_watch();
         let from_state = start.initial || start.version.is_none_or(|version| version == 0);
-        let mut pending = VecDeque::new();
+        let mut pending = Vec::new();
         let cursor = if from_state {
             let view = model
                 .store
                 .view(scope.resource, scope.namespace.as_deref(), ceiling);
             for object in view.values().filter(|object| scope.matches(object.value())) {
-                pending.push_back(line("ADDED", &scope.shape.bytes(object)));
+                pending.extend_from_slice(&line("ADDED", &scope.shape.bytes(object)));
             }
             if start.initial {
-                pending.push_back(bookmark(&scope, ceiling, true));
+                pending.extend_from_slice(&bookmark(&scope, ceiling, true));
             }
             ceiling
         } else {
@@ -121,13 +121,8 @@ impl Watch {
                 return None;
             }
             self.caller.hang_if_crashed().await;
-            if let Some(first) = self.pending.pop_front() {
-                let rest = self.pending.drain(..);
-                return Some(rest.fold(first.to_vec(), |mut all, next| {
-                    all.extend_from_slice(&next);
-                    all
-                }))
-                .map(Bytes::from);
+            if !self.pending.is_empty() {
+                return Some(Bytes::from(std::mem::take(&mut self.pending)));
             }
             self.head.mark_unchanged();
             let wake = match self.look() {

@@ -1,5 +1,13 @@
 //! The simulated cluster, asked through kube as the agent asks it.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod admission;
 mod apply;
 mod collect;

@@ -163,8 +163,7 @@ async fn run(
         }
     }
     settled(&cluster).await;
-    let broken = std::mem::take(&mut watchdog.lock().unwrap().broken);
-    broken
+    std::mem::take(&mut watchdog.lock().unwrap().broken)
 }
 
 proptest! {
