@@ -11,7 +11,7 @@ use sluice_core::rollout::{State, Why};
 use crate::stage::Stage;
 
 /// How often somebody looks at what waits.
-const LOOKS: Duration = Duration::from_secs(1);
+const LOOKS: Duration = Duration::from_secs(5);
 
 /// Everybody who votes.
 pub struct Crew {

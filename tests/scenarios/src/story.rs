@@ -11,6 +11,8 @@ use crate::stage::{PRODUCTION, STAGING, Stage, digest};
 
 /// A story ends by itself long before this, in virtual time; one that does not is stuck.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
+/// The last look at the registry and the last messages after the end of the last Rollout.
+const SETTLES: Duration = Duration::from_secs(120);
 /// Ten more loops of the periodic look (reliability.md O7), which must be without a write.
 const QUIET: Duration = Duration::from_secs(10 * 30);
 
@@ -84,8 +86,9 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
         let (tag, letter) = story.release();
         stage.push(tag, letter);
         while !over(&stage, story) {
-            stage.pass(Duration::from_secs(1)).await;
+            stage.pass(Duration::from_secs(5)).await;
         }
+        stage.pass(SETTLES).await;
         let quiet_from = stage.cluster.last_write();
         stage.pass(QUIET).await;
         stage.cluster.writes_after(quiet_from)
@@ -151,13 +154,17 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
     })
 }
 
-/// Whether the last Rollout of the story has ended, with its messages out and its record stored.
+/// Whether the last Rollout of the story is there, and every Rollout has ended, with its messages out
+/// and its record stored.
 fn over(stage: &Stage, story: Story) -> bool {
     let (_, letter) = story.release();
-    stage.cluster.objects(Resource::Rollouts, "delivery").iter().any(|r| {
+    let rollouts = stage.cluster.objects(Resource::Rollouts, "delivery");
+    let last = rollouts.iter().any(|r| {
         r["spec"]["environment"] == story.last_rollout()
             && r["spec"]["image"]["digest"] == digest(letter)
-            && r["status"]["state"]["phase"] == "Ended"
+    });
+    last && rollouts.iter().all(|r| {
+        r["status"]["state"]["phase"] == "Ended"
             && r["status"]["recorded"] == true
             && r["status"]["outbox"].as_array().is_none_or(Vec::is_empty)
     })

@@ -22,6 +22,11 @@ pub enum Why {
         /// What it deploys.
         title: String,
     },
+    /// The policy wants an image to have been known for a while.
+    TooYoung {
+        /// Until when.
+        until: Timestamp,
+    },
     /// The target was never seen healthy, so there would be nothing to roll back to.
     NoBaseline,
     /// The policy closes the environment.
@@ -207,6 +212,7 @@ impl Why {
             Self::AskingForPlan { .. }
             | Self::StrategyUnavailable { .. }
             | Self::WaitsForTimer { .. }
+            | Self::TooYoung { .. }
             | Self::WindowClosed { .. }
             | Self::Claimed { .. }
             | Self::CannotSee { .. }
@@ -233,6 +239,9 @@ impl fmt::Display for Why {
         match self {
             Self::WaitsForRollout { name, title } => {
                 write!(f, "waits for {name} ({title}), which has the target now")
+            }
+            Self::TooYoung { until } => {
+                write!(f, "the policy's minimum age of an image is reached at {}", clock(until))
             }
             Self::NoBaseline => {
                 f.write_str("the target was never seen healthy: there is nothing to roll back to")

@@ -90,7 +90,8 @@ impl Turn<'_> {
             let text = format!("rejected by {} ({}): {}", no.person, no.role, no.reason);
             return Some(self.end_unbegun(OutcomeKind::Rejected, &text));
         }
-        if !tally.is_complete() {
+        let in_time = tally.opened_at.is_none_or(|t| t <= request.expires_at);
+        if !tally.is_complete() || !in_time {
             if self.now >= request.expires_at {
                 let text = format!("nobody decided in time; missing: {}", tally.missing.join(", "));
                 return Some(self.end_unbegun(OutcomeKind::Expired, &text));
@@ -114,6 +115,13 @@ impl Turn<'_> {
         let requesters: Vec<Identity> =
             self.rollout.spec.cause.requester.iter().cloned().collect();
         count_votes(policy, self.policy, &requesters, &self.seen.votes, hash, self.now)
+    }
+
+    /// A holder of a required role who says no after the start ends it as before the start (A10).
+    pub(super) fn rejection(&self) -> Option<String> {
+        let policy = self.environment_policy().ok()?;
+        let no = self.tally(policy, &self.journal.approval.as_ref()?.hash).rejected_by?;
+        Some(format!("rejected by {} ({}): {}", no.person, no.role, no.reason))
     }
 
     pub(super) fn closed_window(&mut self, policy: &EnvironmentPolicy) -> Option<Why> {

@@ -87,6 +87,9 @@ impl Turn<'_> {
 
     /// Into the next step, if everything that was open is still open (W11).
     fn go_on(&mut self, step: &StepState) -> Flow {
+        if let Some(no) = self.rejection() {
+            return self.go_back("rejected", &no, false, OutcomeKind::RolledBack);
+        }
         if let Some(held) = self.held_before_next_step() {
             return Flow::Wait(held);
         }

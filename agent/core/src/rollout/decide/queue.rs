@@ -28,15 +28,25 @@ impl Turn<'_> {
             }
             Seen::Present(_) => {}
         }
-        if let Err(closed) = self.environment_policy() {
-            return Flow::Wait(closed);
-        }
+        let minimum_age = match self.environment_policy() {
+            Ok(policy) => policy.images.minimum_age,
+            Err(closed) => return Flow::Wait(closed),
+        };
         let Some(stable) = &environment.stable else {
             return Flow::Wait(Why::NoBaseline);
         };
         if stable.digest == self.rollout.spec.image.digest && self.rollout.spec.returns_to.is_none()
         {
             return self.end_unbegun(OutcomeKind::Refused, "this digest is the stable one already");
+        }
+        // Known since it was proposed here: never less than its true age, whatever the registry says.
+        let old_enough = minimum_age.map(|age| age.after(self.rollout.created_at));
+        if let Some(until) = old_enough
+            && self.now < until
+            && self.rollout.spec.returns_to.is_none()
+        {
+            self.wake(until);
+            return Flow::Wait(Why::TooYoung { until });
         }
         if let Some(first) = self.goes_first() {
             let (name, title) = (first.name.clone(), first.title.clone());
