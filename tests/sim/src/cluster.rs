@@ -94,6 +94,13 @@ impl Deref for Stored {
     }
 }
 
+/// JSON null: what stands where there is no object.
+impl Default for Stored {
+    fn default() -> Self {
+        Self(Arc::new(Object::new(Value::Null)))
+    }
+}
+
 /// Settings of a cluster before it starts.
 #[derive(Clone, Debug)]
 pub struct Builder {
