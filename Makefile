@@ -1,0 +1,52 @@
+# What people type. `make` or `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# Tests and demo look for the plugins here, whatever a developer's own settings say.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+WASM := wasm32-wasip2
+# Each is a crate that becomes a component: the first-party plugins, and what attacks the host in tests.
+PLUGINS := canary http-smoke rolling slack-notify
+FIXTURES := hostile
+COMPONENTS := $(PLUGINS:%=-p %) $(FIXTURES:%=-p %)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: plugins ## Play the story on a simulated cluster; AUTO=1 lets it approve by itself
+	cargo build --workspace --bins
+	target/debug/sluice-demo $(if $(filter 1,$(AUTO)),--auto)
+
+.PHONY: test
+test: plugins ## Run every test (single crashes; their ordered pairs: make soak)
+	cargo test --workspace
+
+.PHONY: soak
+soak: plugins ## Run the crash tests with every ordered pair of crashes: hours
+	SLUICE_SOAK=1 cargo test --workspace --test crash -- --nocapture
+
+.PHONY: plugins
+plugins: wasm-target ## Build the plugins, and the tests' hostile one, to target/wasm32-wasip2/plugin
+	cargo build --target $(WASM) --profile plugin $(COMPONENTS)
+
+.PHONY: lint
+lint: wasm-target ## Check format and lints, natively and for wasm
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --target $(WASM) --profile plugin $(COMPONENTS) -- -D warnings
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+# A toolchain that was there before does not get its targets from rust-toolchain.toml.
+.PHONY: wasm-target
+wasm-target:
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(WASM)" || rustup target add $(WASM)
