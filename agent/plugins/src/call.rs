@@ -30,7 +30,7 @@ use crate::world::{Failure, Program, Question, Reply};
 
 /// Calls that run at once, over all plugins.
 const LIVE: usize = 16;
-/// Longest wait for a slot: as long as a few calls of default length take.
+/// Longest wait for a slot, on top of the time that a call before it may take.
 const SLOT_WAIT: Duration = Duration::from_secs(30);
 
 /// What all calls of a host share.
@@ -82,10 +82,10 @@ impl Runner {
         }
     }
 
-    /// Makes the call. Returns within the wait for a slot plus the plugin's wall clock limit.
+    /// Makes the call. Returns within 30 s of waiting for a slot plus twice the wall clock limit.
     pub(crate) async fn run(&self, call: Call) -> Result<Reply, Stop> {
         let limits = call.permissions.now().limits;
-        let slots = tokio::time::timeout(SLOT_WAIT, self.slots(&call, &limits))
+        let slots = tokio::time::timeout(SLOT_WAIT + limits.wall(), self.slots(&call, &limits))
             .await
             .map_err(|_| Stop::Busy)??;
         let deadline = Instant::now() + limits.wall();

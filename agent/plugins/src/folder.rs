@@ -107,9 +107,11 @@ impl Host {
     /// Follows the folder until the answer is dropped. Must be called within a tokio runtime.
     pub fn watch(&self) -> PluginFolder {
         let (wake, mut woken) = mpsc::channel::<()>(1);
-        let watcher = notify::recommended_watcher(move |_event| {
-            // Full means that a wake-up is waiting already.
-            let _ = wake.try_send(());
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.as_ref().map_or(true, is_change) {
+                // Full means that a wake-up is waiting already.
+                let _ = wake.try_send(());
+            }
         })
         .and_then(|mut watcher| {
             watcher.watch(&self.inner.folder, RecursiveMode::NonRecursive)?;
@@ -148,7 +150,6 @@ impl Host {
             true => "cannot be used; no plugin serves",
             false => "cannot be used; the plugins keep serving as before",
         };
-        tracing::warn!(target: "sluice::plugin", card = %card, "plugins folder");
         let config = Some(card.effect(effect));
         self.swap(Catalog {
             slots: before.slots.clone(),
@@ -157,7 +158,27 @@ impl Host {
         self.problems()
     }
 
+    /// Replaces the catalog and logs what is newly wrong; the same complaint is logged once, not at
+    /// every poll.
     fn swap(&self, catalog: Catalog) {
+        let before = self.catalog_now();
+        if let Some(card) = catalog
+            .config
+            .as_ref()
+            .filter(|card| before.config.as_ref() != Some(card))
+        {
+            tracing::warn!(target: "sluice::plugin", card = %card, "plugins folder");
+        }
+        for (name, slot) in &catalog.slots {
+            let known = before.slots.get(name).map(|slot| slot.problems.as_slice());
+            for card in slot
+                .problems
+                .iter()
+                .filter(|card| !known.is_some_and(|k| k.contains(card)))
+            {
+                tracing::warn!(target: "sluice::plugin", card = %card, "plugin");
+            }
+        }
         *self
             .inner
             .catalog
@@ -372,6 +393,22 @@ impl Host {
     }
 }
 
+/// Whether an event can mean other contents. Opening and reading a file is an event too, and reading
+/// the folder must not wake its own reader.
+fn is_change(event: &notify::Event) -> bool {
+    use notify::EventKind;
+    use notify::event::{AccessKind, AccessMode};
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    }
+}
+
 fn issue_text(issue: &SettingsIssue) -> String {
     let hint = issue
         .hint
@@ -413,9 +450,6 @@ fn failed(
             }
         })
         .collect();
-    for card in &problems {
-        tracing::warn!(target: "sluice::plugin", card = %card, "plugin not loaded");
-    }
     Arc::new(Slot {
         file,
         serving,
@@ -551,4 +585,45 @@ fn bare(folder: &Path, known: &BTreeMap<String, String>) -> Result<Vec<Wanted>, 
             }
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{AccessKind, AccessMode, CreateKind, RemoveKind};
+    use notify::{Event, EventKind};
+
+    use super::*;
+    use crate::host::HostOptions;
+
+    #[test]
+    fn reading_is_no_change_and_writing_is() {
+        let change = |kind| is_change(&Event::new(kind));
+        assert!(!change(EventKind::Access(AccessKind::Open(
+            AccessMode::Any
+        ))));
+        assert!(!change(EventKind::Access(AccessKind::Close(
+            AccessMode::Read
+        ))));
+        assert!(change(EventKind::Access(AccessKind::Close(
+            AccessMode::Write
+        ))));
+        assert!(change(EventKind::Create(CreateKind::File)));
+        assert!(change(EventKind::Remove(RemoveKind::File)));
+        assert!(change(EventKind::Any));
+    }
+
+    #[tokio::test]
+    async fn reading_the_folder_does_not_wake_its_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x.wasm"), "not a plugin").unwrap();
+        let host = Host::open(folder.path(), HostOptions::default())
+            .await
+            .unwrap();
+        let _watch = host.watch();
+        host.reload().await;
+        let before = host.catalog_now();
+        // Longer than the quiet time after an event, much shorter than the poll.
+        tokio::time::sleep(QUIET * 4).await;
+        assert!(Arc::ptr_eq(&before, &host.catalog_now()));
+    }
 }

@@ -265,3 +265,38 @@ async fn loopback_stays_closed_outside_of_demo_and_tests() {
     assert!(report.summary.contains("loopback"), "{}", report.summary);
     assert!(server.requests().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_wait_for_each_others_memory() {
+    let limits = json!({ "limits": { "wall-ms": 400 } });
+    let entries = json!({ "plugins": [
+        { "name": "hostile", "source": { "file": "hostile.wasm" }, "grants": limits },
+        { "name": "other", "source": { "file": "hostile.wasm" }, "grants": limits },
+    ]});
+    let folder = hostile().file("plugins.yaml", entries.to_string());
+    // Memory for one call of 64 MiB, not for two.
+    let options = sluice_plugins::HostOptions {
+        memory_mib: 100,
+        ..test_options()
+    };
+    let host = folder.host_with(options).await;
+    let begun = Instant::now();
+    let sleep = || {
+        invocation(
+            json!({ "attack": "sleep" }),
+            &["http://127.0.0.1:9".to_owned()],
+        )
+    };
+    let (one, two) = tokio::join!(
+        smoke(&host, "hostile", sleep()),
+        smoke(&host, "other", sleep())
+    );
+    assert_eq!((one.unwrap_err().code, two.unwrap_err().code), {
+        ("plugin/deadline".to_owned(), "plugin/deadline".to_owned())
+    });
+    assert!(
+        begun.elapsed() >= Duration::from_millis(800),
+        "{:?}",
+        begun.elapsed()
+    );
+}
