@@ -5,50 +5,30 @@
 //! calls that are running, and a file that is gone.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use sluice_core::plugin::SettingsIssue;
-use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::card::Card;
 use crate::grant::{Outcome, PermissionCell, Permissions, permissions};
 use crate::host::{Catalog, Host, Serving, Slot};
 use crate::load::{self, Read, consequence, short};
 use crate::manifest::Manifest;
-use crate::operator::{FILE_NAME, MAX_FILE_BYTES, MAX_PLUGINS, PluginEntry, PluginsFile};
+use crate::operator::{FILE_NAME, PluginEntry};
 use crate::world::Reply;
 
-/// Quiet time after the last event before the folder is read: the trailing edge, for the leading one
-/// reads the old file and swallows the event.
-const QUIET: Duration = Duration::from_millis(300);
-/// Longest time that a stream of events can put off reading.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The folder is read this often without any event: some file systems send none.
-const POLL: Duration = Duration::from_secs(30);
+mod read;
+mod watch;
+
+pub use watch::PluginFolder;
+
+use read::{Wanted, read_folder};
 
 /// What the reader of the folder remembers.
 #[derive(Default)]
 pub(crate) struct Reading {
     /// Once there was a `plugins.yaml`, its absence is a fault, not a return to bare loading.
     had_file: bool,
-}
-
-/// One file to serve. Its bytes are read when its turn comes: one file in memory at a time.
-struct Wanted {
-    entry: PluginEntry,
-    file: String,
-    place: String,
-}
-
-/// Watches the folder while it lives.
-pub struct PluginFolder {
-    _watcher: Option<RecommendedWatcher>,
-    _task: AbortOnDropHandle<()>,
 }
 
 impl Host {
@@ -102,47 +82,6 @@ impl Host {
             config: twice,
         });
         self.problems()
-    }
-
-    /// Follows the folder until the answer is dropped. Must be called within a tokio runtime.
-    pub fn watch(&self) -> PluginFolder {
-        let (wake, mut woken) = mpsc::channel::<()>(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.as_ref().map_or(true, is_change) {
-                // Full means that a wake-up is waiting already.
-                let _ = wake.try_send(());
-            }
-        })
-        .and_then(|mut watcher| {
-            watcher.watch(&self.inner.folder, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
-        });
-        let watcher = watcher
-            .inspect_err(|error| {
-                tracing::warn!(%error, "the plugins folder cannot be watched; it is polled instead");
-            })
-            .ok();
-        let host = self.clone();
-        let task = tokio::spawn(async move {
-            loop {
-                let event = tokio::time::timeout(POLL, woken.recv()).await;
-                if matches!(event, Ok(None)) {
-                    // No watcher: the poll alone.
-                    tokio::time::sleep(POLL).await;
-                }
-                let patience = tokio::time::Instant::now() + PATIENCE;
-                while let Ok(Some(())) = tokio::time::timeout(QUIET, woken.recv()).await {
-                    if tokio::time::Instant::now() >= patience {
-                        break;
-                    }
-                }
-                let _ = host.reload().await;
-            }
-        });
-        PluginFolder {
-            _watcher: watcher,
-            _task: AbortOnDropHandle::new(task),
-        }
     }
 
     fn keep_all(&self, before: &Catalog, card: Card) -> Vec<Card> {
@@ -393,22 +332,6 @@ impl Host {
     }
 }
 
-/// Whether an event can mean other contents. Opening and reading a file is an event too, and reading
-/// the folder must not wake its own reader.
-fn is_change(event: &notify::Event) -> bool {
-    use notify::EventKind;
-    use notify::event::{AccessKind, AccessMode};
-    match event.kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Access(_) => false,
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => true,
-    }
-}
-
 fn issue_text(issue: &SettingsIssue) -> String {
     let hint = issue
         .hint
@@ -474,156 +397,5 @@ fn revoke(slot: &Slot) {
             limits,
             ..Permissions::default()
         });
-    }
-}
-
-/// Reads `plugins.yaml` and every file that it names; without it, every `*.wasm`. Blocking.
-fn read_folder(
-    folder: &Path,
-    had_file: bool,
-    known: &BTreeMap<String, String>,
-) -> Result<(Vec<Wanted>, bool), Card> {
-    let card = |why: String, change: &str| {
-        Card::new("plugin/config-unreadable", FILE_NAME)
-            .at(folder.display().to_string())
-            .because(why)
-            .change(change)
-    };
-    let text = match std::fs::File::open(folder.join(FILE_NAME)) {
-        Ok(file) => {
-            let mut text = String::new();
-            file.take(MAX_FILE_BYTES + 1)
-                .read_to_string(&mut text)
-                .map_err(|error| {
-                    card(
-                        format!("it cannot be read: {}", error.kind()),
-                        "save it as UTF-8 text",
-                    )
-                })?;
-            if text.len() as u64 > MAX_FILE_BYTES {
-                return Err(card("it is larger than 1 MiB".to_owned(), "shorten it"));
-            }
-            Some(text)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && had_file => {
-            return Err(card(
-                "the file is gone; without it every pin and grant would be lost".to_owned(),
-                "put it back, or restart the agent to go on without it",
-            ));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            return Err(card(
-                format!("it cannot be read: {}", error.kind()),
-                "make it readable",
-            ));
-        }
-    };
-    match text {
-        Some(text) => Ok((from_file(PluginsFile::parse(&text)?), true)),
-        None => Ok((bare(folder, known)?, false)),
-    }
-}
-
-fn from_file(file: PluginsFile) -> Vec<Wanted> {
-    file.plugins
-        .into_iter()
-        .enumerate()
-        .map(|(index, entry)| {
-            // An entry without a file was refused when the operator's file was parsed.
-            let file = entry.source.file.clone().unwrap_or_default();
-            Wanted {
-                place: format!("{FILE_NAME}, plugins[{index}]"),
-                file,
-                entry,
-            }
-        })
-        .collect()
-}
-
-fn bare(folder: &Path, known: &BTreeMap<String, String>) -> Result<Vec<Wanted>, Card> {
-    let unreadable = |error: std::io::Error| {
-        Card::new("plugin/folder-unreadable", "the plugins folder")
-            .at(folder.display().to_string())
-            .because(format!("it cannot be listed: {}", error.kind()))
-            .change("create it, readable for the agent")
-    };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        match name.into_string() {
-            Ok(name) if name.ends_with(".wasm") && !name.starts_with('.') => files.push(name),
-            Ok(_) | Err(_) => {}
-        }
-    }
-    files.sort();
-    if files.len() > MAX_PLUGINS {
-        return Err(Card::new("plugin/folder-unreadable", "the plugins folder")
-            .at(folder.display().to_string())
-            .because(format!(
-                "it holds {} plugins; at most {MAX_PLUGINS} are served",
-                files.len()
-            ))
-            .change("remove some"));
-    }
-    Ok(files
-        .into_iter()
-        .map(|file| {
-            let own_name = load::read(folder, &file)
-                .ok()
-                .and_then(|read| Manifest::of_component(&read.bytes, &file).ok())
-                .map(|manifest| manifest.plugin.name);
-            let stem = file.trim_end_matches(".wasm").to_owned();
-            let name = own_name
-                .or_else(|| known.get(&file).cloned())
-                .unwrap_or(stem);
-            let place = format!("{FILE_NAME} (there is none; nothing is granted)");
-            Wanted {
-                entry: PluginEntry::bare(&name, &file),
-                place,
-                file,
-            }
-        })
-        .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use notify::event::{AccessKind, AccessMode, CreateKind, RemoveKind};
-    use notify::{Event, EventKind};
-
-    use super::*;
-    use crate::host::HostOptions;
-
-    #[test]
-    fn reading_is_no_change_and_writing_is() {
-        let change = |kind| is_change(&Event::new(kind));
-        assert!(!change(EventKind::Access(AccessKind::Open(
-            AccessMode::Any
-        ))));
-        assert!(!change(EventKind::Access(AccessKind::Close(
-            AccessMode::Read
-        ))));
-        assert!(change(EventKind::Access(AccessKind::Close(
-            AccessMode::Write
-        ))));
-        assert!(change(EventKind::Create(CreateKind::File)));
-        assert!(change(EventKind::Remove(RemoveKind::File)));
-        assert!(change(EventKind::Any));
-    }
-
-    #[tokio::test]
-    async fn reading_the_folder_does_not_wake_its_reader() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("x.wasm"), "not a plugin").unwrap();
-        let host = Host::open(folder.path(), HostOptions::default())
-            .await
-            .unwrap();
-        let _watch = host.watch();
-        host.reload().await;
-        let before = host.catalog_now();
-        // Longer than the quiet time after an event, much shorter than the poll.
-        tokio::time::sleep(QUIET * 4).await;
-        assert!(Arc::ptr_eq(&before, &host.catalog_now()));
     }
 }
