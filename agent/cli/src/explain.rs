@@ -1,0 +1,373 @@
+//! Why a Rollout is where it is, what it waits for, who can act, and what would happen next: as
+//! values. `text/explain.rs` makes sentences of them; `-o json` shows them as they are.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sluice_core::pipeline::{EnvironmentStatus, OutcomeKind, Revision};
+use sluice_core::rollout::{
+    CheckRecord, Journal, Moment, RolloutSpec, Stage, State, Why, WorkloadSeen,
+};
+use sluice_core::router::percent;
+
+use crate::text::rollout;
+
+/// Moments that are shown: the last ones say where it is.
+const MOMENTS_SHOWN: usize = 12;
+
+/// Everything that `sluice explain` says about one Rollout.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Explanation {
+    pub(crate) namespace: String,
+    pub(crate) rollout: String,
+    pub(crate) spec: RolloutSpec,
+    pub(crate) phase: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Timestamp>,
+    /// The version that serves, or served before it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replaces: Option<Revision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<Why>,
+    /// The same as one sentence.
+    pub(crate) message: String,
+    /// What people can do, each with its command.
+    pub(crate) can: Vec<String>,
+    pub(crate) next: Vec<Next>,
+    /// What happens if the candidate turns out bad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) if_bad: Option<String>,
+    /// The Deployments as they are at this moment.
+    pub(crate) now: Vec<Workload>,
+    /// The newest result of each check that did not pass.
+    pub(crate) failed_checks: Vec<CheckRecord>,
+    pub(crate) happened: Vec<Moment>,
+}
+
+/// One thing on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Next {
+    pub(crate) place: Place,
+    pub(crate) text: String,
+}
+
+/// Where on the way it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Place {
+    Done,
+    Now,
+    Later,
+}
+
+/// A Deployment as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    pub(crate) seen: Result<Pods, String>,
+}
+
+/// Its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Pods {
+    pub(crate) wanted: u32,
+    pub(crate) ready: u32,
+    pub(crate) updated: u32,
+}
+
+impl From<&WorkloadSeen> for Pods {
+    fn from(w: &WorkloadSeen) -> Self {
+        Self {
+            wanted: w.replicas,
+            ready: w.ready,
+            updated: w.updated,
+        }
+    }
+}
+
+/// What is explained.
+pub(crate) struct Subject<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) spec: &'a RolloutSpec,
+    pub(crate) journal: &'a Journal,
+    /// What the Pipeline remembers of the environment, if it could be read.
+    pub(crate) environment: Option<&'a EnvironmentStatus>,
+    pub(crate) workloads: Vec<Workload>,
+}
+
+/// Explains a Rollout.
+pub(crate) fn explain(subject: Subject<'_>) -> Explanation {
+    let Subject {
+        namespace,
+        name,
+        spec,
+        journal,
+        environment,
+        workloads,
+    } = subject;
+    let stable = journal
+        .stable
+        .clone()
+        .or_else(|| environment.and_then(|e| e.stable.clone()));
+    let phase = if journal.phase.is_empty() {
+        "Queued".into()
+    } else {
+        journal.phase.clone()
+    };
+    Explanation {
+        namespace: namespace.to_owned(),
+        rollout: name.to_owned(),
+        spec: spec.clone(),
+        phase,
+        since: journal.since,
+        why: journal.why.clone(),
+        message: rollout::why(journal),
+        can: can(name, spec, journal, environment),
+        next: next(spec, journal, stable.as_ref()),
+        if_bad: if_bad(spec, journal, stable.as_ref()),
+        replaces: stable
+            .filter(|_| !matches!(journal.state, State::Ended(_)))
+            .or_else(|| journal.stable.clone()),
+        now: workloads,
+        failed_checks: failed(journal),
+        happened: tail(&journal.timeline),
+    }
+}
+
+/// What people can do about it. Who may is the policy's matter; the agent tells whoever may not.
+fn can(
+    name: &str,
+    spec: &RolloutSpec,
+    journal: &Journal,
+    environment: Option<&EnvironmentStatus>,
+) -> Vec<String> {
+    let mut out: Vec<String> = journal.why.iter().filter_map(|w| w.advice(name)).collect();
+    if let (Some(Why::WaitsForVotes { .. }), Some(asker)) = (&journal.why, &spec.cause.requester) {
+        out.push(format!(
+            "{} asked for it, so their own approval does not count unless the policy says \
+             selfApproval",
+            asker.username
+        ));
+    }
+    match &journal.state {
+        State::Queued | State::Planning { .. } | State::AwaitingApproval => {
+            out.push(format!(
+                "`sluice abort {name}` cancels it; nothing has been changed"
+            ));
+        }
+        State::Progressing(step) | State::Promoting(step) => {
+            if matches!(step.stage, Stage::Hold { .. }) {
+                out.push(format!(
+                    "`sluice promote {name}` ends the watching of this step now"
+                ));
+            }
+            let already = matches!(
+                journal.why,
+                Some(Why::Paused { .. } | Why::WaitsForGate { .. })
+            );
+            if !already {
+                out.push(format!("`sluice pause {name}` starts no further step"));
+                out.push(format!("`sluice abort {name}` puts the old version back"));
+            }
+        }
+        State::RollingBack(_) | State::Recording(_) => {}
+        State::Ended(end) => out.extend(after(name, spec, end.kind, environment)),
+    }
+    out
+}
+
+/// What can be done once it is over.
+fn after(
+    name: &str,
+    spec: &RolloutSpec,
+    kind: OutcomeKind,
+    environment: Option<&EnvironmentStatus>,
+) -> Option<String> {
+    let (pipeline, to) = (&spec.pipeline, &spec.environment);
+    let which = match &spec.image.tag {
+        Some(tag) => format!("--tag {tag}"),
+        None => format!("--digest {}", spec.image.digest),
+    };
+    if environment.is_some_and(|e| e.quarantine(&spec.image.digest).is_some()) {
+        return Some(format!(
+            "the digest is quarantined: nothing proposes it again until a person lifts it with \
+             `sluice lift {pipeline} --to {to} {which}`"
+        ));
+    }
+    match kind {
+        OutcomeKind::Succeeded => Some(format!(
+            "`sluice rollback {pipeline} --to {to}` goes back to the version before it"
+        ))
+        .filter(|_| {
+            environment.is_none_or(|e| {
+                e.stable
+                    .as_ref()
+                    .is_some_and(|s| s.promoted_by.as_deref() == Some(name))
+            })
+        }),
+        OutcomeKind::RolledBack
+        | OutcomeKind::Rejected
+        | OutcomeKind::Expired
+        | OutcomeKind::Cancelled
+        | OutcomeKind::Refused
+        | OutcomeKind::Failed => Some(format!(
+            "`sluice retry {pipeline} --to {to} {which}` lets its triggers propose it again"
+        )),
+        OutcomeKind::Superseded => None,
+    }
+}
+
+/// The way from here to the end.
+fn next(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> Vec<Next> {
+    let now = |text: String| Next {
+        place: Place::Now,
+        text,
+    };
+    let later = |text: &str| Next {
+        place: Place::Later,
+        text: text.to_owned(),
+    };
+    let promise = later("the outcome is written to the pipeline and to the record");
+    let mut out = Vec::new();
+    match &journal.state {
+        State::Queued => {
+            out.push(now("its turn at the target".into()));
+            out.push(later(&format!(
+                "{} proposes the steps",
+                spec.strategy.plugin
+            )));
+            out.push(later(
+                "the policy checks them; the people that it names approve them",
+            ));
+            out.push(later("the steps"));
+        }
+        State::Planning { .. } => {
+            out.push(now(format!("{} proposes the steps", spec.strategy.plugin)));
+            out.push(later(
+                "the policy checks them; the people that it names approve them",
+            ));
+            out.push(later("the steps"));
+        }
+        State::AwaitingApproval => {
+            let gate = if spec.returns_to.is_some() {
+                "it starts: a way back needs no votes"
+            } else {
+                "the gate: votes, wait timer and change windows of the policy"
+            };
+            out.push(now(gate.into()));
+            out.extend(steps(spec, journal, None));
+        }
+        State::Progressing(step) | State::Promoting(step) => {
+            out.extend(steps(spec, journal, usize::try_from(step.index).ok()));
+        }
+        State::RollingBack(reason) => {
+            let version = stable.map_or_else(|| "the old version".into(), rollout::revision);
+            let all = journal
+                .total_replicas
+                .map_or(String::new(), |n| format!(" with {n} pods"));
+            out.push(now(format!("{version} serves alone again{all}")));
+            out.push(later("the canary is scaled to zero and removed"));
+            if reason.candidate_failed {
+                out.push(later(&format!(
+                    "{} is quarantined: nothing proposes it again until a person lifts it",
+                    rollout::version_and_digest(spec.image.tag.as_deref(), &spec.image.digest)
+                )));
+            }
+            out.push(later(&format!("it ends as {}", reason.ends_as.phase())));
+        }
+        State::Recording(ending) => {
+            out.push(now(format!(
+                "it ends as {}: written to the pipeline",
+                ending.kind.phase()
+            )));
+            return out;
+        }
+        State::Ended(_) => return out,
+    }
+    out.push(promise);
+    out
+}
+
+/// The steps of the plan; `at` is the one under way.
+fn steps(spec: &RolloutSpec, journal: &Journal, at: Option<usize>) -> Vec<Next> {
+    let Some(plan) = &journal.plan else {
+        return Vec::new();
+    };
+    let checks = rollout::check_names(spec);
+    plan.steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| {
+            let place = match at {
+                Some(at) if index < at => Place::Done,
+                Some(at) if index == at => Place::Now,
+                Some(_) | None => Place::Later,
+            };
+            Next {
+                place,
+                text: rollout::step(plan, index, step, &checks),
+            }
+        })
+        .collect()
+}
+
+fn if_bad(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> Option<String> {
+    match &journal.state {
+        State::Queued
+        | State::Planning { .. }
+        | State::AwaitingApproval
+        | State::Progressing(_)
+        | State::Promoting(_) => {}
+        State::RollingBack(_) | State::Recording(_) | State::Ended(_) => return None,
+    }
+    let old = stable.map_or_else(|| "the old version".into(), rollout::revision);
+    let most = journal
+        .plan
+        .as_ref()
+        .and_then(|p| p.steps.first())
+        .filter(|s| !s.promotes());
+    let exposed = most.map_or_else(String::new, |s| {
+        format!(
+            "; in the first step at most {} of the traffic sees it",
+            percent(s.achieved_bp)
+        )
+    });
+    let checks = rollout::check_names(spec);
+    let judge = match checks.as_slice() {
+        [] => "its pods do not become ready".to_owned(),
+        names => format!(
+            "{} fails or its pods do not become ready",
+            names.join(" or ")
+        ),
+    };
+    Some(format!(
+        "if {judge}, {old} is put back by itself and the digest is quarantined{exposed}"
+    ))
+}
+
+/// The newest result of each check of the newest step, where it is no pass.
+fn failed(journal: &Journal) -> Vec<CheckRecord> {
+    let mut newest: Vec<&CheckRecord> = Vec::new();
+    for c in journal.checks.iter().rev() {
+        if !newest.iter().any(|n| n.name == c.name) {
+            newest.push(c);
+        }
+    }
+    newest.reverse();
+    newest
+        .into_iter()
+        .filter(|c| c.outcome != sluice_core::plugin::Outcome::Pass)
+        .cloned()
+        .collect()
+}
+
+fn tail(timeline: &[Moment]) -> Vec<Moment> {
+    timeline
+        .iter()
+        .skip(timeline.len().saturating_sub(MOMENTS_SHOWN))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,13 @@
+//! Values in, sentences out. Nothing here talks to anybody, so every text is a golden test.
+
+pub(crate) mod explain;
+pub(crate) mod lists;
+pub(crate) mod pipeline;
+pub(crate) mod progress;
+pub(crate) mod rollout;
+pub(crate) mod table;
+pub(crate) mod vote;
+pub(crate) mod when;
+
+#[cfg(test)]
+mod tests;

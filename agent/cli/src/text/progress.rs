@@ -1,0 +1,101 @@
+//! The lines of a Rollout that is followed: what happened, check results, and where it is.
+//!
+//! What happened comes from the journal, so whoever joins late sees it too, and two terminals show
+//! the same.
+
+use jiff::Timestamp;
+use sluice_cluster::crd::Rollout;
+use sluice_core::rollout::{CheckRecord, Journal, Moment};
+
+use super::{rollout, when};
+
+/// What was shown so far.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Moments that were shown, those that fell out of the journal counted in.
+    moments: usize,
+    shown_checks: Vec<CheckRecord>,
+    said: String,
+}
+
+impl Progress {
+    /// The new lines, oldest first. `now` stands before those that carry no time of their own.
+    pub(crate) fn lines(&mut self, journal: &Journal, now: Timestamp) -> Vec<String> {
+        let mut dated: Vec<(Timestamp, String)> = self
+            .moments(journal)
+            .into_iter()
+            .map(|m| (m.at, m.text))
+            .collect();
+        dated.extend(
+            self.checks(journal)
+                .into_iter()
+                .map(|c| (c.at, rollout::check(&c))),
+        );
+        dated.sort_by_key(|(at, _)| *at);
+        let said = rollout::why(journal);
+        // The last moment often is the very reason: once is enough.
+        let told = dated
+            .last()
+            .is_some_and(|(_, text)| said.ends_with(text.as_str()));
+        if said != self.said && !told {
+            dated.push((now, said.clone()));
+        }
+        self.said = said;
+        let phase = if journal.phase.is_empty() {
+            "Queued"
+        } else {
+            &journal.phase
+        };
+        dated
+            .into_iter()
+            .map(|(at, text)| {
+                let indent = "\n".to_owned() + &" ".repeat(26);
+                format!(
+                    "{}  {phase:<16}{}",
+                    when::time(at),
+                    text.replace('\n', &indent)
+                )
+            })
+            .collect()
+    }
+
+    fn moments(&mut self, journal: &Journal) -> Vec<Moment> {
+        let cut = usize::try_from(journal.timeline_cut).unwrap_or(usize::MAX);
+        let all = cut.saturating_add(journal.timeline.len());
+        // Of what fell out before anybody looked, nothing can be shown.
+        let known = self.moments.saturating_sub(cut).min(journal.timeline.len());
+        self.moments = all;
+        journal.timeline.iter().skip(known).cloned().collect()
+    }
+
+    fn checks(&mut self, journal: &Journal) -> Vec<CheckRecord> {
+        let new: Vec<CheckRecord> = journal
+            .checks
+            .iter()
+            .filter(|c| !self.shown_checks.contains(c))
+            .cloned()
+            .collect();
+        self.shown_checks.clone_from(&journal.checks);
+        new
+    }
+}
+
+/// The passing line of a terminal.
+pub(crate) fn passing(object: &Rollout, turn: usize, now: Timestamp) -> String {
+    const WHEEL: [char; 4] = ['|', '/', '-', '\\'];
+    let journal = object.status.clone().unwrap_or_default();
+    let wheel = WHEEL.get(turn % WHEEL.len()).copied().unwrap_or('|');
+    let phase = if journal.phase.is_empty() {
+        "Queued"
+    } else {
+        &journal.phase
+    };
+    let since = journal
+        .since
+        .map_or_else(String::new, |s| format!(" {}", when::between(s, now)));
+    let step = match (journal.state.step(), &journal.plan) {
+        (Some(step), Some(plan)) => format!(", step {} of {}", step.index + 1, plan.steps.len()),
+        (Some(_) | None, _) => String::new(),
+    };
+    format!("{wheel} {phase}{step}{since}: {}", rollout::why(&journal))
+}

@@ -1,0 +1,281 @@
+//! `sluice plugin run`: one smoke test, in the host that the agent uses, against addresses that the
+//! caller names.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use sluice_core::plugin::{
+    Invocation, Outcome, PluginAnswer, PluginCall, PluginFault, PluginKind, Release, Report,
+    Targets, WorkloadRef,
+};
+use sluice_core::port::PluginHost as _;
+use sluice_plugins::{
+    Card, DirectorySecrets, FILE_NAME, Host, HostOptions, MAX_COMPONENT_BYTES, Manifest,
+    PluginEntry, PluginsFile,
+};
+
+use crate::args::{PluginRunArgs, PluginVerb};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::text::rollout::verdict;
+
+/// The name of the component in its own folder.
+const COMPONENT: &str = "plugin.wasm";
+/// A digest that stands for "none": the version under test was not rolled out.
+const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+pub(crate) async fn run(verb: &PluginVerb, out: &mut Output) -> Result<Exit, Failure> {
+    match verb {
+        PluginVerb::Run(args) => smoke(args, out).await,
+    }
+}
+
+async fn smoke(args: &PluginRunArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let settings = settings(&args.settings)?;
+    let manifest = manifest(&args.plugin)?;
+    let name = manifest.plugin.name.clone();
+    if manifest.plugin.kind != PluginKind::SmokeTest {
+        return Err(
+            Failure::new("plugin-kind", format!("{name} is no smoke test"))
+                .at(args.plugin.display().to_string())
+                .because("only smoke tests can be run alone")
+                .change("name a component whose plugin.toml says kind = \"smoke-test\"")
+                .exit(Exit::NotDone),
+        );
+    }
+    let folder = folder(args, &name)?;
+    let mut options = HostOptions {
+        allow_loopback: true,
+        ..HostOptions::default()
+    };
+    if let Some(secrets) = &args.secrets {
+        options.secrets = Arc::new(DirectorySecrets::new(secrets));
+    }
+    let host = Host::from_dir(folder.path(), options)
+        .await
+        .map_err(|c| unfit(&args.plugin, &c))?;
+    match host.call(question(args, &name, settings)).await {
+        PluginAnswer::Report(report) => {
+            out.json(&report, false)?;
+            out.text(&text(&name, &report))?;
+            Ok(if report.outcome == Outcome::Pass {
+                Exit::Done
+            } else {
+                Exit::NotDone
+            })
+        }
+        PluginAnswer::Failed(fault) => Err(failed(&name, fault)),
+        PluginAnswer::Plan(_)
+        | PluginAnswer::Judgement(_)
+        | PluginAnswer::Notified(_)
+        | PluginAnswer::Settings(_) => Err(Failure::new(
+            "internal",
+            format!("{name} answered another question"),
+        )),
+    }
+}
+
+fn settings(given: &str) -> Result<Value, Failure> {
+    let failure = |why: String| {
+        Failure::new("usage", "--settings cannot be used")
+            .because(why)
+            .change("write a JSON object, or @FILE with one in it")
+            .exit(Exit::Usage)
+    };
+    let text = match given.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).map_err(|e| failure(format!("{path}: {e}")))?,
+        None => given.to_owned(),
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|e| failure(e.to_string()))?;
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(failure("it is no object".into()))
+    }
+}
+
+fn unreadable(path: &Path, why: &str) -> Failure {
+    Failure::new("unreadable", format!("{} cannot be read", path.display()))
+        .because(why)
+        .change("name a file that is there; `make plugins` builds those that come with Sluice")
+}
+
+fn manifest(path: &Path) -> Result<Manifest, Failure> {
+    let size = std::fs::metadata(path)
+        .map_err(|e| unreadable(path, &e.to_string()))?
+        .len();
+    if size > MAX_COMPONENT_BYTES as u64 {
+        return Err(unreadable(
+            path,
+            &format!("it has {size} bytes; {MAX_COMPONENT_BYTES} are allowed"),
+        ));
+    }
+    let bytes = std::fs::read(path).map_err(|e| unreadable(path, &e.to_string()))?;
+    Manifest::of_component(&bytes, COMPONENT).map_err(|card| unfit(path, &[card]))
+}
+
+/// A folder with this plugin alone, under the grants of the operator's file where one is given.
+fn folder(args: &PluginRunArgs, name: &str) -> Result<tempfile::TempDir, Failure> {
+    let io = |e: std::io::Error| {
+        Failure::new("runtime", "no folder for the plugin can be made")
+            .because(e.to_string())
+            .change("make room in the folder for temporary files, or name another with TMPDIR")
+    };
+    let folder = tempfile::tempdir().map_err(io)?;
+    std::fs::copy(&args.plugin, folder.path().join(COMPONENT)).map_err(io)?;
+    if let Some(path) = &args.plugins_config {
+        let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, &e.to_string()))?;
+        let file = PluginsFile::parse(&text).map_err(|card| unfit(path, &[card]))?;
+        let known: Vec<String> = file.plugins.iter().map(|p| p.name.clone()).collect();
+        let entry = file
+            .plugins
+            .into_iter()
+            .find(|p| p.name == name)
+            .ok_or_else(|| {
+                Failure::new(
+                    "not-found",
+                    format!("{} has no plugin {name}", path.display()),
+                )
+                .because(format!("it has: {}", known.join(", ")))
+                .change("add an entry of that name")
+            })?;
+        let alone = PluginsFile {
+            plugins: vec![here(entry)],
+        };
+        let text = serde_json::to_string(&alone).map_err(|e| io(e.into()))?;
+        std::fs::write(folder.path().join(FILE_NAME), text).map_err(io)?;
+    }
+    Ok(folder)
+}
+
+/// The entry with the component that is to be run, whatever the pin says of another.
+fn here(mut entry: PluginEntry) -> PluginEntry {
+    entry.source.file = Some(COMPONENT.to_owned());
+    entry.source.oci = None;
+    entry.verify = None;
+    entry
+}
+
+fn question(args: &PluginRunArgs, name: &str, settings: Value) -> PluginCall {
+    PluginCall::RunSmokeTest {
+        plugin: name.to_owned(),
+        invocation: Invocation {
+            release: Release {
+                id: "plugin-run".into(),
+                workload: WorkloadRef {
+                    cluster: "none".into(),
+                    namespace: "default".into(),
+                    kind: "Deployment".into(),
+                    name: "plugin-run".into(),
+                    uid: "plugin-run".into(),
+                },
+                from_revision: None,
+                to_revision: NO_DIGEST.into(),
+                images: Vec::new(),
+                subject_digest: String::new(),
+            },
+            settings,
+            idempotency_key: "plugin-run".into(),
+            attributes: vec![("step".into(), "1".into())],
+            targets: Targets {
+                candidate: args.target.clone(),
+                stable: args.stable.iter().cloned().collect(),
+                service: args.service.clone(),
+            },
+        },
+    }
+}
+
+fn unfit(path: &Path, cards: &[Card]) -> Failure {
+    let mut failure = Failure::new("plugin-unfit", format!("{} cannot be run", path.display()))
+        .exit(Exit::NotDone);
+    for card in cards {
+        failure
+            .why
+            .extend(card.why.iter().map(|why| format!("[{}] {why}", card.code)));
+        failure.place = Some(card.place.clone()).filter(|p| !p.is_empty());
+        failure.change = Some(card.change.clone()).filter(|c| !c.is_empty());
+    }
+    failure
+}
+
+fn failed(name: &str, fault: PluginFault) -> Failure {
+    Failure::new("plugin-failed", format!("{name} gave no verdict"))
+        .because(format!("[{}] {}", fault.code, fault.message))
+        .change("a rollout would hold here; the message says what the plugin needs")
+        .exit(Exit::NotDone)
+}
+
+fn text(name: &str, report: &Report) -> String {
+    let mut out = format!("{name} {}: {}", verdict(report.outcome), report.summary);
+    for line in &report.checks {
+        out.push_str(&format!(
+            "\n  {:<14} {}: {} ({} ms)",
+            verdict(line.outcome),
+            line.name,
+            line.message,
+            line.elapsed_ms
+        ));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_core::plugin::CheckLine;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_one_line_per_check() {
+        let line = |name: &str, outcome, message: &str| CheckLine {
+            name: name.into(),
+            outcome,
+            message: message.into(),
+            elapsed_ms: 12,
+        };
+        let report = Report {
+            outcome: Outcome::Fail,
+            summary: "1 of 2 requests failed".into(),
+            checks: vec![
+                line("GET /health", Outcome::Fail, "expected status 200, got 503"),
+                line("GET /ready", Outcome::Pass, "200"),
+            ],
+        };
+        insta::assert_snapshot!(text("http-smoke", &report), @r"
+        http-smoke failed: 1 of 2 requests failed
+          failed         GET /health: expected status 200, got 503 (12 ms)
+          passed         GET /ready: 200 (12 ms)
+        ");
+    }
+
+    #[test]
+    fn settings_are_an_object() {
+        assert!(settings("{}").is_ok());
+        for bad in ["", "[]", "{", "@/nowhere"] {
+            assert_eq!(settings(bad).unwrap_err().exit, Exit::Usage, "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_component_gets_a_clear_card() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.wasm");
+        std::fs::write(&path, "<html>").unwrap();
+        let (mut out, _) = Output::captured(crate::output::Format::Text);
+        let args = PluginRunArgs {
+            plugin: path,
+            target: vec!["http://127.0.0.1:1".into()],
+            stable: None,
+            service: None,
+            settings: "{}".into(),
+            plugins_config: None,
+            secrets: None,
+        };
+        let failure = smoke(&args, &mut out).await.unwrap_err();
+        assert_eq!(failure.code, "plugin-unfit");
+        assert!(failure.why[0].starts_with("[plugin/"), "{failure}");
+    }
+}

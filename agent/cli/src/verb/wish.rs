@@ -1,0 +1,171 @@
+//! The wishes that are one Request each.
+
+use kube::ResourceExt;
+use sluice_cluster::crd::{Pipeline, RequestAction, Rollout};
+use sluice_core::pipeline::OutcomeKind;
+use sluice_core::rollout::State;
+
+use super::ask::{About, Wait, Wish, ask};
+use super::objects;
+use crate::args::{AdoptArgs, DeployArgs, PlainWishArgs, RolloutWishArgs, VersionWishArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::Session;
+
+pub(crate) async fn deploy(session: &mut Session, a: &DeployArgs) -> Result<Exit, Failure> {
+    let wait = Wait {
+        follow: !a.no_wait,
+        limit: a.limit.timeout,
+        wanted: &[OutcomeKind::Succeeded],
+    };
+    let wish = Wish {
+        action: RequestAction::Deploy,
+        about: environment(session, &a.pipeline, &a.to).await?,
+        tag: a.version.tag.clone(),
+        digest: a.version.digest.clone(),
+        reason: a.reason.clone(),
+    };
+    ask(session, wish, wait).await
+}
+
+pub(crate) async fn abort(session: &mut Session, a: &RolloutWishArgs) -> Result<Exit, Failure> {
+    let wanted = &[OutcomeKind::RolledBack, OutcomeKind::Cancelled];
+    about_rollout(session, RequestAction::Abort, a, wanted).await
+}
+
+pub(crate) async fn resume(session: &mut Session, a: &RolloutWishArgs) -> Result<Exit, Failure> {
+    about_rollout(session, RequestAction::Resume, a, &[OutcomeKind::Succeeded]).await
+}
+
+pub(crate) async fn promote(session: &mut Session, a: &RolloutWishArgs) -> Result<Exit, Failure> {
+    about_rollout(
+        session,
+        RequestAction::Promote,
+        a,
+        &[OutcomeKind::Succeeded],
+    )
+    .await
+}
+
+pub(crate) async fn pause(session: &mut Session, a: &PlainWishArgs) -> Result<Exit, Failure> {
+    let rollout = live(session, RequestAction::Pause, &a.rollout).await?;
+    let wish = wish_about(RequestAction::Pause, rollout, &a.reason);
+    ask(session, wish, Wait::NO).await
+}
+
+pub(crate) async fn retry(session: &mut Session, a: &VersionWishArgs) -> Result<Exit, Failure> {
+    about_version(session, RequestAction::Retry, a).await
+}
+
+pub(crate) async fn lift(session: &mut Session, a: &VersionWishArgs) -> Result<Exit, Failure> {
+    about_version(session, RequestAction::LiftQuarantine, a).await
+}
+
+pub(crate) async fn adopt(session: &mut Session, a: &AdoptArgs) -> Result<Exit, Failure> {
+    let wish = Wish {
+        action: RequestAction::Adopt,
+        about: environment(session, &a.pipeline, &a.to).await?,
+        tag: None,
+        digest: None,
+        reason: a.reason.clone(),
+    };
+    ask(session, wish, Wait::NO).await
+}
+
+async fn about_version(
+    session: &mut Session,
+    action: RequestAction,
+    a: &VersionWishArgs,
+) -> Result<Exit, Failure> {
+    let wish = Wish {
+        action,
+        about: environment(session, &a.pipeline, &a.to).await?,
+        tag: a.version.tag.clone(),
+        digest: a.version.digest.clone(),
+        reason: a.reason.clone(),
+    };
+    ask(session, wish, Wait::NO).await
+}
+
+async fn about_rollout(
+    session: &mut Session,
+    action: RequestAction,
+    a: &RolloutWishArgs,
+    wanted: &'static [OutcomeKind],
+) -> Result<Exit, Failure> {
+    let rollout = live(session, action, &a.rollout).await?;
+    let wait = Wait {
+        follow: a.wait,
+        limit: a.limit.timeout,
+        wanted,
+    };
+    ask(session, wish_about(action, rollout, &a.reason), wait).await
+}
+
+pub(crate) fn wish_about(action: RequestAction, rollout: Rollout, reason: &Option<String>) -> Wish {
+    Wish {
+        action,
+        about: About::Rollout(Box::new(rollout)),
+        tag: None,
+        digest: None,
+        reason: reason.clone(),
+    }
+}
+
+/// An environment that is there.
+pub(crate) async fn environment(
+    session: &Session,
+    pipeline: &str,
+    environment: &str,
+) -> Result<About, Failure> {
+    let pipeline: Pipeline = objects::get(&session.access, pipeline).await?;
+    objects::environment(&session.access, &pipeline, environment)?;
+    Ok(About::Environment {
+        pipeline: Box::new(pipeline),
+        environment: environment.to_owned(),
+    })
+}
+
+/// A Rollout that still takes wishes. One that is over never answers: say so at once.
+async fn live(session: &Session, action: RequestAction, name: &str) -> Result<Rollout, Failure> {
+    let rollout: Rollout = objects::get(&session.access, name).await?;
+    let journal = rollout.status.clone().unwrap_or_default();
+    match takes_wishes(&journal.state) {
+        Ok(()) => Ok(rollout),
+        Err(why) => {
+            let verb = crate::text::lists::action(action);
+            let spec = &rollout.spec.body;
+            Err(Failure::new(
+                "too-late",
+                format!("cannot {verb} Rollout {}", rollout.name_any()),
+            )
+            .at(session.access.place())
+            .because(why)
+            .change(format!(
+                "`sluice rollback {} --to {}` goes back to an earlier version",
+                spec.pipeline, spec.environment
+            ))
+            .exit(Exit::NotDone))
+        }
+    }
+}
+
+/// Why a Rollout in this state cannot be changed any more.
+pub(crate) fn takes_wishes(state: &State) -> Result<(), String> {
+    match state {
+        State::Queued
+        | State::Planning { .. }
+        | State::AwaitingApproval
+        | State::Progressing(_)
+        | State::Promoting(_) => Ok(()),
+        State::RollingBack(reason) => {
+            Err(format!("it is rolling back already: {}", reason.message))
+        }
+        State::Recording(ending) => Err(format!(
+            "its end is decided, {}: {}",
+            ending.kind.phase(),
+            ending.message
+        )),
+        State::Ended(end) => Err(format!("it is over, {}: {}", end.kind.phase(), end.message)),
+    }
+}
