@@ -178,3 +178,6 @@ pub enum RequestState {
     /// Refused, for the reasons in the message.
     Refused,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! same output, for ever. The shell (`sluice-controller`) observes, calls in here, and acts.
 
 mod glob;
+mod structural;
 mod zone;
 
 pub mod admit;

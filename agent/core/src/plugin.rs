@@ -136,6 +136,8 @@ pub struct Event {
     /// A few lines of plain text.
     pub body: String,
     /// Label and http(s) address.
+    // A pair is a list of two: structural schemas know no tuples.
+    #[schemars(with = "Vec<Vec<String>>")]
     pub links: Vec<(String, String)>,
     /// What the notifier answered last time for this rollout, so that it can update in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]

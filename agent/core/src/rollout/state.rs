@@ -10,6 +10,7 @@ use crate::plugin::Report;
 /// Where a Rollout is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "phase", rename_all_fields = "camelCase")]
+#[schemars(transform = crate::structural::one_object)]
 pub enum State {
     /// Waits for its turn at the target.
     #[default]
@@ -111,6 +112,7 @@ pub struct StepState {
 /// The stages of a step, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all_fields = "camelCase")]
+#[schemars(transform = crate::structural::one_object)]
 pub enum Stage {
     /// The gates are looked at once more before exposure grows (W11), then pods are moved and
     /// become ready.

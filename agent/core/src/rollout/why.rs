@@ -14,6 +14,7 @@ use crate::router::percent;
 /// costs no write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "code", rename_all_fields = "camelCase")]
+#[schemars(transform = crate::structural::one_object)]
 pub enum Why {
     /// Another Rollout of the same target goes first.
     WaitsForRollout {
