@@ -22,15 +22,16 @@ help: ## Show this list
 .PHONY: demo
 demo: plugins ## Play the story on a simulated cluster; AUTO=1 lets it approve by itself
 	cargo build --workspace --bins
-	target/debug/sluice-demo $(if $(filter 1,$(AUTO)),--auto)
+	AUTO=$(AUTO) target/debug/sluice-demo
 
 .PHONY: test
 test: plugins ## Run every test (single crashes; their ordered pairs: make soak)
 	cargo test --workspace
 
 .PHONY: soak
-soak: plugins ## Run the crash tests with every ordered pair of crashes: hours
-	SLUICE_SOAK=1 cargo test --workspace --test crash -- --nocapture
+soak: ## Run the crash tests with every ordered pair of crashes: hours
+	cargo build --workspace --bins
+	target/debug/soak
 
 .PHONY: plugins
 plugins: wasm-target ## Build the plugins, and the tests' hostile one, to target/wasm32-wasip2/plugin

@@ -4,6 +4,9 @@ use regex::Regex;
 
 use crate::tree;
 
+/// How a document names a test.
+const LINK: &str = r"\[`([a-z0-9_]+)`\]\(([^)]+\.rs)\)";
+
 /// One promise, and the tests that it names.
 struct Invariant {
     text: String,
@@ -12,10 +15,10 @@ struct Invariant {
 
 /// The paragraphs of ARCHITECTURE.md that make a promise.
 fn invariants() -> Vec<Invariant> {
-    let link = Regex::new(r"\[`([a-z0-9_]+)`\]\(([^)]+\.rs)\)").unwrap();
+    let link = Regex::new(LINK).unwrap();
     tree::read("ARCHITECTURE.md")
         .split("\n\n")
-        .filter(|paragraph| paragraph.contains("Architecture Invariant"))
+        .filter(|paragraph| paragraph.contains("Architecture Invariant:"))
         .map(|paragraph| Invariant {
             text: paragraph.trim().to_owned(),
             tests: link
@@ -55,6 +58,25 @@ fn every_invariant_names_the_test_that_holds_it() {
     }
     tree::none(&found, "ARCHITECTURE.md:");
     assert!(invariants().len() >= 10, "the design has ten");
+}
+
+/// The README and the others promise no more.
+#[test]
+fn every_test_that_a_document_names_exists() {
+    let link = Regex::new(LINK).unwrap();
+    let mut found = Vec::new();
+    for document in tree::ending(".md") {
+        for named in link.captures_iter(&tree::read(&document)) {
+            let path = format!("{}/{}", tree::folder(&document), &named[2]);
+            if !is_test(path.trim_start_matches('/'), &named[1]) {
+                found.push(format!(
+                    "{document}: there is no test {} in {}",
+                    &named[1], &named[2]
+                ));
+            }
+        }
+    }
+    tree::none(&found, "a link such as [`name`](path.rs) names a test:");
 }
 
 /// Every crate has its place on the map.

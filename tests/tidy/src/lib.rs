@@ -12,6 +12,8 @@ mod code;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod cuts;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod layers;
