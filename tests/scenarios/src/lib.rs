@@ -18,12 +18,14 @@ pub mod oracle;
 mod scripted;
 mod stage;
 mod story;
+mod watchers;
 
 pub use crew::Crew;
 pub use life::Life;
 pub use scripted::{MemorySink, ScriptedPlugins, ScriptedRegistry};
 pub use stage::{POLICY, PRODUCTION, REPOSITORY, STAGING, Stage, digest};
 pub use story::{Ending, Run, Story, run};
+pub use watchers::{beside, remembered, status, until};
 
 /// Runs a future on a runtime whose clock is virtual: it jumps to the next timer when all is quiet.
 pub fn on_virtual_time<T>(future: impl Future<Output = T>) -> T {

@@ -24,16 +24,18 @@ pub(crate) struct Polls {
     next: Mutex<HashMap<(String, String), Poll>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Poll {
     at: Instant,
     failures: u32,
+    /// Why the last look brought nothing: it holds until the next one.
+    held: Option<String>,
 }
 
 impl Polls {
     fn get(&self, pipeline: &str, environment: &str) -> Option<Poll> {
         let key = (pipeline.to_owned(), environment.to_owned());
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
     fn set(&self, pipeline: &str, environment: &str, poll: Poll) {
@@ -58,34 +60,46 @@ pub(crate) async fn fire(
 ) -> Result<Option<Duration>, Held> {
     let pipeline = format!("{namespace}/{}", view.name);
     let last = context.polls.get(&pipeline, &environment.name);
-    if let Some(poll) = last
+    if let Some(poll) = &last
         && poll.at > Instant::now()
     {
-        return Ok(Some(poll.at - Instant::now()));
+        let wait = poll.at - Instant::now();
+        return match &poll.held {
+            None => Ok(Some(wait)),
+            Some(why) => Err(Held { why: why.clone(), look_again: Some(wait) }),
+        };
     }
     let found = look(context, namespace, view, environment, TriggerKind::Registry, None).await;
     let failures = match &found {
         Ok(()) => 0,
         Err(_) => last.map_or(0, |p| p.failures).saturating_add(1),
     };
-    let wait = match &found {
-        Ok(()) => jittered(Duration::from_millis(trigger.every.as_millis())),
-        Err(LookFault::Registry(RegistryFault::RateLimited { retry_after_seconds, .. })) => {
-            Duration::from_secs(u64::from(*retry_after_seconds))
+    let (wait, held) = match found {
+        Ok(()) => (jittered(Duration::from_millis(trigger.every.as_millis())), None),
+        Err(LookFault::Registry(fault)) => {
+            let wait = match &fault {
+                RegistryFault::RateLimited { retry_after_seconds, .. } => {
+                    Duration::from_secs(u64::from(*retry_after_seconds))
+                }
+                RegistryFault::NotFound(_)
+                | RegistryFault::Denied(_)
+                | RegistryFault::Unavailable(_) => backoff::wait(failures.saturating_add(2)),
+            };
+            (wait, Some(no_whole_answer(&fault)))
         }
-        Err(LookFault::Registry(_)) => backoff::wait(failures.saturating_add(2)),
-        Err(LookFault::Held(_)) => backoff::wait(failures),
+        Err(LookFault::Held(held)) => (backoff::wait(failures), Some(held.why)),
     };
-    let poll = Poll { at: Instant::now() + wait, failures };
+    let poll = Poll { at: Instant::now() + wait, failures, held: held.clone() };
     context.polls.set(&pipeline, &environment.name, poll);
-    match found {
-        Ok(()) => Ok(Some(wait)),
-        Err(LookFault::Held(held)) => Err(held),
-        Err(LookFault::Registry(fault)) => Err(Held {
-            why: format!("the registry gave no whole answer, so nothing changes: {fault}"),
-            look_again: Some(wait),
-        }),
+    match held {
+        None => Ok(Some(wait)),
+        Some(why) => Err(Held { why, look_again: Some(wait) }),
     }
+}
+
+/// What an environment says while its registry does not.
+pub(crate) fn no_whole_answer(fault: &RegistryFault) -> String {
+    format!("the registry gave no whole answer, so nothing changes: {fault}")
 }
 
 /// Why a look brought nothing.

@@ -8,7 +8,7 @@ use sluice_core::rollout::{CandidateImage, Cause};
 use sluice_core::schedule::Schedule;
 use sluice_core::trigger::{due, schedule_key, upstream};
 
-use super::registry::{LookFault, look};
+use super::registry::{LookFault, look, no_whole_answer};
 use crate::context::Context;
 use crate::pipeline::{Held, propose, remember, status_of};
 
@@ -61,9 +61,7 @@ async fn propose_at(
         return match look(context, namespace, view, environment, trigger, Some(id)).await {
             Ok(()) => Ok(()),
             Err(LookFault::Held(held)) => Err(held),
-            Err(LookFault::Registry(fault)) => Err(Held::soon(format!(
-                "the registry gave no whole answer, so nothing changes: {fault}"
-            ))),
+            Err(LookFault::Registry(fault)) => Err(Held::soon(no_whole_answer(&fault))),
         };
     }
     let Some(revision) = upstream(view, environment) else { return Ok(()) };
