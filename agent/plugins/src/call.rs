@@ -83,12 +83,16 @@ impl Runner {
     }
 
     /// Makes the call. Returns within 30 s of waiting for a slot plus twice the wall clock limit.
-    pub(crate) async fn run(&self, call: Call) -> Result<Reply, Stop> {
+    pub(crate) async fn run(&self, mut call: Call) -> Result<Reply, Stop> {
         let limits = call.permissions.now().limits;
         let slots = tokio::time::timeout(SLOT_WAIT + limits.wall(), self.slots(&call, &limits))
             .await
             .map_err(|_| Stop::Busy)??;
         let deadline = Instant::now() + limits.wall();
+        let usable = tokio::time::timeout_at(deadline, self.usable_secrets(&call))
+            .await
+            .map_err(|_| Stop::Deadline)?;
+        call.context.attributes.push(("secrets".to_owned(), usable));
         let state = self.state(&call, &limits, deadline);
         let task = tokio::spawn(guest(
             self.engine.clone(),
@@ -135,6 +139,19 @@ impl Runner {
         Ok(Slots {
             _held: [own, live, memory],
         })
+    }
+
+    /// The names of the granted secrets that hold a value, so that a plugin can skip, visibly, what
+    /// needs one that is not configured (requirement A13). Names only: values stay in the host.
+    async fn usable_secrets(&self, call: &Call) -> String {
+        let permissions = call.permissions.now();
+        let mut names = Vec::new();
+        for (name, at) in &permissions.secrets {
+            if self.secrets.read(at).await.is_ok() {
+                names.push(name.as_str());
+            }
+        }
+        names.join(",")
     }
 
     fn state(&self, call: &Call, limits: &Limits, deadline: Instant) -> CallState {

@@ -102,7 +102,7 @@ async fn one(
                 if lift { e.with_lifted(&digest) } else { e.with_retry(&digest) }
             })
             .await?;
-            context.polls.hurry(&view.name, &environment.name);
+            context.polls.hurry(&format!("{namespace}/{}", view.name), &environment.name);
             Ok(Ok((format!("{digest} may be proposed again"), None)))
         }
         RequestAction::Adopt => {

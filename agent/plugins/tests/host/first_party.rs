@@ -446,3 +446,34 @@ async fn slack_without_a_grant_is_not_loaded_and_the_card_says_what_to_add() {
             .all(|info| info.kind != PluginKind::Notifier)
     );
 }
+
+/// A13: an authenticated call is skipped, visibly, where no token is configured, and made with the
+/// token where one is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http_smoke_skips_what_needs_a_secret_that_is_not_configured() {
+    let shop = server::start(|seen: &Seen| match seen.header("authorization") {
+        "Bearer smoke-secret-1" => server::json(200, &json!({ "user": "smoke" })),
+        _ => server::json(401, &json!({})),
+    })
+    .await;
+    let entry = r#"plugins:
+  - name: http-smoke
+    source: {file: http_smoke.wasm}
+    grants:
+      http: {candidate: {methods: [GET], paths: ["/*"], secrets: [smoke-token], allowLoopback: true, plaintextSecrets: true}}
+    secrets: {smoke-token: {secret: smoke, key: token}}
+"#;
+    let settings = json!({ "requests": [
+        { "path": "/me", "auth": { "secret": "smoke-token" }, "expect": { "status": 200 } }] });
+    for (value, wanted) in [(None, Outcome::Skipped), (Some("smoke-secret-1"), Outcome::Pass)] {
+        let secrets = match value {
+            None => MemorySecrets::default(),
+            Some(value) => MemorySecrets::default().with("smoke", "token", value).unwrap(),
+        };
+        let options = HostOptions { secrets: Arc::new(secrets), ..test_options() };
+        let folder = Folder::new().plugin("http_smoke", "http_smoke.wasm").file("plugins.yaml", entry);
+        let host = folder.host_with(options).await;
+        let report = smoke(&host, "http-smoke", invocation(settings.clone(), &[shop.url()])).await;
+        assert_eq!(report.unwrap().outcome, wanted);
+    }
+}
