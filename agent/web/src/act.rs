@@ -266,13 +266,20 @@ async fn request(
 ) -> Result<Done, Problem> {
     let namespace = rollout.namespace().unwrap_or_default();
     let uid = rollout.uid().unwrap_or_default();
-    let handled = rollout.status.as_ref().map(|j| j.handled.as_slice()).unwrap_or_default();
+    let journal = rollout.status.clone().unwrap_or_default();
+    let handled = &journal.handled;
+    let looked_at = |r: &Request| {
+        let place = (r.creation_timestamp().map(|t| t.0), r.uid());
+        let until = journal.handled_until.as_ref();
+        handled.iter().any(|h| Some(&h.uid) == place.1.as_ref())
+            || until.is_some_and(|u| place <= (Some(u.at), Some(u.uid.clone())))
+    };
     let waiting = app
         .world
         .requests_of(&namespace, &rollout.name_any())
         .iter()
         .filter(|r| r.status.as_ref().is_none_or(|s| s.state == RequestState::Pending))
-        .filter(|r| !handled.iter().any(|h| Some(&h.uid) == r.uid().as_ref()))
+        .filter(|r| !looked_at(r))
         .count();
     if waiting >= OPEN_REQUESTS {
         return Err(Problem::new(

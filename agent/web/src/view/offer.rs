@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use sluice_cluster::crd::Pipeline;
+use sluice_core::approval::Decision;
 use sluice_core::authorize::Action;
 use sluice_core::policy::Identity;
-use sluice_core::rollout::{Journal, RolloutSpec, State};
+use sluice_core::rollout::{Journal, RolloutSpec, RolloutView, State};
 
 use super::{Scene, version};
 use crate::act::needs_reason;
@@ -48,16 +49,19 @@ impl OfferView {
 pub(crate) fn offers(
     scene: &Scene,
     who: Option<&Identity>,
-    name: &str,
-    spec: &RolloutSpec,
+    rollout: &RolloutView,
     journal: &Journal,
     pipeline: Option<&Pipeline>,
 ) -> Vec<OfferView> {
+    let spec = &rollout.spec;
     ACTIONS
         .iter()
         .filter_map(|action| {
-            let about = timely(*action, name, spec, journal, pipeline).ok()?;
+            let about = timely(*action, &rollout.name, spec, journal, pipeline).ok()?;
             let allowed = match who {
+                Some(who) if said(scene, who, rollout, *action, &about) => {
+                    Err("you have said so already".to_owned())
+                }
                 Some(who) => by_policy(&scene.policy, who, *action, spec),
                 None => Err("sign in to do this".to_owned()),
             };
@@ -71,6 +75,32 @@ pub(crate) fn offers(
             })
         })
         .collect()
+}
+
+/// Whether this person has given this vote on what is asked now.
+fn said(
+    scene: &Scene,
+    who: &Identity,
+    rollout: &RolloutView,
+    action: Action,
+    about: &About,
+) -> bool {
+    let decision = match action {
+        Action::Approve => Decision::Approve,
+        Action::Reject => Decision::Reject,
+        Action::Deploy
+        | Action::Abort
+        | Action::Pause
+        | Action::Resume
+        | Action::Promote
+        | Action::Rollback
+        | Action::Retry
+        | Action::LiftQuarantine => return false,
+    };
+    let About::Vote(hash) = about else { return false };
+    scene.world.approvals_of(&rollout.namespace, &rollout.uid).iter().any(|a| {
+        a.spec.approver == who.username && a.spec.decision == decision && a.spec.hash == *hash
+    })
 }
 
 fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (String, String) {

@@ -45,6 +45,8 @@ pub(crate) struct RolloutView {
     pub(crate) running: Vec<RunningView>,
     /// Results, newest first.
     pub(crate) checks: Vec<CheckView>,
+    /// Results that are not kept.
+    pub(crate) checks_cut: u32,
     /// What happened, newest first.
     pub(crate) timeline: Vec<MomentView>,
     /// Moments that are not kept.
@@ -131,8 +133,8 @@ impl RolloutView {
             target: spec.target.to_string(),
             image: format!("{}@{}", spec.image.repository, spec.image.digest),
             cause: match &spec.cause.requester {
-                Some(asked) => format!("{}, by {}", spec.cause.trigger, person(asked)),
-                None => spec.cause.trigger.to_string(),
+                Some(asked) => person(asked),
+                None => format!("the {} trigger", spec.cause.trigger),
             },
             reason: spec.cause.reason.clone(),
             from: before.map(|r| VersionView::new(r, scene)),
@@ -143,7 +145,7 @@ impl RolloutView {
                 .approval
                 .as_ref()
                 .map(|request| ApprovalView::new(scene, &core, request, &journal.state)),
-            offers: offers(scene, who, &core.name, spec, &journal, pipeline.as_deref()),
+            offers: offers(scene, who, &core, &journal, pipeline.as_deref()),
             running: running(journal.state.step().map(|s| &s.stage)),
             checks,
             timeline: journal
@@ -156,6 +158,7 @@ impl RolloutView {
                     text: m.text.clone(),
                 })
                 .collect(),
+            checks_cut: journal.checks_cut,
             timeline_cut: journal.timeline_cut,
             seen: journal.handled.last().map(|h| h.uid.clone()).unwrap_or_default(),
             summary,

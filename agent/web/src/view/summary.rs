@@ -96,6 +96,30 @@ impl Summary {
         href(&self.namespace, &self.name)
     }
 
+    /// The reason with a capital, unless it begins with a name or a version.
+    pub(crate) fn headline(&self) -> String {
+        let word = self.why.split([' ', ':']).next().unwrap_or_default();
+        if !word.chars().all(char::is_alphabetic) {
+            return self.why.clone();
+        }
+        let mut rest = self.why.chars();
+        rest.next().map(|c| c.to_uppercase().chain(rest).collect()).unwrap_or_default()
+    }
+
+    /// The phase with its words apart.
+    pub(crate) fn phase_words(&self) -> String {
+        let mut out = String::new();
+        for c in self.phase.chars() {
+            if c.is_ascii_uppercase() && !out.is_empty() {
+                out.push(' ');
+                out.push(c.to_ascii_lowercase());
+            } else {
+                out.push(c);
+            }
+        }
+        out
+    }
+
     /// The start of the digest.
     pub(crate) fn short_digest(&self) -> String {
         short(&self.digest)
@@ -131,39 +155,18 @@ fn sentence(journal: &Journal) -> String {
     }
 }
 
-/// What people have to do.
+/// What people have to do. Most reasons ask nothing of anybody, and a new one does not by default.
 fn awaited(journal: &Journal) -> Vec<String> {
-    match &journal.why {
-        Some(Why::WaitsForVotes { missing, .. }) => {
-            missing.iter().map(|role| format!("vote of {role}")).collect()
-        }
-        Some(Why::WaitsForGate { gate }) => vec![format!("someone to open {gate}")],
-        Some(Why::Paused { .. }) => vec!["someone to resume".to_owned()],
-        Some(
-            Why::WaitsForRollout { .. }
-            | Why::NoBaseline
-            | Why::Closed { .. }
-            | Why::AskingForPlan { .. }
-            | Why::StrategyUnavailable { .. }
-            | Why::PluginMissing { .. }
-            | Why::WaitsForTimer { .. }
-            | Why::WindowClosed { .. }
-            | Why::Claimed { .. }
-            | Why::Drifted { .. }
-            | Why::CannotSee { .. }
-            | Why::MovesPods { .. }
-            | Why::WaitsForPods { .. }
-            | Why::Checking { .. }
-            | Why::CheckInconclusive { .. }
-            | Why::Holds { .. }
-            | Why::Judging { .. }
-            | Why::StrategyHolds { .. }
-            | Why::Records
-            | Why::RollsBack { .. }
-            | Why::Ended { .. },
-        )
-        | None => Vec::new(),
+    if let Some(Why::WaitsForVotes { missing, .. }) = &journal.why {
+        return missing.iter().map(|role| format!("vote of {role}")).collect();
     }
+    if let Some(Why::WaitsForGate { gate }) = &journal.why {
+        return vec![format!("someone to open {gate}")];
+    }
+    if let Some(Why::Paused { .. }) = &journal.why {
+        return vec!["someone to resume".to_owned()];
+    }
+    Vec::new()
 }
 
 /// How a state looks: `wait`, `run`, `hold` (someone should look), `back`, `good`, `bad`, `off`.
@@ -200,32 +203,18 @@ pub(crate) fn outcome_tone(kind: OutcomeKind) -> &'static str {
 
 /// Whether it does not go on by itself in the ordinary way.
 fn stuck(why: &Why) -> bool {
-    match why {
+    matches!(
+        why,
         Why::NoBaseline
-        | Why::Closed { .. }
-        | Why::StrategyUnavailable { .. }
-        | Why::PluginMissing { .. }
-        | Why::Claimed { .. }
-        | Why::Paused { .. }
-        | Why::Drifted { .. }
-        | Why::CannotSee { .. }
-        | Why::CheckInconclusive { .. } => true,
-        Why::WaitsForRollout { .. }
-        | Why::AskingForPlan { .. }
-        | Why::WaitsForVotes { .. }
-        | Why::WaitsForTimer { .. }
-        | Why::WindowClosed { .. }
-        | Why::MovesPods { .. }
-        | Why::WaitsForPods { .. }
-        | Why::Checking { .. }
-        | Why::Holds { .. }
-        | Why::Judging { .. }
-        | Why::StrategyHolds { .. }
-        | Why::WaitsForGate { .. }
-        | Why::Records
-        | Why::RollsBack { .. }
-        | Why::Ended { .. } => false,
-    }
+            | Why::Closed { .. }
+            | Why::StrategyUnavailable { .. }
+            | Why::PluginMissing { .. }
+            | Why::Claimed { .. }
+            | Why::Paused { .. }
+            | Why::Drifted { .. }
+            | Why::CannotSee { .. }
+            | Why::CheckInconclusive { .. }
+    )
 }
 
 #[cfg(test)]

@@ -1,0 +1,140 @@
+//! Texts that others wrote never become markup (attack 22).
+
+use sluice_core::plugin::{CheckLine, Outcome};
+use sluice_core::rollout::{BackReason, CheckRecord, Moment, State, Why};
+
+use crate::ask::Ask;
+use crate::sample::{self, Site};
+
+const HOSTILE: [&str; 5] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "'-alert(1)-'",
+    "</title><svg onload=alert(1)>",
+];
+
+fn site(text: &str) -> Site {
+    let mut config = sample::config();
+    config.public_read = true;
+    let mut site = Site::new(config);
+    let mut spec = sample::spec(text, 'b');
+    spec["pipeline"] = text.into();
+    spec["environment"] = text.into();
+    spec["image"]["repository"] = text.into();
+    spec["target"]["deployment"] = text.into();
+    spec["strategy"]["plugin"] = text.into();
+    spec["checks"][0]["name"] = text.into();
+    spec["cause"]["reason"] = text.into();
+    spec["cause"]["requester"] = serde_json::json!({ "username": text });
+    let mut journal = sample::holding();
+    let mut plan = sample::plan();
+    plan.steps[0].step.name = text.to_owned();
+    plan.steps[0].step.gate = Some(text.to_owned());
+    plan.strategy = text.to_owned();
+    journal.plan = Some(plan);
+    journal.why = Some(Why::WaitsForVotes {
+        missing: vec![text.to_owned()],
+        given: vec![text.to_owned()],
+        ignored: vec![text.to_owned()],
+        expires_at: sample::after(60),
+    });
+    journal.approval.as_mut().unwrap().hash = text.to_owned();
+    journal.approval.as_mut().unwrap().plugins.insert(text.to_owned(), text.to_owned());
+    journal.stable.as_mut().unwrap().tag = Some(text.to_owned());
+    let at = sample::before(5);
+    journal.timeline.push(Moment { at, kind: text.to_owned(), text: text.to_owned() });
+    journal.checks.push(CheckRecord {
+        step: 0,
+        name: text.to_owned(),
+        attempt: 1,
+        outcome: Outcome::Fail,
+        summary: text.to_owned(),
+        lines: vec![CheckLine {
+            name: text.to_owned(),
+            outcome: Outcome::Fail,
+            message: text.to_owned(),
+            elapsed_ms: 1,
+        }],
+        at,
+    });
+    site.rollout("awaiting", spec.clone(), &{
+        let mut journal = journal.clone();
+        journal.state = State::AwaitingApproval;
+        journal
+    });
+    journal.state = State::RollingBack(BackReason {
+        code: text.to_owned(),
+        message: text.to_owned(),
+        candidate_failed: true,
+        step: Some(0),
+        since: at,
+        ends_as: sluice_core::pipeline::OutcomeKind::RolledBack,
+    });
+    site.rollout("back", spec, &journal);
+    let mut pipeline = sample::pipeline_spec();
+    pipeline["image"]["repository"] = text.into();
+    pipeline["environments"][1]["name"] = text.into();
+    let mut status = sample::pipeline_status();
+    status["problems"] = serde_json::json!([text]);
+    let production = status["environments"]["production"].clone();
+    status["environments"][text] = production;
+    for at in ["/waiting", "/stable/tag", "/refused/tag", "/refused/reasons/0"] {
+        *status["environments"][text].pointer_mut(at).unwrap() = text.into();
+    }
+    for at in ["/quarantined/0/tag", "/quarantined/0/reason"] {
+        *status["environments"][text].pointer_mut(at).unwrap() = text.into();
+    }
+    site.pipeline("storefront", pipeline, status);
+    site
+}
+
+/// The tags of a page and their attributes, as a browser would find them.
+fn tags(html: &str) -> Vec<String> {
+    html.split('<').skip(1).map(|t| t.split('>').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn hostile_texts_stay_texts() {
+    for text in HOSTILE {
+        let site = site(text);
+        for path in
+            ["/", "/rollouts/delivery/awaiting", "/rollouts/delivery/back", "/fragment/overview"]
+        {
+            let page = Ask::get(path).send(&site.web).await.text;
+            assert!(page.contains("alert(1)"), "{path}: the text is shown: {page}");
+            for tag in tags(&page) {
+                let word = tag.split([' ', '\n']).next().unwrap();
+                let external = tag.starts_with("script src=\"/assets/app.js?v=");
+                assert!(word != "script" || external, "{path}: <{tag}>");
+                assert!(!tag.contains("onerror") || tag.contains("&#"), "{path}: <{tag}>");
+                assert!(!tag.contains("onload") || tag.contains("&#"), "{path}: <{tag}>");
+                for attribute in ["href=\"", "src=\"", "action=\""] {
+                    if let Some(value) = tag.split(attribute).nth(1) {
+                        assert!(value.starts_with('/'), "{path}: only our own addresses: <{tag}>");
+                        assert!(!value.starts_with("//"), "{path}: <{tag}>");
+                    }
+                }
+                assert!(!tag.contains(" style=") && !tag.contains(" on"), "{path}: <{tag}>");
+            }
+        }
+        let api = Ask::get("/api/v1/rollouts/delivery/back").send(&site.web).await;
+        assert!(api.header("content-type").starts_with("application/json"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_is_not_echoed() {
+    let site = site("v1");
+    for path in [
+        "/%3Cscript%3Ealert(1)%3C/script%3E",
+        "/rollouts/%3Cscript%3E/x",
+        "/rollouts/delivery/awaiting?done=%3Cscript%3Ealert(1)",
+        "/sign-in?next=javascript:alert(1)",
+        "/sign-in?next=//evil.example",
+    ] {
+        let page = Ask::get(path).send(&site.web).await.text;
+        assert!(!page.contains("<script>") && !page.contains("alert(1)"), "{path}");
+        assert!(!page.contains("evil.example"), "{path}");
+    }
+}
