@@ -29,7 +29,7 @@ test: plugins ## Run every test (single crashes; their ordered pairs: make soak)
 	cargo test --workspace
 
 .PHONY: soak
-soak: ## Run the crash tests with every ordered pair of crashes: hours
+soak: ## Run both stories with every ordered pair of crashes; SOAK_SECONDS=n ends it early
 	cargo build --workspace --bins
 	target/debug/soak
 
