@@ -8,6 +8,7 @@ use kube::core::Status;
 use kube::{Client, Config};
 
 use crate::args::ClusterArgs;
+use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// A server that does not even accept a connection in this time is not there.
@@ -140,6 +141,7 @@ fn answered(what: String, status: &Status) -> Failure {
             )
         }
         404 => Failure::new("not-found", what)
+            .exit(Exit::NotDone)
             .change("`sluice get` shows what there is; -n chooses another namespace"),
         409 => Failure::new("conflict", what).change("somebody was faster: look again and retry"),
         400 | 422 => Failure::new("invalid", what).change("correct what the text above names"),

@@ -367,13 +367,13 @@ pub struct PluginRunArgs {
     /// The component, such as http_smoke.wasm.
     pub plugin: PathBuf,
     /// Address of the candidate, such as http://127.0.0.1:8080. Several: one per pod.
-    #[arg(long, value_name = "URL", required = true)]
+    #[arg(long, value_name = "URL", required = true, value_parser = origin)]
     pub target: Vec<String>,
     /// Address of the version that it replaces.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = origin)]
     pub stable: Option<String>,
     /// Address of the Service.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = origin)]
     pub service: Option<String>,
     /// Settings as JSON; @FILE reads them from a file.
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -452,4 +452,17 @@ pub struct AgentArgs {
     /// How log lines are written, to standard error.
     #[arg(long, value_enum, default_value_t, env = "SLUICE_LOG_FORMAT")]
     pub log_format: Format,
+}
+
+/// An address as the agent would give it to a test: scheme, host and port, nothing behind.
+fn origin(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    match rest.map(|rest| rest.trim_end_matches('/')) {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@']) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        Some(_) | None => Err("write scheme, host and port, such as http://127.0.0.1:8080".into()),
+    }
 }

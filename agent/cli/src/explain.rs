@@ -4,9 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use sluice_core::pipeline::{EnvironmentStatus, OutcomeKind, Revision};
-use sluice_core::rollout::{
-    CheckRecord, Journal, Moment, RolloutSpec, Stage, State, Why, WorkloadSeen,
-};
+use sluice_core::rollout::{CheckRecord, Journal, Moment, RolloutSpec, State, Why, WorkloadSeen};
 use sluice_core::router::percent;
 
 use crate::text::rollout;
@@ -66,7 +64,17 @@ pub(crate) enum Place {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Workload {
     pub(crate) name: String,
-    pub(crate) seen: Result<Pods, String>,
+    #[serde(flatten)]
+    pub(crate) seen: Sight,
+}
+
+/// What could be seen of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Sight {
+    Pods(Pods),
+    /// Nothing, for this reason.
+    Unknown(String),
 }
 
 /// Its pods.
@@ -112,11 +120,7 @@ pub(crate) fn explain(subject: Subject<'_>) -> Explanation {
         .stable
         .clone()
         .or_else(|| environment.and_then(|e| e.stable.clone()));
-    let phase = if journal.phase.is_empty() {
-        "Queued".into()
-    } else {
-        journal.phase.clone()
-    };
+    let phase = rollout::phase(journal).to_owned();
     Explanation {
         namespace: namespace.to_owned(),
         rollout: name.to_owned(),
@@ -158,18 +162,16 @@ fn can(
                 "`sluice abort {name}` cancels it; nothing has been changed"
             ));
         }
-        State::Progressing(step) | State::Promoting(step) => {
-            if matches!(step.stage, Stage::Hold { .. }) {
+        State::Progressing(_) | State::Promoting(_) => {
+            if matches!(journal.why, Some(Why::Holds { .. })) {
                 out.push(format!(
                     "`sluice promote {name}` ends the watching of this step now"
                 ));
             }
-            let already = matches!(
-                journal.why,
-                Some(Why::Paused { .. } | Why::WaitsForGate { .. })
-            );
-            if !already {
+            if journal.paused.is_none() {
                 out.push(format!("`sluice pause {name}` starts no further step"));
+            }
+            if !out.iter().any(|line| line.contains("`sluice abort")) {
                 out.push(format!("`sluice abort {name}` puts the old version back"));
             }
         }
@@ -324,9 +326,11 @@ fn if_bad(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> O
         State::RollingBack(_) | State::Recording(_) | State::Ended(_) => return None,
     }
     let old = stable.map_or_else(|| "the old version".into(), rollout::revision);
+    let unbegun = !journal.state.begun();
     let most = journal
         .plan
         .as_ref()
+        .filter(|_| unbegun)
         .and_then(|p| p.steps.first())
         .filter(|s| !s.promotes());
     let exposed = most.map_or_else(String::new, |s| {

@@ -115,6 +115,11 @@ impl Output {
         self.live
     }
 
+    /// Whether a person can be asked.
+    pub(crate) fn asks(&self) -> bool {
+        self.asks
+    }
+
     /// Writes lines for people; for programs nothing.
     pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
         if self.is_json() {

@@ -69,7 +69,8 @@ pub async fn run(cli: Cli, mut out: Output) -> Exit {
 
 /// Runs one command against a cluster that is open already: tests and the demo enter here.
 pub async fn run_in(cli: &Cli, session: &mut Session) -> Exit {
-    let ended = in_cluster(&cli.verb, session).await;
+    // On the heap: the future of all verbs in one is too much for a thread's stack.
+    let ended = Box::pin(in_cluster(&cli.verb, session)).await;
     told(&mut session.out, ended)
 }
 
@@ -225,6 +226,8 @@ mod tests {
             "sluice get rollouts x -A",
             "sluice status r --timeout soon",
             "sluice plugin run x.wasm",
+            "sluice plugin run x.wasm --target localhost:80",
+            "sluice plugin run x.wasm --target http://127.0.0.1:80/health",
             "sluice policy check",
         ] {
             let error = parse(line).expect_err(line);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{rollout, when};
-use crate::explain::{Explanation, Place, Workload};
+use crate::explain::{Explanation, Place, Sight, Workload};
 use sluice_core::rollout::Journal;
 
 /// The whole answer.
@@ -55,14 +55,14 @@ pub(crate) fn rollout(e: &Explanation, now: Timestamp) -> String {
 
 fn workload(w: &Workload) -> String {
     match &w.seen {
-        Ok(pods) => {
+        Sight::Pods(pods) => {
             let mut text = format!("{}: {} of {} pods ready", w.name, pods.ready, pods.wanted);
             if pods.updated < pods.wanted {
                 text.push_str(&format!(", {} of the newest template", pods.updated));
             }
             text
         }
-        Err(why) => format!("{}: {why}", w.name),
+        Sight::Unknown(why) => format!("{}: {why}", w.name),
     }
 }
 

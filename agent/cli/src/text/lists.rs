@@ -85,11 +85,7 @@ pub(crate) fn rollouts(objects: &[Rollout], all: bool, now: Timestamp) -> String
     with_namespace(all, &header, objects, |r| {
         let spec = &r.spec.body;
         let journal = r.status.clone().unwrap_or_default();
-        let phase = if journal.phase.is_empty() {
-            "Queued"
-        } else {
-            &journal.phase
-        };
+        let phase = rollout::phase(&journal);
         vec![vec![
             r.name_any(),
             spec.environment.clone(),

@@ -81,11 +81,7 @@ fn environment(
                 "{} ({}), {}: {}",
                 r.name_any(),
                 rollout::version(r.spec.body.image.tag.as_deref(), &r.spec.body.image.digest),
-                if journal.phase.is_empty() {
-                    "Queued"
-                } else {
-                    &journal.phase
-                },
+                rollout::phase(&journal),
                 rollout::why(&journal)
             ),
         ));

@@ -1,4 +1,5 @@
-//! The lines of a Rollout that is followed: what happened, check results, and where it is.
+//! The lines of a Rollout that is followed: what happened, check results, and where it is. Each has
+//! its time and a word for what kind of line it is: of a moment its kind, of the present its phase.
 //!
 //! What happened comes from the journal, so whoever joins late sees it too, and two terminals show
 //! the same.
@@ -21,37 +22,32 @@ pub(crate) struct Progress {
 impl Progress {
     /// The new lines, oldest first. `now` stands before those that carry no time of their own.
     pub(crate) fn lines(&mut self, journal: &Journal, now: Timestamp) -> Vec<String> {
-        let mut dated: Vec<(Timestamp, String)> = self
-            .moments(journal)
-            .into_iter()
-            .map(|m| (m.at, m.text))
+        // Checks first: what the engine concludes from one carries the same instant.
+        let checks = self.checks(journal).into_iter();
+        let mut dated: Vec<(Timestamp, String, String)> = checks
+            .map(|c| (c.at, "check".to_owned(), rollout::check(&c)))
             .collect();
         dated.extend(
-            self.checks(journal)
+            self.moments(journal)
                 .into_iter()
-                .map(|c| (c.at, rollout::check(&c))),
+                .map(|m| (m.at, m.kind, m.text)),
         );
-        dated.sort_by_key(|(at, _)| *at);
+        dated.sort_by_key(|(at, _, _)| *at);
         let said = rollout::why(journal);
         // The last moment often is the very reason: once is enough.
         let told = dated
             .last()
-            .is_some_and(|(_, text)| said.ends_with(text.as_str()));
+            .is_some_and(|(_, _, text)| said.ends_with(text.as_str()));
         if said != self.said && !told {
-            dated.push((now, said.clone()));
+            dated.push((now, rollout::phase(journal).to_owned(), said.clone()));
         }
         self.said = said;
-        let phase = if journal.phase.is_empty() {
-            "Queued"
-        } else {
-            &journal.phase
-        };
+        let indent = format!("\n{:30}", "");
         dated
             .into_iter()
-            .map(|(at, text)| {
-                let indent = "\n".to_owned() + &" ".repeat(26);
+            .map(|(at, kind, text)| {
                 format!(
-                    "{}  {phase:<16}{}",
+                    "{}  {kind:<20}{}",
                     when::time(at),
                     text.replace('\n', &indent)
                 )
@@ -85,11 +81,7 @@ pub(crate) fn passing(object: &Rollout, turn: usize, now: Timestamp) -> String {
     const WHEEL: [char; 4] = ['|', '/', '-', '\\'];
     let journal = object.status.clone().unwrap_or_default();
     let wheel = WHEEL.get(turn % WHEEL.len()).copied().unwrap_or('|');
-    let phase = if journal.phase.is_empty() {
-        "Queued"
-    } else {
-        &journal.phase
-    };
+    let phase = rollout::phase(&journal);
     let since = journal
         .since
         .map_or_else(String::new, |s| format!(" {}", when::between(s, now)));

@@ -74,6 +74,15 @@ pub(crate) fn facts(rows: &[(&str, String)]) -> String {
     lines.join("\n")
 }
 
+/// The phase in one word. No journal yet is a place in the queue.
+pub(crate) fn phase(journal: &Journal) -> &str {
+    if journal.phase.is_empty() {
+        "Queued"
+    } else {
+        &journal.phase
+    }
+}
+
 /// Title and what it is about.
 pub(crate) fn head(
     namespace: &str,
@@ -83,11 +92,7 @@ pub(crate) fn head(
     replaces: Option<&Revision>,
     now: Timestamp,
 ) -> String {
-    let phase = if journal.phase.is_empty() {
-        "Queued"
-    } else {
-        &journal.phase
-    };
+    let phase = phase(journal);
     let since = journal.since.map_or_else(String::new, |since| {
         format!(
             " since {} ({})",
@@ -223,6 +228,16 @@ pub(crate) fn status(rollout: &Rollout, now: Timestamp) -> String {
         out.push_str(&format!("\n  do        {advice}"));
     }
     out
+}
+
+/// The last line of one that was followed: how it ended, and how long it took.
+pub(crate) fn ended(rollout: &Rollout) -> String {
+    let journal = rollout.status.clone().unwrap_or_default();
+    let took = match (journal.started_at, journal.ended_at) {
+        (Some(from), Some(to)) => format!(" in {}", when::between(from, to)),
+        (_, _) => String::new(),
+    };
+    format!("{}: {}{took}", rollout.spec.body.title(), phase(&journal))
 }
 
 /// Why it is where it is. A Rollout that no agent has looked at says so.

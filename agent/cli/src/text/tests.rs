@@ -8,13 +8,13 @@ use sluice_core::pipeline::EnvironmentStatus;
 
 use self::story::{NAME, canary, held, journal, now, pipeline, rolled_back, waiting};
 use super::{explain, lists, pipeline as of_pipeline, progress, rollout, vote};
-use crate::explain::{Explanation, Place, Pods, Subject, Workload, explain as explained};
+use crate::explain::{Explanation, Place, Pods, Sight, Subject, Workload, explain as explained};
 
 fn explanation(rollout: &Rollout, environment: &EnvironmentStatus) -> Explanation {
     let begun = journal(rollout).state.begun();
     let mut workloads = vec![Workload {
         name: "Deployment shop/storefront".into(),
-        seen: Ok(Pods {
+        seen: Sight::Pods(Pods {
             wanted: 9,
             ready: 9,
             updated: 9,
@@ -23,7 +23,7 @@ fn explanation(rollout: &Rollout, environment: &EnvironmentStatus) -> Explanatio
     if begun {
         workloads.push(Workload {
             name: "Deployment shop/storefront-canary-x".into(),
-            seen: Err("the API server refuses to get it: no right".into()),
+            seen: Sight::Unknown("the API server refuses to get it: no right".into()),
         });
     }
     explained(Subject {
@@ -84,7 +84,7 @@ fn explains_a_pipeline() {
 fn the_explanation_for_programs_keeps_the_values() {
     let value = serde_json::to_value(explanation(&canary(), &story::environment(false))).unwrap();
     assert_eq!(value["why"]["code"], "CheckInconclusive");
-    assert_eq!(value["now"][0]["seen"]["Ok"]["ready"], 9);
+    assert_eq!(value["now"][0]["pods"]["ready"], 9);
     assert_eq!(value["next"][1]["place"], "now");
 }
 

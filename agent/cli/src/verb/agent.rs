@@ -26,7 +26,8 @@ use crate::wiring::{Settings, WiringError, wire};
 /// Largest registry configuration, in bytes.
 const CONFIG_BYTES: u64 = 1 << 20;
 
-pub(crate) async fn run(args: AgentArgs) -> Result<Exit, Failure> {
+pub(crate) async fn run(mut args: AgentArgs) -> Result<Exit, Failure> {
+    args.namespace = args.namespace.filter(|name| !name.is_empty());
     log(&args)?;
     let cluster = ClusterArgs {
         context: args.context.clone(),
@@ -104,7 +105,7 @@ fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
     Ok(Settings {
         agent: AgentConfig {
             namespace: args.namespace.clone(),
-            target_namespaces: args.target_namespaces.clone(),
+            target_namespaces: named(&args.target_namespaces),
         },
         policy: args.policy.clone(),
         plugins: args.plugins.clone(),
@@ -113,6 +114,11 @@ fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
         registry,
         web,
     })
+}
+
+/// An environment variable that is set and empty names nothing.
+fn named(names: &[String]) -> Vec<String> {
+    names.iter().filter(|n| !n.is_empty()).cloned().collect()
 }
 
 /// Addresses of the API server as far as they are written down: no plugin reaches them. Loopback is

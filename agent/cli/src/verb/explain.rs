@@ -10,7 +10,7 @@ use super::objects;
 use crate::access::Access;
 use crate::args::ExplainArgs;
 use crate::exit::Exit;
-use crate::explain::{Pods, Subject, Workload, explain};
+use crate::explain::{Pods, Sight, Subject, Workload, explain};
 use crate::failure::Failure;
 use crate::output::object;
 use crate::session::Session;
@@ -101,9 +101,9 @@ async fn workloads(access: &Access, namespace: &str, names: Vec<String>) -> Vec<
     for name in names {
         let seen: Seen<WorkloadSeen> = deployment(&access.client, namespace, &name).await;
         let seen = match seen {
-            Seen::Present(w) => Ok(Pods::from(&w)),
-            Seen::Absent => Err("not there".to_owned()),
-            Seen::Unknown(why) => Err(why),
+            Seen::Present(w) => Sight::Pods(Pods::from(&w)),
+            Seen::Absent => Sight::Unknown("not there".to_owned()),
+            Seen::Unknown(why) => Sight::Unknown(why),
         };
         out.push(Workload {
             name: format!("Deployment {namespace}/{name}"),

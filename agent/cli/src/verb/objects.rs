@@ -12,6 +12,7 @@ use sluice_core::policy::Identity;
 use sluice_core::problem::nearest;
 
 use crate::access::Access;
+use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// Objects of one page.
@@ -68,8 +69,9 @@ pub(crate) async fn get<K: Kind>(access: &Access, name: &str) -> Result<K, Failu
 /// There is no such object.
 pub(crate) async fn missing<K: Kind>(access: &Access, name: &str) -> Failure {
     let kind = K::kind(&()).into_owned();
-    let failure =
-        Failure::new("not-found", format!("there is no {kind} {name}")).at(access.place());
+    let failure = Failure::new("not-found", format!("there is no {kind} {name}"))
+        .exit(Exit::NotDone)
+        .at(access.place());
     // A help for typing errors: where it cannot be had, the error stands without it.
     let known: Vec<String> = match list::<K>(access, false).await {
         Ok((objects, _)) => objects.iter().map(ResourceExt::name_any).collect(),
@@ -137,6 +139,7 @@ pub(crate) fn environment<'p>(
         let known: Vec<String> = spec.environments.iter().map(|e| e.name.clone()).collect();
         let what = format!("Pipeline {} has no environment {name}", pipeline.name_any());
         Failure::new("not-found", what)
+            .exit(Exit::NotDone)
             .at(access.place())
             .because(among("one", name, &known))
     })

@@ -2,17 +2,17 @@
 //! caller names.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_core::plugin::{
     Invocation, Outcome, PluginAnswer, PluginCall, PluginFault, PluginKind, Release, Report,
     Targets, WorkloadRef,
 };
 use sluice_core::port::PluginHost as _;
 use sluice_plugins::{
-    Card, DirectorySecrets, FILE_NAME, Host, HostOptions, MAX_COMPONENT_BYTES, Manifest,
-    PluginEntry, PluginsFile,
+    Card, DirectorySecrets, FILE_NAME, Host, HostOptions, LogLine, LogSink, MAX_COMPONENT_BYTES,
+    Manifest, PluginEntry, PluginsFile,
 };
 
 use crate::args::{PluginRunArgs, PluginVerb};
@@ -45,18 +45,32 @@ async fn smoke(args: &PluginRunArgs, out: &mut Output) -> Result<Exit, Failure> 
                 .exit(Exit::NotDone),
         );
     }
-    let folder = folder(args, &name)?;
+    let folder = folder(args, &manifest)?;
+    let log = Arc::new(Lines::default());
     let mut options = HostOptions {
         allow_loopback: true,
+        log: log.clone(),
         ..HostOptions::default()
     };
     if let Some(secrets) = &args.secrets {
         options.secrets = Arc::new(DirectorySecrets::new(secrets));
     }
-    let host = Host::from_dir(folder.path(), options)
+    let host = Host::open(folder.path(), options)
         .await
-        .map_err(|c| unfit(&args.plugin, &c))?;
-    match host.call(question(args, &name, settings)).await {
+        .map_err(|card| unfit(&args.plugin, &[card]))?;
+    let problems = host.problems();
+    if host.catalog().is_empty() {
+        return Err(unfit(&args.plugin, &problems));
+    }
+    // It serves all the same, with less than it asks for: worth knowing before a test fails of it.
+    for card in &problems {
+        out.note(&card.line())?;
+    }
+    let answer = host.call(question(args, &name, settings)).await;
+    for line in log.take() {
+        out.note(&line)?;
+    }
+    match answer {
         PluginAnswer::Report(report) => {
             out.json(&report, false)?;
             out.text(&text(&name, &report))?;
@@ -74,6 +88,31 @@ async fn smoke(args: &PluginRunArgs, out: &mut Output) -> Result<Exit, Failure> 
             "internal",
             format!("{name} answered another question"),
         )),
+    }
+}
+
+/// What the plugin logs, to be shown after the call. The host bounds it per call.
+#[derive(Default)]
+struct Lines(Mutex<Vec<String>>);
+
+impl Lines {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl LogSink for Lines {
+    fn line(&self, line: LogLine) {
+        let fields: String = line
+            .fields
+            .iter()
+            .map(|(k, v)| format!(" {k}={v:?}"))
+            .collect();
+        let text = format!("log: {:?}: {}{fields}", line.level, line.message);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(text);
     }
 }
 
@@ -116,46 +155,50 @@ fn manifest(path: &Path) -> Result<Manifest, Failure> {
     Manifest::of_component(&bytes, COMPONENT).map_err(|card| unfit(path, &[card]))
 }
 
-/// A folder with this plugin alone, under the grants of the operator's file where one is given.
-fn folder(args: &PluginRunArgs, name: &str) -> Result<tempfile::TempDir, Failure> {
+/// A folder with this plugin alone. Under the grants of the operator's file, where one is given; else
+/// it gets the limits that it asks for, and no server but those of the command line.
+fn folder(args: &PluginRunArgs, manifest: &Manifest) -> Result<tempfile::TempDir, Failure> {
     let io = |e: std::io::Error| {
         Failure::new("runtime", "no folder for the plugin can be made")
             .because(e.to_string())
             .change("make room in the folder for temporary files, or name another with TMPDIR")
     };
+    let name = &manifest.plugin.name;
     let folder = tempfile::tempdir().map_err(io)?;
     std::fs::copy(&args.plugin, folder.path().join(COMPONENT)).map_err(io)?;
-    if let Some(path) = &args.plugins_config {
-        let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, &e.to_string()))?;
-        let file = PluginsFile::parse(&text).map_err(|card| unfit(path, &[card]))?;
-        let known: Vec<String> = file.plugins.iter().map(|p| p.name.clone()).collect();
-        let entry = file
-            .plugins
-            .into_iter()
-            .find(|p| p.name == name)
-            .ok_or_else(|| {
-                Failure::new(
-                    "not-found",
-                    format!("{} has no plugin {name}", path.display()),
-                )
-                .because(format!("it has: {}", known.join(", ")))
-                .change("add an entry of that name")
-            })?;
-        let alone = PluginsFile {
-            plugins: vec![here(entry)],
-        };
-        let text = serde_json::to_string(&alone).map_err(|e| io(e.into()))?;
-        std::fs::write(folder.path().join(FILE_NAME), text).map_err(io)?;
-    }
+    let alone = match &args.plugins_config {
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).map_err(|e| unreadable(path, &e.to_string()))?;
+            let file = PluginsFile::parse(&text).map_err(|card| unfit(path, &[card]))?;
+            json!({"plugins": [here(path, file, name)?]})
+        }
+        None => json!({"plugins": [{
+            "name": name,
+            "source": {"file": COMPONENT},
+            "grants": {"limits": manifest.limits},
+        }]}),
+    };
+    std::fs::write(folder.path().join(FILE_NAME), alone.to_string()).map_err(io)?;
     Ok(folder)
 }
 
-/// The entry with the component that is to be run, whatever the pin says of another.
-fn here(mut entry: PluginEntry) -> PluginEntry {
+/// The operator's entry, with the component that is to be run, whatever the pin says of another.
+fn here(path: &Path, file: PluginsFile, name: &str) -> Result<PluginEntry, Failure> {
+    let known: Vec<String> = file.plugins.iter().map(|p| p.name.clone()).collect();
+    let entry = file.plugins.into_iter().find(|p| p.name == name);
+    let mut entry = entry.ok_or_else(|| {
+        Failure::new(
+            "not-found",
+            format!("{} has no plugin {name}", path.display()),
+        )
+        .because(format!("it has: {}", known.join(", ")))
+        .change("add an entry of that name")
+    })?;
     entry.source.file = Some(COMPONENT.to_owned());
     entry.source.oci = None;
     entry.verify = None;
-    entry
+    Ok(entry)
 }
 
 fn question(args: &PluginRunArgs, name: &str, settings: Value) -> PluginCall {

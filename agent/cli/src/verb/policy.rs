@@ -137,7 +137,7 @@ environments:
         check(&file, &mut out).unwrap();
         let value: serde_json::Value = serde_json::from_str(&seen.out()).unwrap();
         assert_eq!(value["ok"], false);
-        assert_eq!(value["problems"][0]["line"], 6);
+        assert_eq!(value["problems"][2]["line"], 6);
     }
 
     #[test]

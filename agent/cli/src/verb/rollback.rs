@@ -1,7 +1,7 @@
 //! `sluice rollback`: of a Rollout under way, or of an environment to an earlier version.
 
 use kube::ResourceExt;
-use sluice_cluster::crd::{RequestAction, Rollout};
+use sluice_cluster::crd::{Pipeline, RequestAction, Rollout};
 use sluice_core::pipeline::OutcomeKind;
 use sluice_core::rollout::State;
 
@@ -12,6 +12,7 @@ use crate::args::RollbackArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::text;
 
 /// The ends that are what a person wants who rolls a Rollout back.
 const BACK: &[OutcomeKind] = &[OutcomeKind::RolledBack, OutcomeKind::Cancelled];
@@ -28,6 +29,7 @@ async fn of_rollout(session: &mut Session, a: &RollbackArgs) -> Result<Exit, Fai
     let spec = rollout.spec.body.clone();
     match rollout.status.clone().unwrap_or_default().state {
         State::Ended(end) if end.kind == OutcomeKind::Succeeded => {
+            still_serves(session, a, &spec.pipeline, &spec.environment).await?;
             of_environment(session, a, &spec.pipeline, &spec.environment).await
         }
         State::Ended(end) => Err(Failure::new("too-late", format!("{} is over", a.name))
@@ -39,11 +41,16 @@ async fn of_rollout(session: &mut Session, a: &RollbackArgs) -> Result<Exit, Fai
             ))
             .exit(Exit::NotDone)),
         State::RollingBack(_) | State::Recording(_) => under_way(session, a, &a.name).await,
-        State::Queued
+        state @ (State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
         | State::Progressing(_)
-        | State::Promoting(_) => {
+        | State::Promoting(_)) => {
+            if !state.begun() {
+                session
+                    .out
+                    .note("it has not begun: it is cancelled; nothing has been changed")?;
+            }
             ask(
                 session,
                 wish_about(RequestAction::Rollback, rollout, &a.reason),
@@ -52,6 +59,32 @@ async fn of_rollout(session: &mut Session, a: &RollbackArgs) -> Result<Exit, Fai
             .await
         }
     }
+}
+
+/// A Rollout can be taken back only while what it brought is what serves: whoever names an older one
+/// has something else in mind than going back from the newest.
+async fn still_serves(
+    session: &Session,
+    a: &RollbackArgs,
+    pipeline: &str,
+    to: &str,
+) -> Result<(), Failure> {
+    let found: Pipeline = objects::get(&session.access, pipeline).await?;
+    let status = found.status.unwrap_or_default();
+    let stable = status.environments.get(to).and_then(|e| e.stable.as_ref());
+    if stable.is_some_and(|s| s.promoted_by.as_deref() == Some(a.name.as_str())) {
+        return Ok(());
+    }
+    let serves = stable.map_or_else(|| "nothing known".into(), text::rollout::revision);
+    Err(
+        Failure::new("too-late", format!("{} is not what serves in {to}", a.name))
+            .at(session.access.place())
+            .because(format!("{serves} serves there now"))
+            .change(format!(
+                "`sluice rollback {pipeline} --to {to} --tag TAG` goes to a version by name"
+            ))
+            .exit(Exit::NotDone),
+    )
 }
 
 /// A Rollout that has begun is the quickest way back; without one a new Rollout goes back.

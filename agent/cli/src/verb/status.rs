@@ -102,6 +102,7 @@ pub(crate) async fn watch(
     out.clear()?;
     match followed {
         Followed::Reached(end) => {
+            session.out.text(&rollout::ended(&end))?;
             let state = end.status.clone().unwrap_or_default().state;
             Ok((Exit::of(&state, wanted), Some(end)))
         }

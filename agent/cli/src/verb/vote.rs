@@ -81,6 +81,13 @@ async fn vote(
     if let Err(why) = open(&journal, decision) {
         return Err(nothing_to_vote_on(session, name, &why));
     }
+    if session.out.is_json() && session.out.asks() && !yes {
+        return Err(
+            Failure::new("usage", "with -o json you would sign what you do not see")
+                .change("leave -o json out, or add --yes")
+                .exit(Exit::Usage),
+        );
+    }
     let around = surroundings(&session.access, &spec).await;
     let now = session.now();
     session.out.text(&text::vote::subject(
@@ -217,7 +224,11 @@ async fn counted(
     let followed = follow::<Rollout>(&session.access, name, Some(COUNTED), |sight| match sight {
         Sight::Object(r) => {
             let now = r.status.as_ref();
-            Ok(now.is_some_and(|j| j.message != before.message || j.state != before.state))
+            Ok(now.is_some_and(|j| {
+                let says_more = j.message != before.message || j.state != before.state;
+                // An end that is being written is no answer yet; the end itself is.
+                says_more && !matches!(j.state, State::Recording(_))
+            }))
         }
         Sight::Tick | Sight::Trouble(_) => Ok(false),
     })

@@ -5,3 +5,4 @@ mod people;
 mod release;
 mod trouble;
 mod votes;
+mod wiring;

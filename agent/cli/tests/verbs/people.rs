@@ -66,7 +66,7 @@ pub(crate) fn with_agent(story: impl AsyncFnOnce(&Stage)) {
         // Both targets become healthy and are adopted.
         let told = async {
             stage.pass(Duration::from_secs(60)).await;
-            story(&stage).await;
+            Box::pin(story(&stage)).await;
         };
         tokio::select! {
             () = life.go_on(&stage) => {}

@@ -57,7 +57,11 @@ fn a_release_is_asked_for_approved_and_followed_to_its_end() {
             "fine"
         );
         let watch = watch.ended(Exit::Done);
-        for line in ["step 1 of 3", "http-smoke passed", "Succeeded"] {
+        for line in [
+            "step 1 of 3",
+            "http-smoke passed",
+            "to production: Succeeded in 4m",
+        ] {
             assert!(watch.out.contains(line), "no {line} in:\n{}", watch.out);
         }
 
@@ -71,6 +75,25 @@ fn a_release_is_asked_for_approved_and_followed_to_its_end() {
             .ended(Exit::Done);
         let line = got.out.lines().find(|l| l.contains("production")).unwrap();
         assert!(line.contains("v1.1.0"), "{line}");
+
+        let older = reaches(stage, "staging", "Succeeded").await;
+        types(stage, "carol", "rollback storefront --to staging --wait")
+            .await
+            .ended(Exit::Done);
+        let not_it = types(stage, "carol", &format!("rollback {older}"))
+            .await
+            .ended(Exit::NotDone);
+        assert!(
+            not_it.err.contains("is not what serves in staging"),
+            "{}",
+            not_it.err
+        );
+        let back = types(stage, "alice", &format!("rollback {name} --wait")).await;
+        assert!(
+            back.ended(Exit::Done)
+                .out
+                .contains("v1.0.0 to production: Succeeded")
+        );
     });
 }
 
@@ -89,7 +112,11 @@ fn a_bad_version_ends_the_waiting_with_one_and_can_be_lifted() {
             .await
             .ended(Exit::NotDone);
         assert!(watch.out.contains("http-smoke failed"), "{}", watch.out);
-        assert!(watch.out.contains("RolledBack"), "{}", watch.out);
+        assert!(
+            watch.out.contains("to production: RolledBack in "),
+            "{}",
+            watch.out
+        );
 
         let why = types(stage, "carol", &format!("explain {name}"))
             .await
@@ -120,33 +147,31 @@ fn a_bad_version_ends_the_waiting_with_one_and_can_be_lifted() {
 fn a_person_deploys_and_goes_back() {
     with_agent(async |stage| {
         stage.push("v1.1.0", 'b');
-        let name = reaches(stage, "staging", "Succeeded").await;
-        let got = types(
-            stage,
-            "carol",
-            "rollback storefront --to staging --wait -o json",
-        )
-        .await;
-        let end = got.ended(Exit::Done).json();
-        assert_eq!(end["rollout"]["status"]["phase"], "Succeeded");
-        assert_eq!(
-            end["rollout"]["spec"]["image"]["digest"],
-            sluice_scenarios::digest('a')
-        );
-        assert_ne!(
-            end["rollout"]["metadata"]["name"].as_str(),
-            Some(name.as_str())
-        );
-
-        // The version that was gone back from is barred; a person who may lifts it, and deploys.
-        types(stage, "alice", "lift storefront --to staging --tag v1.1.0")
-            .await
-            .ended(Exit::Done);
-        let line = "deploy storefront --to staging --tag v1.1.0 --reason again -o json";
+        let first = reaches(stage, "staging", "Succeeded").await;
+        // An older version: no trigger proposes it, a person may.
+        stage.push("v1.0.5", 'c');
+        let line = "deploy storefront --to staging --tag v1.0.5 --reason compare -o json";
         let deployed = types(stage, "carol", line).await.ended(Exit::Done).json();
         assert_eq!(deployed["request"]["status"]["state"], "accepted");
         assert_eq!(deployed["rollout"]["status"]["phase"], "Succeeded");
-        assert_eq!(deployed["rollout"]["spec"]["cause"]["reason"], "again");
+        assert_eq!(deployed["rollout"]["spec"]["cause"]["reason"], "compare");
+
+        let line = "rollback storefront --to staging --reason compared --wait -o json";
+        let back = types(stage, "carol", line).await.ended(Exit::Done).json();
+        assert_eq!(back["rollout"]["status"]["phase"], "Succeeded");
+        assert_eq!(
+            back["rollout"]["spec"]["image"]["digest"],
+            sluice_scenarios::digest('b')
+        );
+        assert_ne!(
+            back["rollout"]["metadata"]["name"].as_str(),
+            Some(first.as_str())
+        );
+        let list = types(stage, "carol", "get pipelines")
+            .await
+            .ended(Exit::Done);
+        let line = list.out.lines().find(|l| l.contains("staging")).unwrap();
+        assert!(line.contains("v1.1.0"), "{line}");
     });
 }
 
