@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use crate::{markdown, tree};
+use crate::{manifests, markdown, tree};
 
 fn targets() -> BTreeSet<String> {
     let target = Regex::new(r"(?m)^([a-z][a-z-]*):").unwrap();
@@ -47,6 +47,25 @@ fn make_help_explains_every_target() {
         .cloned()
         .collect();
     tree::none(&silent, "add ## and what it does:");
+}
+
+#[test]
+fn make_builds_every_plugin() {
+    let makefile = tree::read("Makefile");
+    let list = |name: &str| -> BTreeSet<String> {
+        let line = Regex::new(&format!(r"(?m)^{name} := (.*)$")).unwrap();
+        line.captures(&makefile).unwrap()[1]
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect()
+    };
+    let there: BTreeSet<String> = manifests::members()
+        .into_iter()
+        .filter(|member| member.folder.starts_with("plugins/"))
+        .map(|member| member.package)
+        .collect();
+    assert_eq!(list("PLUGINS"), there);
+    assert_eq!(list("FIXTURES"), BTreeSet::from(["hostile".to_owned()]));
 }
 
 /// `.ci/run` takes the first block after this mark, and runs it as it stands.
