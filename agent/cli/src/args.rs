@@ -30,7 +30,6 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value per process")]
 pub enum Verb {
     /// Run the agent: watch registries, decide, roll out, roll back.
     Agent(AgentArgs),

@@ -145,7 +145,7 @@ fn manifest(path: &Path) -> Result<Manifest, Failure> {
     let size = std::fs::metadata(path)
         .map_err(|e| unreadable(path, &e.to_string()))?
         .len();
-    if size > MAX_COMPONENT_BYTES as u64 {
+    if size > MAX_COMPONENT_BYTES {
         return Err(unreadable(
             path,
             &format!("it has {size} bytes; {MAX_COMPONENT_BYTES} are allowed"),

@@ -205,8 +205,8 @@ fn a_rollout_under_way_is_paused_resumed_and_rolled_back() {
             .await
             .ended(Exit::Done);
         reaches(stage, "production", "Progressing").await;
-        let back = format!("rollback storefront --to production --reason slow --wait");
-        let back = types(stage, "carol", &back).await.ended(Exit::Done);
+        let back = "rollback storefront --to production --reason slow --wait";
+        let back = types(stage, "carol", back).await.ended(Exit::Done);
         assert!(
             back.out.contains("rolled back by carol@example.com: slow"),
             "{}",
