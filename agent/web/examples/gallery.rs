@@ -1,14 +1,22 @@
 //! Serves the page with one rollout in every state, to look at it while working on it:
 //! `cargo run -p sluice-web --example gallery`, then open the address that it prints.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example for developers")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "an example for developers"
+)]
 
 use std::sync::Arc;
 
 use sluice_web::serve;
 
 #[path = "../tests/web/sample.rs"]
-#[expect(dead_code, clippy::expect_used, clippy::unwrap_used, reason = "made for the tests")]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "made for the tests"
+)]
 mod sample;
 
 #[tokio::main]
@@ -17,7 +25,11 @@ async fn main() {
     let mut config = sample::config();
     config.public_read = true;
     let (mut site, state) = sample::Site::parts(config, Arc::new(sample::Dial::default()));
-    site.pipeline("storefront", sample::pipeline_spec(), sample::pipeline_status());
+    site.pipeline(
+        "storefront",
+        sample::pipeline_spec(),
+        sample::pipeline_status(),
+    );
     for (n, (name, journal)) in sample::every_state().iter().enumerate() {
         let letter = char::from_digit(u32::try_from(n % 16).unwrap(), 16).unwrap();
         let made = site.rollout(name, sample::spec(&format!("v1.{n}.0"), letter), journal);

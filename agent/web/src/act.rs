@@ -58,8 +58,14 @@ pub(crate) async fn act(
     permit(app, who, action, namespace, &rollout.spec.body).await?;
     let journal = rollout.status.clone().unwrap_or_default();
     let pipeline = app.world.pipeline(namespace, &rollout.spec.body.pipeline);
-    let about = timely(action, name, &rollout.spec.body, &journal, pipeline.as_deref())
-        .map_err(|why| conflict("not-now", why))?;
+    let about = timely(
+        action,
+        name,
+        &rollout.spec.body,
+        &journal,
+        pipeline.as_deref(),
+    )
+    .map_err(|why| conflict("not-now", why))?;
     let reason = reason(fields)?;
     if reason.is_none() && needs_reason(action) {
         return Err(Problem::new(
@@ -106,12 +112,19 @@ pub(crate) fn needs_reason(action: Action) -> bool {
 }
 
 fn conflict(code: &'static str, message: String) -> Problem {
-    Problem::new(StatusCode::CONFLICT, code, message, "open the rollout again and look")
+    Problem::new(
+        StatusCode::CONFLICT,
+        code,
+        message,
+        "open the rollout again and look",
+    )
 }
 
 /// The reason, without what could garble a terminal.
 fn reason(fields: &Fields) -> Result<Option<String>, Problem> {
-    let Some(text) = fields.get("reason") else { return Ok(None) };
+    let Some(text) = fields.get("reason") else {
+        return Ok(None);
+    };
     if text.chars().count() > REASON_LIMIT {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -120,7 +133,11 @@ fn reason(fields: &Fields) -> Result<Option<String>, Problem> {
             "say it shorter",
         ));
     }
-    Ok(Some(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()))
+    Ok(Some(
+        text.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect(),
+    ))
 }
 
 /// A vote is for what its voter saw, and for nothing else (A2).
@@ -169,7 +186,9 @@ async fn vote(
             reason,
         },
     );
-    approval.owner_references_mut().extend(rollout.owner_ref(&()));
+    approval
+        .owner_references_mut()
+        .extend(rollout.owner_ref(&()));
     let api: Api<Approval> = Api::namespaced(app.client.clone(), &namespace);
     let same = |there: &Approval| {
         let (a, b) = (&there.spec, &approval.spec);
@@ -177,7 +196,11 @@ async fn vote(
             == (&b.rollout_uid, &b.hash, &b.approver, b.decision)
     };
     let repeated = create(app, &api, "record the vote", &approval, same).await?;
-    Ok(Done { object: format!("approvals/{}", approval.name_any()), by: who.username.clone(), repeated })
+    Ok(Done {
+        object: format!("approvals/{}", approval.name_any()),
+        by: who.username.clone(),
+        repeated,
+    })
 }
 
 /// Refuses a vote that would be ignored for a reason that its voter should hear now.
@@ -190,7 +213,9 @@ fn would_count(
 ) -> Result<(), Problem> {
     let spec = &rollout.spec.body;
     let policy = app.policy();
-    let Ok(rules) = policy.environment(&spec.environment, &spec.target.namespace).into_result()
+    let Ok(rules) = policy
+        .environment(&spec.environment, &spec.target.namespace)
+        .into_result()
     else {
         // Said by `permit` already; closed meanwhile is the engine's to say.
         return Ok(());
@@ -213,7 +238,11 @@ fn would_count(
     });
     let requesters: Vec<Identity> = spec.cause.requester.iter().cloned().collect();
     let tally = count_votes(rules, &policy, &requesters, &votes, hash, now);
-    let refused = tally.ignored.iter().find(|ignored| ignored.vote == mine).map(|i| i.why);
+    let refused = tally
+        .ignored
+        .iter()
+        .find(|ignored| ignored.vote == mine)
+        .map(|i| i.why);
     match refused {
         Some(why @ (IgnoredWhy::SelfApproval | IgnoredWhy::NoRole)) => Err(Problem::forbidden(
             "vote-would-not-count",
@@ -278,7 +307,11 @@ async fn request(
         .world
         .requests_of(&namespace, &rollout.name_any())
         .iter()
-        .filter(|r| r.status.as_ref().is_none_or(|s| s.state == RequestState::Pending))
+        .filter(|r| {
+            r.status
+                .as_ref()
+                .is_none_or(|s| s.state == RequestState::Pending)
+        })
         .filter(|r| !looked_at(r))
         .count();
     if waiting >= OPEN_REQUESTS {
@@ -292,21 +325,36 @@ async fn request(
     // The same button on the same view of things is one wish; after the agent has acted on
     // something, pressing it is a new one.
     let newest = handled.last().map(|h| h.uid.as_str()).unwrap_or_default();
-    let seen = fields.get("seen").filter(|s| handled.iter().any(|h| h.uid == **s));
+    let seen = fields
+        .get("seen")
+        .filter(|s| handled.iter().any(|h| h.uid == **s));
     let seen = seen.unwrap_or(newest);
     let action = serde_json::to_string(&body.action).unwrap_or_default();
     let digest = body.digest.clone().unwrap_or_default();
     let part = short_name_hash(&[&uid, &action, &body.requester, seen, &digest]);
     let by = body.requester.clone();
     let mut request = Request::new(&child_name(&rollout.name_any(), &part), body);
-    request.owner_references_mut().extend(rollout.owner_ref(&()));
+    request
+        .owner_references_mut()
+        .extend(rollout.owner_ref(&()));
     let api: Api<Request> = Api::namespaced(app.client.clone(), &namespace);
     let same = |there: &Request| {
-        (there.spec.action, &there.spec.requester, &there.spec.rollout)
-            == (request.spec.action, &request.spec.requester, &request.spec.rollout)
+        (
+            there.spec.action,
+            &there.spec.requester,
+            &there.spec.rollout,
+        ) == (
+            request.spec.action,
+            &request.spec.requester,
+            &request.spec.rollout,
+        )
     };
     let repeated = create(app, &api, "record the wish", &request, same).await?;
-    Ok(Done { object: format!("requests/{}", request.name_any()), by, repeated })
+    Ok(Done {
+        object: format!("requests/{}", request.name_any()),
+        by,
+        repeated,
+    })
 }
 
 /// Creates an object; the same one that is there already is as good. Tells which it was.
@@ -320,10 +368,10 @@ async fn create<K>(
 where
     K: Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
 {
-    match write::call(app, what, api.create(&PostParams::default(), object)).await? {
+    match write::call(&app.calls, what, api.create(&PostParams::default(), object)).await? {
         Ok(_) => Ok(false),
         Err(e) if write::exists_already(&e) => {
-            let there = write::call(app, what, api.get(&object.name_any()))
+            let there = write::call(&app.calls, what, api.get(&object.name_any()))
                 .await?
                 .map_err(|e| write::problem(what, &e))?;
             if same(&there) {

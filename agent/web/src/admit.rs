@@ -80,7 +80,9 @@ pub(crate) async fn admit(
     }
     let visitor = match access {
         // Nothing there depends on a name; a token is not even looked at.
-        Access::Anyone => by_session(app, &parts.headers).map_or(Visitor::Anonymous, Visitor::Known),
+        Access::Anyone => {
+            by_session(app, &parts.headers).map_or(Visitor::Anonymous, Visitor::Known)
+        }
         Access::Reader | Access::Person | Access::May(_) => visitor(app, &parts.headers).await?,
     };
     let enough = match access {
@@ -91,7 +93,10 @@ pub(crate) async fn admit(
     if enough {
         return Ok(visitor);
     }
-    Err(Problem::sign_in(&app.config.audience, "nobody is signed in"))
+    Err(Problem::sign_in(
+        &app.config.audience,
+        "nobody is signed in",
+    ))
 }
 
 async fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Problem> {
@@ -122,7 +127,10 @@ async fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Problem> {
 fn by_session(app: &App, headers: &HeaderMap) -> Option<Known> {
     let id = session::id_in(headers, app.config.secure_cookies)?;
     let session = app.sessions.find(&id, app.now())?;
-    Some(Known { who: session.who, csrf: Some(session.csrf) })
+    Some(Known {
+        who: session.who,
+        csrf: Some(session.csrf),
+    })
 }
 
 /// Asks the API server whose token this is. Whatever is not a clear yes is a no.
@@ -142,9 +150,13 @@ pub(crate) async fn whose(app: &App, token: &str) -> Result<Identity, Problem> {
     };
     let api: Api<TokenReview> = Api::all(app.client.clone());
     let what = "say whose token that is";
-    let answer = write::call(app, what, api.create(&PostParams::default(), &review))
-        .await?
-        .map_err(|e| write::problem(what, &e))?;
+    let answer = write::call(
+        &app.reviews,
+        what,
+        api.create(&PostParams::default(), &review),
+    )
+    .await?
+    .map_err(|e| write::problem(what, &e))?;
     vouched(answer.status, audience)
         .ok_or_else(|| refused("the cluster does not accept that token for this page"))
 }
@@ -152,7 +164,10 @@ pub(crate) async fn whose(app: &App, token: &str) -> Result<Identity, Problem> {
 /// The identity behind a review, if the API server vouches for it without any reservation.
 fn vouched(status: Option<TokenReviewStatus>, audience: &str) -> Option<Identity> {
     let status = status?;
-    let for_us = status.audiences.as_ref().is_some_and(|all| all.iter().any(|a| a == audience));
+    let for_us = status
+        .audiences
+        .as_ref()
+        .is_some_and(|all| all.iter().any(|a| a == audience));
     let no_error = status.error.as_ref().is_none_or(String::is_empty);
     if status.authenticated != Some(true) || !for_us || !no_error {
         return None;

@@ -30,7 +30,11 @@ pub(crate) fn ready(app: &App) -> Response {
     if filled.iter().all(|f| matches!(f, Some(Ok(())))) {
         return "ready\n".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "the watches have not been answered yet\n").into_response()
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the watches have not been answered yet\n",
+    )
+        .into_response()
 }
 
 pub(crate) fn pipelines(app: &App) -> Response {
@@ -45,14 +49,22 @@ pub(crate) fn rollouts(app: &App, query: &str) -> Result<Response, Problem> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match name.as_ref() {
             "limit" => {
-                limit = value.parse().ok().filter(|n| (1..=PAGE_LIMIT).contains(n)).ok_or_else(
-                    || bad_query(&format!("limit is a number from 1 to {PAGE_LIMIT}")),
-                )?;
+                limit = value
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=PAGE_LIMIT).contains(n))
+                    .ok_or_else(|| {
+                        bad_query(&format!("limit is a number from 1 to {PAGE_LIMIT}"))
+                    })?;
             }
             "pipeline" | "environment" | "namespace" => {
                 wanted.push((name.into_owned(), value.into_owned()));
             }
-            _ => return Err(bad_query("known are pipeline, environment, namespace and limit")),
+            _ => {
+                return Err(bad_query(
+                    "known are pipeline, environment, namespace and limit",
+                ));
+            }
         }
     }
     let scene = Scene::of(app);
@@ -67,7 +79,12 @@ pub(crate) fn rollouts(app: &App, query: &str) -> Result<Response, Problem> {
 }
 
 fn bad_query(advice: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "bad-query", "the query is not understood", advice)
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "bad-query",
+        "the query is not understood",
+        advice,
+    )
 }
 
 pub(crate) fn rollout(
@@ -82,6 +99,10 @@ pub(crate) fn rollout(
 }
 
 pub(crate) fn done(done: &Done) -> Response {
-    let status = if done.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if done.repeated {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     (status, Json(done)).into_response()
 }

@@ -17,7 +17,10 @@ use crate::session::Sessions;
 /// Requests that are worked on at the same time; more are asked to come back. Live streams count
 /// separately.
 const REQUESTS: usize = 128;
-/// Calls to the API server at the same time. A flood of wrong tokens must not become a flood there.
+/// Questions to the API server whose a token is, at the same time. Anybody can cause them: a flood of
+/// wrong tokens must not become a flood there, nor keep people who are signed in from acting.
+const REVIEWS: usize = 8;
+/// Other calls to the API server at the same time.
 const CALLS: usize = 16;
 
 /// How the page is offered.
@@ -66,7 +69,9 @@ pub(crate) struct App {
     pub(crate) live: Live,
     /// Places for requests.
     pub(crate) requests: Semaphore,
-    /// Places for calls to the API server.
+    /// Places for token reviews.
+    pub(crate) reviews: Semaphore,
+    /// Places for other calls to the API server.
     pub(crate) calls: Semaphore,
 }
 
@@ -83,7 +88,13 @@ impl App {
 impl Web {
     /// Nothing is served and nothing is watched yet.
     pub fn new(state: WebState) -> Self {
-        let WebState { world, client, policy, clock, config } = state;
+        let WebState {
+            world,
+            client,
+            policy,
+            clock,
+            config,
+        } = state;
         let app = App {
             world,
             client,
@@ -93,6 +104,7 @@ impl Web {
             sessions: Sessions::default(),
             live: Live::default(),
             requests: Semaphore::new(REQUESTS),
+            reviews: Semaphore::new(REVIEWS),
             calls: Semaphore::new(CALLS),
         };
         Self { app: Arc::new(app) }

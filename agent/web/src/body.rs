@@ -2,6 +2,7 @@
 //! cannot pose as JSON (attack 21).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::request::Parts;
@@ -13,6 +14,8 @@ use crate::problem::Problem;
 
 /// Longest body. A token and a sentence fit many times.
 const LIMIT: usize = 16 * 1024;
+/// So few bytes come at once, or are meant to hold a place.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a body must be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +41,23 @@ pub(crate) struct Fields(BTreeMap<String, String>);
 impl Fields {
     /// A field that is there and not blank.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
+        self.0
+            .get(name)
+            .map(|text| text.trim())
+            .filter(|text| !text.is_empty())
     }
 }
 
 /// Reads a body whole. Fields that nobody asks for are ignored: nothing in a body names a person.
 pub(crate) async fn read(parts: &Parts, body: Body, shape: Shape) -> Result<Fields, Problem> {
-    let given = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    let media_type = given.and_then(|v| v.split(';').next()).map(str::trim).unwrap_or_default();
+    let given = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok());
+    let media_type = given
+        .and_then(|v| v.split(';').next())
+        .map(str::trim)
+        .unwrap_or_default();
     if !media_type.eq_ignore_ascii_case(shape.media_type()) {
         return Err(Problem::forbidden(
             "wrong-content-type",
@@ -53,11 +65,16 @@ pub(crate) async fn read(parts: &Parts, body: Body, shape: Shape) -> Result<Fiel
             &format!("send it as {}", shape.media_type()),
         ));
     }
-    let bytes = to_bytes(body, LIMIT).await.map_err(|_| {
+    let read = tokio::time::timeout(READ_TIMEOUT, to_bytes(body, LIMIT)).await;
+    let bytes = read.ok().and_then(Result::ok).ok_or_else(|| {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
-            format!("the body is broken or longer than {} KiB", LIMIT / 1024),
+            format!(
+                "the body is broken, longer than {} KiB or slower than {} s",
+                LIMIT / 1024,
+                READ_TIMEOUT.as_secs()
+            ),
             "send less",
         )
     })?;
@@ -73,7 +90,10 @@ pub(crate) async fn read(parts: &Parts, body: Body, shape: Shape) -> Result<Fiel
         Shape::Form => {
             let mut fields = BTreeMap::new();
             for (name, value) in form_urlencoded::parse(&bytes) {
-                if fields.insert(name.into_owned(), value.into_owned()).is_some() {
+                if fields
+                    .insert(name.into_owned(), value.into_owned())
+                    .is_some()
+                {
                     return Err(bad("a field stands in the form twice"));
                 }
             }
@@ -81,8 +101,8 @@ pub(crate) async fn read(parts: &Parts, body: Body, shape: Shape) -> Result<Fiel
         }
         Shape::Json if bytes.is_empty() => Ok(Fields(BTreeMap::new())),
         Shape::Json => {
-            let document: BTreeMap<String, Value> = serde_json::from_slice(&bytes)
-                .map_err(|_| bad("the body is not a JSON object"))?;
+            let document: BTreeMap<String, Value> =
+                serde_json::from_slice(&bytes).map_err(|_| bad("the body is not a JSON object"))?;
             let text = |(name, value)| match value {
                 Value::String(text) => Some((name, text)),
                 Value::Null

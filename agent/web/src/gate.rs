@@ -29,23 +29,42 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
     (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    ),
 ];
 
 pub(crate) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let api = routes::is_api(parts.uri.path());
     let probe = routes::is_probe(parts.uri.path());
-    let refused = |problem: Problem| if api { problem.json() } else { page::problem(&problem, None) };
+    let refused = |problem: Problem| {
+        if api {
+            problem.json()
+        } else {
+            page::problem(&problem, None)
+        }
+    };
     // A probe of the kubelet names the pod's address, and must be answered under load.
     let place = match app.requests.try_acquire() {
         Ok(place) => Ok(Some(place)),
         Err(_) if probe => Ok(None),
         Err(_) => Err(Problem::busy("the places for requests")),
     };
-    let host = if probe { Ok(()) } else { origin::check_host(&app.config, &parts) };
+    let host = if probe {
+        Ok(())
+    } else {
+        origin::check_host(&app.config, &parts)
+    };
     let mut response = match host.and(place) {
         Err(problem) => refused(problem),
         Ok(_place) => {
@@ -80,7 +99,10 @@ fn too_slow(method: &Method) -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "too-slow",
-        format!("the request was not done within {} s", REQUEST_TIMEOUT.as_secs()),
+        format!(
+            "the request was not done within {} s",
+            REQUEST_TIMEOUT.as_secs()
+        ),
         advice,
     )
 }

@@ -101,7 +101,9 @@ pub(crate) fn open(app: &App) -> Result<Response, Problem> {
     let changes = app.live.changes.subscribe();
     app.live.wanted.notify_one();
     let stream = notices(changes, place);
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("")).into_response())
+    Ok(Sse::new(stream)
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT).text(""))
+        .into_response())
 }
 
 fn notices(
@@ -182,13 +184,20 @@ impl Seen {
                 _ => Notice::Everything,
             });
         }
-        self.versions = now.into_iter().map(|(key, (version, _))| (key, version)).collect();
+        self.versions = now
+            .into_iter()
+            .map(|(key, (version, _))| (key, version))
+            .collect();
         notices
     }
 }
 
 fn key<K: ResourceExt>(kind: &'static str, object: &K) -> Key {
-    Key { kind, namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    Key {
+        kind,
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    }
 }
 
 fn version<K: ResourceExt>(object: &K) -> String {
@@ -196,13 +205,24 @@ fn version<K: ResourceExt>(object: &K) -> String {
 }
 
 fn pipeline(namespace: Option<String>, name: String) -> Notice {
-    Notice::Pipeline { namespace: namespace.unwrap_or_default(), name }
+    Notice::Pipeline {
+        namespace: namespace.unwrap_or_default(),
+        name,
+    }
 }
 
 fn rollout(world: &World, namespace: Option<String>, name: String) -> Notice {
     let namespace = namespace.unwrap_or_default();
     let found = world.rollout(&namespace, &name);
-    let pipeline = found.as_ref().map(|r| r.spec.body.pipeline.clone()).unwrap_or_default();
+    let pipeline = found
+        .as_ref()
+        .map(|r| r.spec.body.pipeline.clone())
+        .unwrap_or_default();
     let phase = found.and_then(|r| r.status.as_ref().map(|j| j.state.phase()));
-    Notice::Rollout { namespace, name, pipeline, phase: phase.unwrap_or_default().to_owned() }
+    Notice::Rollout {
+        namespace,
+        name,
+        pipeline,
+        phase: phase.unwrap_or_default().to_owned(),
+    }
 }

@@ -35,7 +35,10 @@ pub(crate) fn check_host(config: &WebConfig, parts: &Parts) -> Result<(), Proble
             };
             LOOPBACK.contains(&name)
         } else {
-            config.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+            config
+                .hosts
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(host))
         }
     });
     if known {
@@ -48,7 +51,10 @@ pub(crate) fn check_host(config: &WebConfig, parts: &Parts) -> Result<(), Proble
         if config.hosts.is_empty() {
             "use localhost, or add the name to the agent's web hosts".to_owned()
         } else {
-            format!("use {}, or add the name to the agent's web hosts", config.hosts.join(" or "))
+            format!(
+                "use {}, or add the name to the agent's web hosts",
+                config.hosts.join(" or ")
+            )
         },
     ))
 }
@@ -80,7 +86,9 @@ pub(crate) fn check_origin(
 }
 
 fn same_origin(config: &WebConfig, origin: &str, host: Option<&str>) -> bool {
-    let (Ok(origin), Some(host)) = (Url::parse(origin), host) else { return false };
+    let (Ok(origin), Some(host)) = (Url::parse(origin), host) else {
+        return false;
+    };
     let scheme = origin.scheme();
     // Behind a proxy that ends TLS the browser says https while we speak http.
     if scheme != "https" && (config.secure_cookies || scheme != "http") {
@@ -123,12 +131,29 @@ mod tests {
     #[test]
     fn only_our_names_are_served() {
         let loopback = config(&[], false);
-        for good in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "LOCALHOST:80"] {
-            assert!(check_host(&loopback, &parts(&[("host", good)])).is_ok(), "{good}");
+        for good in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:1",
+            "[::1]:8080",
+            "LOCALHOST:80",
+        ] {
+            assert!(
+                check_host(&loopback, &parts(&[("host", good)])).is_ok(),
+                "{good}"
+            );
         }
-        for bad in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::1"]
-        {
-            assert!(check_host(&loopback, &parts(&[("host", bad)])).is_err(), "{bad}");
+        for bad in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "",
+            "[::1",
+        ] {
+            assert!(
+                check_host(&loopback, &parts(&[("host", bad)])).is_err(),
+                "{bad}"
+            );
         }
         assert!(check_host(&loopback, &parts(&[])).is_err());
         let two = parts(&[("host", "localhost"), ("host", "evil.example")]);
@@ -141,14 +166,19 @@ mod tests {
     #[test]
     fn a_change_comes_from_the_page_itself() {
         let plain = config(&[], false);
-        let ok = |headers: &[(&str, &str)], token| {
-            check_origin(&plain, &parts(headers), token).is_ok()
-        };
+        let ok =
+            |headers: &[(&str, &str)], token| check_origin(&plain, &parts(headers), token).is_ok();
         let host = ("host", "localhost:8080");
         assert!(ok(&[host, ("origin", "http://localhost:8080")], false));
         assert!(ok(&[host, ("origin", "https://localhost:8080")], false));
-        assert!(ok(&[("host", "localhost"), ("origin", "http://localhost:80")], false));
-        assert!(ok(&[host], true), "a program with its own token names no origin");
+        assert!(ok(
+            &[("host", "localhost"), ("origin", "http://localhost:80")],
+            false
+        ));
+        assert!(
+            ok(&[host], true),
+            "a program with its own token names no origin"
+        );
         for (bad, token) in [
             (None, false),
             (Some("null"), false),

@@ -118,7 +118,10 @@ pub(crate) fn rollout(
     let known = visitor.known();
     let rollout = view::rollout(&scene, known.map(|k| &k.who), namespace, name)?;
     let summary = &rollout.summary;
-    let title = format!("{} {} → {}", summary.pipeline, summary.version, summary.environment);
+    let title = format!(
+        "{} {} → {}",
+        summary.pipeline, summary.version, summary.environment
+    );
     render(&RolloutPage {
         frame: Frame::new(&title, known),
         notice: notice(query),
@@ -136,15 +139,21 @@ pub(crate) fn rollout_fragment(
     let scene = Scene::of(app);
     let known = visitor.known();
     let rollout = view::rollout(&scene, known.map(|k| &k.who), namespace, name)?;
-    render(&RolloutFragment { frame: Frame::new("", known), rollout })
+    render(&RolloutFragment {
+        frame: Frame::new("", known),
+        rollout,
+    })
 }
 
 /// Leads back to the Rollout with a word about what was done.
 pub(crate) fn done(namespace: &str, name: &str, action: Action, done: &Done) -> Response {
-    let said = if done.repeated { "repeated" } else { action.as_str() };
+    let said = if done.repeated {
+        "repeated"
+    } else {
+        action.as_str()
+    };
     see_other(&format!("{}?done={said}", view::href(namespace, name)))
 }
-
 
 /// The sentence behind `?done=`. Fixed texts: nothing of the address is shown.
 fn notice(query: &str) -> Option<&'static str> {
@@ -165,8 +174,9 @@ fn notice(query: &str) -> Option<&'static str> {
 /// Where people who are not signed in are led.
 pub(crate) fn to_sign_in(from: &Uri) -> Response {
     let next = from.path_and_query().map_or("/", |p| p.as_str());
-    let query: String =
-        form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", next)
+        .finish();
     see_other(&format!("/sign-in?{query}"))
 }
 
@@ -222,7 +232,10 @@ pub(crate) fn sign_out(app: &App, headers: &HeaderMap) -> Response {
 
 /// A refusal as a page.
 pub(crate) fn problem(problem: &Problem, known: Option<&Known>) -> Response {
-    let page = ProblemPage { frame: Frame::new("Not done", known), problem };
+    let page = ProblemPage {
+        frame: Frame::new("Not done", known),
+        problem,
+    };
     match page.render() {
         Ok(text) => problem.dress((problem.status, Html(text)).into_response()),
         Err(_) => problem.json(),
@@ -236,7 +249,15 @@ mod tests {
     #[test]
     fn a_sign_in_leads_to_our_own_pages_only() {
         assert_eq!(local(Some("/rollouts/a/b?done=x")), "/rollouts/a/b?done=x");
-        let bad = ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a b", "x", "/ä"];
+        let bad = [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "",
+            "/a b",
+            "x",
+            "/ä",
+        ];
         for bad in bad {
             assert_eq!(local(Some(bad)), "/", "{bad}");
         }

@@ -63,15 +63,25 @@ pub(crate) async fn permit(
         ..SubjectAccessReview::default()
     };
     let api: Api<SubjectAccessReview> = Api::all(app.client.clone());
-    let answer = write::call(app, &what, api.create(&PostParams::default(), &review))
-        .await?
-        .map_err(|e| write::problem(&what, &e))?;
-    if answer.status.is_some_and(|s| s.allowed && s.denied != Some(true)) {
+    let answer = write::call(
+        &app.calls,
+        &what,
+        api.create(&PostParams::default(), &review),
+    )
+    .await?
+    .map_err(|e| write::problem(&what, &e))?;
+    if answer
+        .status
+        .is_some_and(|s| s.allowed && s.denied != Some(true))
+    {
         return Ok(());
     }
     Err(Problem::forbidden(
         "not-allowed-by-rbac",
-        &format!("{} may not create {resource} in the namespace {namespace}", who.username),
+        &format!(
+            "{} may not create {resource} in the namespace {namespace}",
+            who.username
+        ),
         "an administrator of the cluster can allow it with a Role for sluice.dev",
     ))
 }

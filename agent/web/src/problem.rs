@@ -30,7 +30,12 @@ impl Problem {
         message: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
-        Self { status, code, message: message.into(), advice: advice.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            advice: advice.into(),
+        }
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -85,7 +90,9 @@ impl Problem {
     pub(crate) fn dress(&self, mut response: Response) -> Response {
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer realm=\"sluice\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response

@@ -75,11 +75,21 @@ enum Endpoint {
 }
 
 const fn get(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
-    Route { changes: false, path, access, endpoint }
+    Route {
+        changes: false,
+        path,
+        access,
+        endpoint,
+    }
 }
 
 const fn post(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
-    Route { changes: true, path, access, endpoint }
+    Route {
+        changes: true,
+        path,
+        access,
+        endpoint,
+    }
 }
 
 /// A form of the page that does something.
@@ -95,16 +105,40 @@ const fn verb(path: &'static str, action: Action) -> Route {
 const ROUTES: &[Route] = &[
     get("/healthz", Access::Anyone, Endpoint::Healthz),
     get("/readyz", Access::Anyone, Endpoint::Readyz),
-    get("/assets/app.css", Access::Anyone, Endpoint::Asset(Asset::Style)),
-    get("/assets/app.js", Access::Anyone, Endpoint::Asset(Asset::Script)),
-    get("/assets/icon.svg", Access::Anyone, Endpoint::Asset(Asset::Icon)),
+    get(
+        "/assets/app.css",
+        Access::Anyone,
+        Endpoint::Asset(Asset::Style),
+    ),
+    get(
+        "/assets/app.js",
+        Access::Anyone,
+        Endpoint::Asset(Asset::Script),
+    ),
+    get(
+        "/assets/icon.svg",
+        Access::Anyone,
+        Endpoint::Asset(Asset::Icon),
+    ),
     get("/sign-in", Access::Anyone, Endpoint::SignInForm),
     post("/sign-in", Access::Anyone, Endpoint::SignIn),
     post("/sign-out", Access::Person, Endpoint::SignOut),
     get("/", Access::Reader, Endpoint::Overview),
-    get("/fragment/overview", Access::Reader, Endpoint::OverviewFragment),
-    get("/rollouts/{namespace}/{name}", Access::Reader, Endpoint::Rollout),
-    get("/fragment/rollouts/{namespace}/{name}", Access::Reader, Endpoint::RolloutFragment),
+    get(
+        "/fragment/overview",
+        Access::Reader,
+        Endpoint::OverviewFragment,
+    ),
+    get(
+        "/rollouts/{namespace}/{name}",
+        Access::Reader,
+        Endpoint::Rollout,
+    ),
+    get(
+        "/fragment/rollouts/{namespace}/{name}",
+        Access::Reader,
+        Endpoint::RolloutFragment,
+    ),
     get("/events", Access::Reader, Endpoint::Events),
     form("/rollouts/{namespace}/{name}/approve", Action::Approve),
     form("/rollouts/{namespace}/{name}/reject", Action::Reject),
@@ -115,14 +149,27 @@ const ROUTES: &[Route] = &[
     form("/rollouts/{namespace}/{name}/promote", Action::Promote),
     get("/api/v1/pipelines", Access::Reader, Endpoint::ApiPipelines),
     get("/api/v1/rollouts", Access::Reader, Endpoint::ApiRollouts),
-    get("/api/v1/rollouts/{namespace}/{name}", Access::Reader, Endpoint::ApiRollout),
-    verb("/api/v1/rollouts/{namespace}/{name}/approve", Action::Approve),
+    get(
+        "/api/v1/rollouts/{namespace}/{name}",
+        Access::Reader,
+        Endpoint::ApiRollout,
+    ),
+    verb(
+        "/api/v1/rollouts/{namespace}/{name}/approve",
+        Action::Approve,
+    ),
     verb("/api/v1/rollouts/{namespace}/{name}/reject", Action::Reject),
     verb("/api/v1/rollouts/{namespace}/{name}/abort", Action::Abort),
-    verb("/api/v1/rollouts/{namespace}/{name}/rollback", Action::Rollback),
+    verb(
+        "/api/v1/rollouts/{namespace}/{name}/rollback",
+        Action::Rollback,
+    ),
     verb("/api/v1/rollouts/{namespace}/{name}/pause", Action::Pause),
     verb("/api/v1/rollouts/{namespace}/{name}/resume", Action::Resume),
-    verb("/api/v1/rollouts/{namespace}/{name}/promote", Action::Promote),
+    verb(
+        "/api/v1/rollouts/{namespace}/{name}/promote",
+        Action::Promote,
+    ),
 ];
 
 /// Every route and what it needs.
@@ -151,7 +198,11 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let app = Arc::clone(app);
-        let filter = if route.changes { MethodFilter::POST } else { MethodFilter::GET };
+        let filter = if route.changes {
+            MethodFilter::POST
+        } else {
+            MethodFilter::GET
+        };
         let endpoint = move |request: Request| {
             let app = Arc::clone(&app);
             async move { answer(&app, route, request).await }
@@ -174,14 +225,21 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
 }
 
 fn refused(uri: &Uri, problem: Problem) -> Response {
-    if is_api(uri.path()) { problem.json() } else { page::problem(&problem, None) }
+    if is_api(uri.path()) {
+        problem.json()
+    } else {
+        page::problem(&problem, None)
+    }
 }
 
 async fn answer(app: &App, route: &'static Route, mut request: Request) -> Response {
     let params = request.extract_parts::<RawPathParams>().await;
     let (parts, body) = request.into_parts();
     let params: BTreeMap<String, String> = match &params {
-        Ok(params) => params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        Ok(params) => params
+            .iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect(),
         Err(_) => return refused(&parts.uri, Problem::not_found("that address")),
     };
     let visitor = match admit(app, route.access, route.changes, &parts).await {
@@ -203,7 +261,9 @@ fn asks_to_sign_in(problem: &Problem, route: &Route, parts: &Parts) -> bool {
     problem.status == StatusCode::UNAUTHORIZED
         && !is_api(parts.uri.path())
         && !route.changes
-        && !parts.headers.contains_key(axum::http::header::AUTHORIZATION)
+        && !parts
+            .headers
+            .contains_key(axum::http::header::AUTHORIZATION)
 }
 
 async fn reached(
@@ -260,8 +320,13 @@ fn changing<'v>(
     parts: &Parts,
     fields: &Fields,
 ) -> Result<&'v Known, Problem> {
-    let known = visitor.known().ok_or_else(|| Problem::ours("a change by nobody"))?;
-    let header = parts.headers.get("x-sluice-csrf").and_then(|v| v.to_str().ok());
+    let known = visitor
+        .known()
+        .ok_or_else(|| Problem::ours("a change by nobody"))?;
+    let header = parts
+        .headers
+        .get("x-sluice-csrf")
+        .and_then(|v| v.to_str().ok());
     known.check_csrf(header.or_else(|| fields.get("csrf")))?;
     Ok(known)
 }

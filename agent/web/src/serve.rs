@@ -46,7 +46,10 @@ pub async fn serve(listener: TcpListener, state: WebState) -> Result<(), WebErro
 async fn accept(listener: &TcpListener, web: &Web) {
     let service = TowerToHyperService::new(web.router());
     let mut server = hyper::server::conn::http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LIMIT);
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_LIMIT);
     let mut connections: JoinSet<()> = JoinSet::new();
     loop {
         tokio::select! {

@@ -51,10 +51,18 @@ impl Sessions {
     /// Starts a session. The id goes into the cookie and nowhere else.
     pub(crate) fn start(&self, who: Identity, now: Timestamp) -> String {
         let id = secret();
-        let session = Session { who, csrf: secret(), since: now, used: now };
+        let session = Session {
+            who,
+            csrf: secret(),
+            since: now,
+            used: now,
+        };
         let mut table = self.lock();
         table.retain(|_, s| !s.over(now));
-        let own = table.values().filter(|s| s.who.username == session.who.username).count();
+        let own = table
+            .values()
+            .filter(|s| s.who.username == session.who.username)
+            .count();
         if own >= SESSIONS_EACH {
             let same = |s: &Session| s.who.username == session.who.username;
             drop_oldest(&mut table, same);
@@ -89,7 +97,10 @@ impl Sessions {
 }
 
 fn drop_oldest(table: &mut HashMap<String, Session>, of: impl Fn(&Session) -> bool) {
-    let oldest = table.iter().filter(|(_, s)| of(s)).min_by_key(|(_, s)| s.used);
+    let oldest = table
+        .iter()
+        .filter(|(_, s)| of(s))
+        .min_by_key(|(_, s)| s.used);
     if let Some(key) = oldest.map(|(key, _)| key.clone()) {
         table.remove(&key);
     }
@@ -104,7 +115,11 @@ fn secret() -> String {
 
 /// Compares two secrets in a time that does not depend on where they differ.
 pub(crate) fn same_secret(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |diff, (x, y)| diff | (x ^ y)) == 0
+    a.len() == b.len()
+        && a.bytes()
+            .zip(b.bytes())
+            .fold(0, |diff, (x, y)| diff | (x ^ y))
+            == 0
 }
 
 /// The cookie's name. `__Host-` makes the browser insist on https, this host and no domain.
@@ -146,7 +161,10 @@ mod tests {
     use super::*;
 
     fn who(name: &str) -> Identity {
-        Identity { username: name.to_owned(), groups: Vec::new() }
+        Identity {
+            username: name.to_owned(),
+            groups: Vec::new(),
+        }
     }
 
     fn at(minutes: i64) -> Timestamp {
@@ -160,7 +178,10 @@ mod tests {
         assert!(sessions.find(&id, at(29)).is_some());
         assert!(sessions.find(&id, at(58)).is_some(), "used in between");
         assert!(sessions.find(&id, at(88)).is_none());
-        assert!(sessions.find(&id, at(60)).is_none(), "over is over, whatever the clock says");
+        assert!(
+            sessions.find(&id, at(60)).is_none(),
+            "over is over, whatever the clock says"
+        );
     }
 
     #[test]
@@ -176,7 +197,10 @@ mod tests {
     #[test]
     fn ids_are_long_distinct_and_not_kept() {
         let sessions = Sessions::default();
-        let (a, b) = (sessions.start(who("alice"), at(0)), sessions.start(who("alice"), at(0)));
+        let (a, b) = (
+            sessions.start(who("alice"), at(0)),
+            sessions.start(who("alice"), at(0)),
+        );
         assert_ne!(a, b);
         assert_eq!(a.len(), 64);
         assert!(!sessions.lock().contains_key(&a));
@@ -204,17 +228,22 @@ mod tests {
     #[test]
     fn the_table_is_bounded() {
         let sessions = Sessions::default();
-        let ids: Vec<String> =
-            (0..300).map(|n| sessions.start(who(&format!("p{n}")), at(n / 60))).collect();
+        let second = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(n);
+        let start = |n| sessions.start(who(&format!("p{n}")), second(n));
+        let ids: Vec<String> = (0..300).map(start).collect();
         assert_eq!(sessions.lock().len(), SESSIONS);
-        assert!(sessions.find(&ids[0], at(5)).is_none());
-        assert!(sessions.find(&ids[299], at(5)).is_some());
+        assert!(sessions.find(&ids[43], second(300)).is_none());
+        assert!(sessions.find(&ids[44], second(300)).is_some(), "the longest idle went first");
+        assert!(sessions.find(&ids[299], second(300)).is_some());
     }
 
     #[test]
     fn cookies() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("a=b; sluice=one; c=d"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("a=b; sluice=one; c=d"),
+        );
         assert_eq!(id_in(&headers, false).as_deref(), Some("one"));
         assert_eq!(id_in(&headers, true), None);
         headers.append(header::COOKIE, HeaderValue::from_static("sluice=two"));

@@ -97,7 +97,11 @@ fn revision_before(
     spec: &RolloutSpec,
     pipeline: Option<&Pipeline>,
 ) -> Option<Revision> {
-    let status = pipeline?.status.as_ref()?.environments.get(&spec.environment)?;
+    let status = pipeline?
+        .status
+        .as_ref()?
+        .environments
+        .get(&spec.environment)?;
     let serves = status.stable.as_ref()?.promoted_by.as_deref() == Some(name);
     serves.then(|| status.earlier.first().cloned()).flatten()
 }

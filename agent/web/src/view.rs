@@ -36,7 +36,11 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn of(app: &App) -> Self {
-        Self { world: app.world.clone(), policy: app.policy(), now: app.now() }
+        Self {
+            world: app.world.clone(),
+            policy: app.policy(),
+            now: app.now(),
+        }
     }
 }
 
@@ -50,17 +54,17 @@ pub(crate) fn pipelines(scene: &Scene) -> Vec<PipelineView> {
 }
 
 /// The newest Rollouts that fit.
-pub(crate) fn recent(
-    scene: &Scene,
-    limit: usize,
-    fits: impl Fn(&Rollout) -> bool,
-) -> Vec<Summary> {
+pub(crate) fn recent(scene: &Scene, limit: usize, fits: impl Fn(&Rollout) -> bool) -> Vec<Summary> {
     let mut found = scene.world.rollouts.state_filter(fits);
     found.sort_by(|a, b| {
         let made = |r: &Rollout| r.metadata.creation_timestamp.as_ref().map(|t| t.0);
         (made(b), &b.metadata.name).cmp(&(made(a), &a.metadata.name))
     });
-    found.iter().take(limit).map(|r| Summary::new(scene, r)).collect()
+    found
+        .iter()
+        .take(limit)
+        .map(|r| Summary::new(scene, r))
+        .collect()
 }
 
 /// One Rollout with everything about it, and what this person may do.
@@ -79,7 +83,11 @@ pub(crate) fn rollout(
 
 /// The part of a digest or hash that people compare.
 fn short(text: &str) -> String {
-    text.strip_prefix("sha256:").unwrap_or(text).chars().take(SHORT).collect()
+    text.strip_prefix("sha256:")
+        .unwrap_or(text)
+        .chars()
+        .take(SHORT)
+        .collect()
 }
 
 /// A version as people know it: the tag, or the start of the digest.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use kube::Error;
+use tokio::sync::Semaphore;
 
-use crate::app::App;
 use crate::problem::Problem;
 
 /// A call that takes longer is a failure: somebody waits before a page.
@@ -16,13 +16,13 @@ const MESSAGE_LIMIT: usize = 300;
 
 /// Makes one call. The outer error is ours: no place, or no answer in time.
 pub(crate) async fn call<T>(
-    app: &App,
+    places: &Semaphore,
     what: &str,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<Result<T, Error>, Problem> {
     let in_time = tokio::time::timeout(CALL_TIMEOUT, async {
         // Never closed: the semaphore lives as long as the app.
-        let _place = app.calls.acquire().await;
+        let _place = places.acquire().await;
         call.await
     });
     in_time.await.map_err(|_| unanswered(what))
@@ -49,7 +49,11 @@ pub(crate) fn problem(what: &str, error: &Error) -> Problem {
             "cluster-refused",
             format!(
                 "the API server refused to {what}: {}",
-                status.message.chars().take(MESSAGE_LIMIT).collect::<String>()
+                status
+                    .message
+                    .chars()
+                    .take(MESSAGE_LIMIT)
+                    .collect::<String>()
             ),
             "the agent's account needs the rights of its chart; an administrator can see more in \
              the agent's log",

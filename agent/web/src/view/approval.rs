@@ -74,13 +74,18 @@ impl ApprovalView {
     ) -> Self {
         let when = |at| When::new(at, scene.now);
         let spec = &rollout.spec;
-        let rules = scene.policy.environment(&spec.environment, &spec.target.namespace);
+        let rules = scene
+            .policy
+            .environment(&spec.environment, &spec.target.namespace);
         let (tally, closed) = match rules.into_result() {
             Ok(rules) => {
                 let requesters: Vec<Identity> = spec.cause.requester.iter().cloned().collect();
                 let votes = votes_of(&scene.world, &rollout.namespace, &rollout.uid);
                 let (policy, hash) = (&scene.policy, &request.hash);
-                (count_votes(rules, policy, &requesters, &votes, hash, scene.now), None)
+                (
+                    count_votes(rules, policy, &requesters, &votes, hash, scene.now),
+                    None,
+                )
             }
             Err(closed) => (Tally::default(), Some(closed.to_string())),
         };
@@ -101,7 +106,10 @@ impl ApprovalView {
             plugins: request
                 .plugins
                 .iter()
-                .map(|(name, digest)| PluginUsed { name: name.clone(), digest: short(digest) })
+                .map(|(name, digest)| PluginUsed {
+                    name: name.clone(),
+                    digest: short(digest),
+                })
                 .collect(),
             requested_at: when(request.requested_at),
             expires_at: when(request.expires_at),
@@ -110,10 +118,17 @@ impl ApprovalView {
             ignored: tally
                 .ignored
                 .iter()
-                .map(|i| IgnoredView { person: i.person.clone(), why: i.why.to_string() })
+                .map(|i| IgnoredView {
+                    person: i.person.clone(),
+                    why: i.why.to_string(),
+                })
                 .collect(),
             rejected: tally.rejected_by.map(|no| {
-                let said = if no.reason.is_empty() { "no reason given" } else { &no.reason };
+                let said = if no.reason.is_empty() {
+                    "no reason given"
+                } else {
+                    &no.reason
+                };
                 format!("{} ({}): {said}", no.person, no.role)
             }),
             closed,

@@ -97,10 +97,16 @@ fn said(
         | Action::Retry
         | Action::LiftQuarantine => return false,
     };
-    let About::Vote(hash) = about else { return false };
-    scene.world.approvals_of(&rollout.namespace, &rollout.uid).iter().any(|a| {
-        a.spec.approver == who.username && a.spec.decision == decision && a.spec.hash == *hash
-    })
+    let About::Vote(hash) = about else {
+        return false;
+    };
+    scene
+        .world
+        .approvals_of(&rollout.namespace, &rollout.uid)
+        .iter()
+        .any(|a| {
+            a.spec.approver == who.username && a.spec.decision == decision && a.spec.hash == *hash
+        })
 }
 
 fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (String, String) {
@@ -108,7 +114,10 @@ fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (S
     let environment = &spec.environment;
     let (label, effect) = match (action, about) {
         (Action::Approve, _) => ("Approve", format!("{candidate} may go to {environment}")),
-        (Action::Reject, _) => ("Reject", format!("{candidate} does not go to {environment}")),
+        (Action::Reject, _) => (
+            "Reject",
+            format!("{candidate} does not go to {environment}"),
+        ),
         (Action::Abort, _) if state.begun() => (
             "Abort",
             "puts the stable version back; this version may be tried again".to_owned(),

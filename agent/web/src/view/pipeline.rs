@@ -123,13 +123,20 @@ pub(crate) struct QuarantinedView {
 impl PipelineView {
     pub(crate) fn new(scene: &Scene, pipeline: &Pipeline) -> Self {
         let spec = &pipeline.spec.body;
-        let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
+        let (namespace, name) = (
+            pipeline.namespace().unwrap_or_default(),
+            pipeline.name_any(),
+        );
         let status = pipeline.status.clone().unwrap_or_default();
         let environments = spec
             .environments
             .iter()
             .map(|e| {
-                let remembered = status.environments.get(&e.name).cloned().unwrap_or_default();
+                let remembered = status
+                    .environments
+                    .get(&e.name)
+                    .cloned()
+                    .unwrap_or_default();
                 EnvironmentView::new(scene, &namespace, &name, e, &remembered)
             })
             .collect();
@@ -153,8 +160,11 @@ impl EnvironmentView {
     ) -> Self {
         let when = |at| When::new(at, scene.now);
         let live = live(scene, namespace, pipeline, &spec.name);
-        let shown: Vec<Summary> =
-            live.iter().take(CURRENT).map(|r| Summary::new(scene, r)).collect();
+        let shown: Vec<Summary> = live
+            .iter()
+            .take(CURRENT)
+            .map(|r| Summary::new(scene, r))
+            .collect();
         Self {
             name: spec.name.clone(),
             target: spec.target.to_string(),

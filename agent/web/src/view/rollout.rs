@@ -114,9 +114,14 @@ impl RolloutView {
         let journal = rollout.status.clone().unwrap_or_default();
         let spec = &core.spec;
         let pipeline = scene.world.pipeline(&core.namespace, &spec.pipeline);
-        let remembered = pipeline
-            .as_ref()
-            .and_then(|p| p.status.as_ref()?.environments.get(&spec.environment)?.stable.clone());
+        let remembered = pipeline.as_ref().and_then(|p| {
+            p.status
+                .as_ref()?
+                .environments
+                .get(&spec.environment)?
+                .stable
+                .clone()
+        });
         let when = |at| When::new(at, scene.now);
         let summary = Summary::new(scene, rollout);
         let step = |record: &CheckRecord| {
@@ -126,8 +131,16 @@ impl RolloutView {
                 None => format!("step {}", record.step.saturating_add(1)),
             }
         };
-        let checks = journal.checks.iter().rev().map(|c| check(scene, c, step(c))).collect();
-        let before = journal.stable.as_ref().or(remembered.as_ref().filter(|_| !summary.ended()));
+        let checks = journal
+            .checks
+            .iter()
+            .rev()
+            .map(|c| check(scene, c, step(c)))
+            .collect();
+        let before = journal
+            .stable
+            .as_ref()
+            .or(remembered.as_ref().filter(|_| !summary.ended()));
         let person = |who: &Identity| scene.policy.person(who).name;
         Ok(Self {
             target: spec.target.to_string(),
@@ -160,7 +173,11 @@ impl RolloutView {
                 .collect(),
             checks_cut: journal.checks_cut,
             timeline_cut: journal.timeline_cut,
-            seen: journal.handled.last().map(|h| h.uid.clone()).unwrap_or_default(),
+            seen: journal
+                .handled
+                .last()
+                .map(|h| h.uid.clone())
+                .unwrap_or_default(),
             summary,
         })
     }

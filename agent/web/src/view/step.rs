@@ -78,7 +78,9 @@ impl Split {
 
 /// The steps of the plan, if there is one yet.
 pub(crate) fn steps(journal: &Journal) -> Vec<StepView> {
-    let Some(plan) = &journal.plan else { return Vec::new() };
+    let Some(plan) = &journal.plan else {
+        return Vec::new();
+    };
     let promotes = plan.steps.len().saturating_sub(1);
     plan.steps
         .iter()
@@ -92,7 +94,10 @@ pub(crate) fn steps(journal: &Journal) -> Vec<StepView> {
             pods: if index == promotes {
                 format!("{} new", planned.stable_replicas)
             } else {
-                format!("{} new + {} old", planned.candidate_replicas, planned.stable_replicas)
+                format!(
+                    "{} new + {} old",
+                    planned.candidate_replicas, planned.stable_replicas
+                )
             },
             hold: span(planned.step.hold_ms),
             checks: planned.step.checks,
@@ -147,9 +152,10 @@ pub(crate) fn split(journal: &Journal) -> Option<Split> {
                 },
             })
         }
-        State::RollingBack(_) => {
-            Some(Split { candidate_bp: 0, text: "goes back to 0 %".to_owned() })
-        }
+        State::RollingBack(_) => Some(Split {
+            candidate_bp: 0,
+            text: "goes back to 0 %".to_owned(),
+        }),
         State::Ended(end) if end.kind == OutcomeKind::Succeeded => Some(Split {
             candidate_bp: ALL_TRAFFIC,
             text: format!("{} of the traffic", percent(ALL_TRAFFIC)),

@@ -103,7 +103,9 @@ impl Summary {
             return self.why.clone();
         }
         let mut rest = self.why.chars();
-        rest.next().map(|c| c.to_uppercase().chain(rest).collect()).unwrap_or_default()
+        rest.next()
+            .map(|c| c.to_uppercase().chain(rest).collect())
+            .unwrap_or_default()
     }
 
     /// The phase with its words apart.
@@ -158,7 +160,10 @@ fn sentence(journal: &Journal) -> String {
 /// What people have to do. Most reasons ask nothing of anybody, and a new one does not by default.
 fn awaited(journal: &Journal) -> Vec<String> {
     if let Some(Why::WaitsForVotes { missing, .. }) = &journal.why {
-        return missing.iter().map(|role| format!("vote of {role}")).collect();
+        return missing
+            .iter()
+            .map(|role| format!("vote of {role}"))
+            .collect();
     }
     if let Some(Why::WaitsForGate { gate }) = &journal.why {
         return vec![format!("someone to open {gate}")];
@@ -223,7 +228,10 @@ mod tests {
 
     #[test]
     fn addresses_hold_no_surprises() {
-        assert_eq!(href("delivery", "storefront-1.2"), "/rollouts/delivery/storefront-1.2");
+        assert_eq!(
+            href("delivery", "storefront-1.2"),
+            "/rollouts/delivery/storefront-1.2"
+        );
         assert_eq!(href("a/b", "<x>?#"), "/rollouts/a%2Fb/%3Cx%3E%3F%23");
     }
 }

@@ -29,7 +29,11 @@ impl When {
             7_200..172_800 => format!("{} h", n / 3_600),
             _ => format!("{} d", n / 86_400),
         };
-        if seconds > 0 { format!("in {text}") } else { format!("{text} ago") }
+        if seconds > 0 {
+            format!("in {text}")
+        } else {
+            format!("{text} ago")
+        }
     }
 }
 
@@ -63,8 +67,11 @@ pub(crate) fn span(ms: u64) -> String {
         (seconds / 60 % 60, "min"),
         (seconds % 60, "s"),
     ];
-    let shown: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
+    let shown: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, unit)| format!("{n} {unit}"))
+        .collect();
     match (shown.is_empty(), ms) {
         (true, 0) => "none".to_owned(),
         (true, _) => format!("{ms} ms"),

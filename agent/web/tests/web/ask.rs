@@ -28,7 +28,10 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map(|v| v.to_str().unwrap()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .map(|v| v.to_str().unwrap())
+            .unwrap_or_default()
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -38,9 +41,16 @@ impl Answer {
     /// The code of a refusal, from JSON or from a page.
     pub(crate) fn code(&self) -> String {
         if self.header("content-type").starts_with("application/json") {
-            return self.json()["error"]["code"].as_str().unwrap_or_default().to_owned();
+            return self.json()["error"]["code"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
         }
-        let chip = self.text.split("<span class=\"chip bad\">").nth(1).unwrap_or_default();
+        let chip = self
+            .text
+            .split("<span class=\"chip bad\">")
+            .nth(1)
+            .unwrap_or_default();
         chip.split('<').next().unwrap_or_default().to_owned()
     }
 }
@@ -60,15 +70,23 @@ impl Ask {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
-        Self { method: Method::POST, body, ..Self::get(path) }
-            .header("origin", ORIGIN)
-            .header("content-type", "application/x-www-form-urlencoded")
+        Self {
+            method: Method::POST,
+            body,
+            ..Self::get(path)
+        }
+        .header("origin", ORIGIN)
+        .header("content-type", "application/x-www-form-urlencoded")
     }
 
     /// A call of the API.
     pub(crate) fn json(path: &str, body: &Value) -> Self {
-        Self { method: Method::POST, body: body.to_string(), ..Self::get(path) }
-            .header("content-type", "application/json")
+        Self {
+            method: Method::POST,
+            body: body.to_string(),
+            ..Self::get(path)
+        }
+        .header("content-type", "application/json")
     }
 
     pub(crate) fn method(mut self, method: Method) -> Self {
@@ -126,8 +144,17 @@ impl Ask {
 pub(crate) async fn sign_in(web: &Web, token: &str) -> (String, String) {
     let answer = Ask::form("/sign-in", &[("token", token)]).send(web).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
-    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = answer
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
     let page = Ask::get("/").cookie(&cookie).send(web).await;
-    let csrf = page.text.split("name=\"csrf\" value=\"").nth(1).expect("a form with its token");
+    let csrf = page
+        .text
+        .split("name=\"csrf\" value=\"")
+        .nth(1)
+        .expect("a form with its token");
     (cookie, csrf.split('"').next().unwrap().to_owned())
 }

@@ -40,10 +40,19 @@ fn site(text: &str) -> Site {
         expires_at: sample::after(60),
     });
     journal.approval.as_mut().unwrap().hash = text.to_owned();
-    journal.approval.as_mut().unwrap().plugins.insert(text.to_owned(), text.to_owned());
+    journal
+        .approval
+        .as_mut()
+        .unwrap()
+        .plugins
+        .insert(text.to_owned(), text.to_owned());
     journal.stable.as_mut().unwrap().tag = Some(text.to_owned());
     let at = sample::before(5);
-    journal.timeline.push(Moment { at, kind: text.to_owned(), text: text.to_owned() });
+    journal.timeline.push(Moment {
+        at,
+        kind: text.to_owned(),
+        text: text.to_owned(),
+    });
     journal.checks.push(CheckRecord {
         step: 0,
         name: text.to_owned(),
@@ -79,7 +88,12 @@ fn site(text: &str) -> Site {
     status["problems"] = serde_json::json!([text]);
     let production = status["environments"]["production"].clone();
     status["environments"][text] = production;
-    for at in ["/waiting", "/stable/tag", "/refused/tag", "/refused/reasons/0"] {
+    for at in [
+        "/waiting",
+        "/stable/tag",
+        "/refused/tag",
+        "/refused/reasons/0",
+    ] {
         *status["environments"][text].pointer_mut(at).unwrap() = text.into();
     }
     for at in ["/quarantined/0/tag", "/quarantined/0/reason"] {
@@ -91,34 +105,52 @@ fn site(text: &str) -> Site {
 
 /// The tags of a page and their attributes, as a browser would find them.
 fn tags(html: &str) -> Vec<String> {
-    html.split('<').skip(1).map(|t| t.split('>').next().unwrap_or_default().to_owned()).collect()
+    html.split('<')
+        .skip(1)
+        .map(|t| t.split('>').next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn hostile_texts_stay_texts() {
     for text in HOSTILE {
         let site = site(text);
-        for path in
-            ["/", "/rollouts/delivery/awaiting", "/rollouts/delivery/back", "/fragment/overview"]
-        {
+        for path in [
+            "/",
+            "/rollouts/delivery/awaiting",
+            "/rollouts/delivery/back",
+            "/fragment/overview",
+        ] {
             let page = Ask::get(path).send(&site.web).await.text;
-            assert!(page.contains("alert(1)"), "{path}: the text is shown: {page}");
+            assert!(
+                page.contains("alert(1)"),
+                "{path}: the text is shown: {page}"
+            );
             for tag in tags(&page) {
                 let word = tag.split([' ', '\n']).next().unwrap();
                 let external = tag.starts_with("script src=\"/assets/app.js?v=");
                 assert!(word != "script" || external, "{path}: <{tag}>");
-                assert!(!tag.contains("onerror") || tag.contains("&#"), "{path}: <{tag}>");
-                assert!(!tag.contains("onload") || tag.contains("&#"), "{path}: <{tag}>");
                 for attribute in ["href=\"", "src=\"", "action=\""] {
                     if let Some(value) = tag.split(attribute).nth(1) {
-                        assert!(value.starts_with('/'), "{path}: only our own addresses: <{tag}>");
+                        assert!(
+                            value.starts_with('/'),
+                            "{path}: only our own addresses: <{tag}>"
+                        );
                         assert!(!value.starts_with("//"), "{path}: <{tag}>");
                     }
                 }
-                assert!(!tag.contains(" style=") && !tag.contains(" on"), "{path}: <{tag}>");
+                // What stands outside the quotes is ours: no handler and no style among it.
+                let bare: String = tag.split('"').step_by(2).collect();
+                assert!(
+                    !bare.contains(" on") && !bare.contains(" style"),
+                    "{path}: <{tag}>"
+                );
+                assert_eq!(tag.matches('"').count() % 2, 0, "{path}: <{tag}>");
             }
         }
-        let api = Ask::get("/api/v1/rollouts/delivery/back").send(&site.web).await;
+        let api = Ask::get("/api/v1/rollouts/delivery/back")
+            .send(&site.web)
+            .await;
         assert!(api.header("content-type").starts_with("application/json"));
     }
 }
@@ -134,7 +166,10 @@ async fn an_address_is_not_echoed() {
         "/sign-in?next=//evil.example",
     ] {
         let page = Ask::get(path).send(&site.web).await.text;
-        assert!(!page.contains("<script>") && !page.contains("alert(1)"), "{path}");
+        assert!(
+            !page.contains("<script>") && !page.contains("alert(1)"),
+            "{path}"
+        );
         assert!(!page.contains("evil.example"), "{path}");
     }
 }

@@ -15,13 +15,21 @@ fn site() -> Site {
     let mut config = sample::config();
     config.public_read = true;
     let mut site = Site::new(config);
-    site.pipeline("storefront", sample::pipeline_spec(), sample::pipeline_status());
+    site.pipeline(
+        "storefront",
+        sample::pipeline_spec(),
+        sample::pipeline_status(),
+    );
     site.rollout("one", sample::spec("v1.1.0", 'b'), &sample::awaiting());
     site
 }
 
 async fn open(site: &Site) -> Response<Body> {
-    site.web.router().oneshot(Ask::get("/events").request()).await.unwrap()
+    site.web
+        .router()
+        .oneshot(Ask::get("/events").request())
+        .await
+        .unwrap()
 }
 
 /// Reads until the text has come; the caller bounds the time.
@@ -47,18 +55,32 @@ async fn a_change_is_told() {
         until(&mut stream, "\"name\":\"one\"").await;
         site.rollout("two", sample::spec("v1.1.0", 'b'), &sample::holding());
         let told = until(&mut stream, "\"name\":\"two\"").await;
-        assert!(told.contains("\"kind\":\"rollout\"") && told.contains("\"phase\":\"Progressing\""));
-        assert!(!told.contains("\"name\":\"one\""), "only what changed: {told}");
-        let rollout = site.rollout("one", sample::spec("v1.1.0", 'b'), &sample::awaiting());
+        assert!(
+            told.contains("\"kind\":\"rollout\"") && told.contains("\"phase\":\"Progressing\"")
+        );
+        assert!(
+            !told.contains("\"name\":\"one\""),
+            "only what changed: {told}"
+        );
+        let mut journal = sample::awaiting();
+        journal.next_seq = 7;
+        let rollout = site.rollout("one", sample::spec("v1.1.0", 'b'), &journal);
         until(&mut stream, "\"name\":\"one\"").await;
         site.vote("vote", &rollout, "alice@example.com", sample::HASH);
         let told = until(&mut stream, "\"name\":\"one\"").await;
-        assert!(told.contains("AwaitingApproval"), "a vote is news of its rollout: {told}");
+        assert!(
+            told.contains("AwaitingApproval"),
+            "a vote is news of its rollout: {told}"
+        );
         site.policy.send_replace(std::sync::Arc::default());
         until(&mut stream, "\"kind\":\"everything\"").await;
         // Much at once is told as one.
         for n in 0..40 {
-            site.rollout(&format!("r{n}"), sample::spec("v1.1.0", 'b'), &sample::awaiting());
+            site.rollout(
+                &format!("r{n}"),
+                sample::spec("v1.1.0", 'b'),
+                &sample::awaiting(),
+            );
         }
         let told = until(&mut stream, "\"kind\":\"everything\"").await;
         assert!(!told.contains("\"name\":\"r"), "{told}");
@@ -87,11 +109,19 @@ async fn streams_are_bounded_beat_and_end() {
     let began = tokio::time::Instant::now();
     until(&mut stream, "event: hello").await;
     until(&mut stream, ":").await;
-    assert_eq!(began.elapsed().as_secs(), 15, "a heartbeat without any change");
+    assert_eq!(
+        began.elapsed().as_secs(),
+        15,
+        "a heartbeat without any change"
+    );
     while let Some(frame) = stream.frame().await {
         assert!(frame.is_ok());
     }
-    assert_eq!(began.elapsed().as_secs(), 600, "it ends and the page comes back");
+    assert_eq!(
+        began.elapsed().as_secs(),
+        600,
+        "it ends and the page comes back"
+    );
 }
 
 #[tokio::test]
@@ -130,19 +160,30 @@ async fn serves_on_a_socket_until_dropped() {
 #[tokio::test(start_paused = true)]
 async fn ready_once_the_watches_are() {
     let site = site();
-    assert_eq!(Ask::get("/readyz").send(&site.web).await.status, StatusCode::OK);
+    assert_eq!(
+        Ask::get("/readyz").send(&site.web).await.status,
+        StatusCode::OK
+    );
     let (pipelines, _p) = kube::runtime::reflector::store();
     let (rollouts, _r) = kube::runtime::reflector::store();
     let (approvals, _a) = kube::runtime::reflector::store();
     let (requests, _q) = kube::runtime::reflector::store();
     let (_policy, policy) = tokio::sync::watch::channel(std::sync::Arc::default());
     let web = sluice_web::Web::new(sluice_web::WebState {
-        world: sluice_controller::World { pipelines, rollouts, approvals, requests },
+        world: sluice_controller::World {
+            pipelines,
+            rollouts,
+            approvals,
+            requests,
+        },
         client: site.cluster.client(&site.cluster.agent()),
         policy,
         clock: site.dial.clone(),
         config: sample::config(),
     });
-    assert_eq!(Ask::get("/readyz").send(&web).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        Ask::get("/readyz").send(&web).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
     assert_eq!(Ask::get("/healthz").send(&web).await.status, StatusCode::OK);
 }

@@ -173,7 +173,8 @@ impl Site {
         let mut object: Rollout = serde_json::from_value(stored).unwrap();
         let created = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(before(600));
         object.metadata.creation_timestamp = Some(created);
-        self.rollouts.apply_watcher_event(&Event::Apply(object.clone()));
+        self.rollouts
+            .apply_watcher_event(&Event::Apply(object.clone()));
         object
     }
 
@@ -194,11 +195,17 @@ impl Site {
 
     /// Shows the cache what the page has written: votes and wishes.
     pub(crate) fn catch_up(&mut self) {
-        for value in self.cluster.objects(sluice_sim::Resource::Approvals, NAMESPACE) {
+        for value in self
+            .cluster
+            .objects(sluice_sim::Resource::Approvals, NAMESPACE)
+        {
             let object: Approval = serde_json::from_value((*value).clone()).unwrap();
             self.approvals.apply_watcher_event(&Event::Apply(object));
         }
-        for value in self.cluster.objects(sluice_sim::Resource::Requests, NAMESPACE) {
+        for value in self
+            .cluster
+            .objects(sluice_sim::Resource::Requests, NAMESPACE)
+        {
             let object: Request = serde_json::from_value((*value).clone()).unwrap();
             self.requests.apply_watcher_event(&Event::Apply(object));
         }
@@ -327,11 +334,21 @@ pub(crate) fn plan() -> Plan {
 }
 
 fn step(index: u32, stage: Stage) -> StepState {
-    StepState { index, stage, since: before(90), relapses: 0, promoted: false }
+    StepState {
+        index,
+        stage,
+        since: before(90),
+        relapses: 0,
+        promoted: false,
+    }
 }
 
 fn moment(ago: i64, kind: &str, text: &str) -> Moment {
-    Moment { at: before(ago), kind: kind.to_owned(), text: text.to_owned() }
+    Moment {
+        at: before(ago),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+    }
 }
 
 fn planned(state: State, why: Why) -> Journal {
@@ -350,8 +367,16 @@ fn planned(state: State, why: Why) -> Journal {
             expires_at: after(86_100),
         }),
         timeline: vec![
-            moment(600, "created", "proposed by upstream: v1.1.0 succeeded in staging"),
-            moment(300, "approval-requested", "waits for devops-lead and tech-lead"),
+            moment(
+                600,
+                "created",
+                "proposed by upstream: v1.1.0 succeeded in staging",
+            ),
+            moment(
+                300,
+                "approval-requested",
+                "waits for devops-lead and tech-lead",
+            ),
         ],
         total_replicas: Some(10),
         state,
@@ -364,15 +389,25 @@ fn begun(state: State, why: Why) -> Journal {
     let mut journal = planned(state, why);
     journal.started_at = Some(before(120));
     journal.stable = serde_json::from_value(revision("v1.0.0", 'a', 86_400 * 9)).unwrap();
-    journal.timeline.push(moment(120, "started", "approved by alice and carol: begins"));
+    journal.timeline.push(moment(
+        120,
+        "started",
+        "approved by alice and carol: begins",
+    ));
     journal
 }
 
 fn ended(kind: OutcomeKind, message: &str, mut journal: Journal) -> Journal {
-    let end = End { kind, message: message.to_owned(), at: before(30) };
+    let end = End {
+        kind,
+        message: message.to_owned(),
+        at: before(30),
+    };
     journal.state = State::Ended(end);
     journal.phase = kind.phase().to_owned();
-    journal.why = Some(Why::Ended { message: message.to_owned() });
+    journal.why = Some(Why::Ended {
+        message: message.to_owned(),
+    });
     journal.message = message.to_owned();
     journal.ended_at = Some(before(30));
     journal.since = Some(before(30));
@@ -413,18 +448,34 @@ pub(crate) fn awaiting() -> Journal {
 
 pub(crate) fn holding() -> Journal {
     let stage = Stage::Hold { until: after(45) };
-    let why = Why::Holds { step: 1, share_bp: 1_000, until: after(45) };
+    let why = Why::Holds {
+        step: 1,
+        share_bp: 1_000,
+        until: after(45),
+    };
     let mut journal = begun(State::Progressing(step(0, stage)), why);
-    journal.checks = vec![check_record(0, Outcome::Pass, "1 request, 1 as expected", Vec::new())];
-    journal.timeline.push(moment(60, "checks-passed", "step 1: http-smoke passed"));
+    journal.checks = vec![check_record(
+        0,
+        Outcome::Pass,
+        "1 request, 1 as expected",
+        Vec::new(),
+    )];
+    journal
+        .timeline
+        .push(moment(60, "checks-passed", "step 1: http-smoke passed"));
     journal
 }
 
 pub(crate) fn paused() -> Journal {
     let mut journal = holding();
-    journal.why = Some(Why::Paused { by: "alice@example.com".to_owned() });
+    journal.why = Some(Why::Paused {
+        by: "alice@example.com".to_owned(),
+    });
     journal.paused = Some(moment(20, "paused", "alice@example.com"));
-    journal.handled = vec![Handled { uid: "request-1".to_owned(), refused: None }];
+    journal.handled = vec![Handled {
+        uid: "request-1".to_owned(),
+        refused: None,
+    }];
     journal
 }
 
@@ -459,10 +510,17 @@ pub(crate) fn every_state() -> Vec<(&'static str, Journal)> {
         ends_as: OutcomeKind::RolledBack,
     };
     let failed = || {
-        let why = Why::RollsBack { reason: back.message.clone() };
+        let why = Why::RollsBack {
+            reason: back.message.clone(),
+        };
         let mut journal = begun(State::RollingBack(back.clone()), why);
         let summary = "1 request, 1 not as expected";
-        journal.checks = vec![check_record(0, Outcome::Fail, summary, vec![failing_line()])];
+        journal.checks = vec![check_record(
+            0,
+            Outcome::Fail,
+            summary,
+            vec![failing_line()],
+        )];
         journal
     };
     let plan_at = before(5);
@@ -480,8 +538,13 @@ pub(crate) fn every_state() -> Vec<(&'static str, Journal)> {
         (
             "planning",
             bare(
-                State::Planning { attempt: 1, not_before: plan_at },
-                Why::AskingForPlan { plugin: "canary".to_owned() },
+                State::Planning {
+                    attempt: 1,
+                    not_before: plan_at,
+                },
+                Why::AskingForPlan {
+                    plugin: "canary".to_owned(),
+                },
             ),
         ),
         ("awaiting", awaiting()),
@@ -489,7 +552,10 @@ pub(crate) fn every_state() -> Vec<(&'static str, Journal)> {
             "shifting",
             begun(
                 State::Progressing(step(1, Stage::Shift)),
-                Why::MovesPods { step: Some(2), share_bp: 5_000 },
+                Why::MovesPods {
+                    step: Some(2),
+                    share_bp: 5_000,
+                },
             ),
         ),
         (
@@ -497,7 +563,10 @@ pub(crate) fn every_state() -> Vec<(&'static str, Journal)> {
             begun(
                 State::Progressing(step(
                     0,
-                    Stage::Check { runs: vec![run], since: before(30) },
+                    Stage::Check {
+                        runs: vec![run],
+                        since: before(30),
+                    },
                 )),
                 Why::CheckInconclusive {
                     step: 1,
@@ -533,7 +602,14 @@ pub(crate) fn every_state() -> Vec<(&'static str, Journal)> {
                 Why::Records,
             ),
         ),
-        ("succeeded", ended(OutcomeKind::Succeeded, "v1.1.0 serves all of production", holding())),
+        (
+            "succeeded",
+            ended(
+                OutcomeKind::Succeeded,
+                "v1.1.0 serves all of production",
+                holding(),
+            ),
+        ),
         (
             "rolled-back",
             ended(
@@ -553,17 +629,35 @@ pub(crate) fn every_state() -> Vec<(&'static str, Journal)> {
         ),
         (
             "rejected",
-            ended(OutcomeKind::Rejected, "rejected by carol (tech-lead): not today", awaiting()),
+            ended(
+                OutcomeKind::Rejected,
+                "rejected by carol (tech-lead): not today",
+                awaiting(),
+            ),
         ),
-        ("expired", ended(OutcomeKind::Expired, "nobody decided in time", awaiting())),
+        (
+            "expired",
+            ended(OutcomeKind::Expired, "nobody decided in time", awaiting()),
+        ),
         (
             "superseded",
             ended(OutcomeKind::Superseded, "v1.2.0 took its place", awaiting()),
         ),
         (
             "cancelled",
-            ended(OutcomeKind::Cancelled, "cancelled by alice before it began", awaiting()),
+            ended(
+                OutcomeKind::Cancelled,
+                "cancelled by alice before it began",
+                awaiting(),
+            ),
         ),
-        ("failed", ended(OutcomeKind::Failed, "Deployment shop/storefront is gone", holding())),
+        (
+            "failed",
+            ended(
+                OutcomeKind::Failed,
+                "Deployment shop/storefront is gone",
+                holding(),
+            ),
+        ),
     ]
 }

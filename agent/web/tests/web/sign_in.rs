@@ -25,7 +25,10 @@ fn votes(site: &Site) -> usize {
 async fn signs_in_and_out() {
     let site = site();
     let token = site.token("alice@example.com");
-    let fields = [("token", token.as_str()), ("next", "/rollouts/delivery/awaiting")];
+    let fields = [
+        ("token", token.as_str()),
+        ("next", "/rollouts/delivery/awaiting"),
+    ];
     let answer = Ask::form("/sign-in", &fields).send(&site.web).await;
     assert_eq!(answer.header("location"), "/rollouts/delivery/awaiting");
     let cookie = answer.header("set-cookie").to_owned();
@@ -34,7 +37,10 @@ async fn signs_in_and_out() {
     let (cookie, csrf) = sign_in(&site.web, &token).await;
     let page = Ask::get("/").cookie(&cookie).send(&site.web).await;
     assert!(page.text.contains("alice@example.com") && !page.text.contains(&token));
-    let out = Ask::form("/sign-out", &[("csrf", &csrf)]).cookie(&cookie).send(&site.web).await;
+    let out = Ask::form("/sign-out", &[("csrf", &csrf)])
+        .cookie(&cookie)
+        .send(&site.web)
+        .await;
     assert_eq!(out.status, StatusCode::SEE_OTHER);
     let page = Ask::get("/").cookie(&cookie).send(&site.web).await;
     assert_eq!(page.header("location"), "/sign-in?next=%2F");
@@ -46,7 +52,10 @@ async fn a_session_ends() {
     let (cookie, csrf) = sign_in(&site.web, &site.token("alice@example.com")).await;
     site.dial.turn(SignedDuration::from_mins(31));
     let fields = [("csrf", csrf.as_str()), ("hash", HASH)];
-    let answer = Ask::form(APPROVE, &fields).cookie(&cookie).send(&site.web).await;
+    let answer = Ask::form(APPROVE, &fields)
+        .cookie(&cookie)
+        .send(&site.web)
+        .await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(votes(&site), 0);
 }
@@ -56,19 +65,27 @@ async fn tokens_that_are_none() {
     let site = site();
     let long = "x".repeat(9_000);
     for bad in ["nothing", "", " ", "a b", long.as_str(), "\u{e4}"] {
-        let answer = Ask::form("/sign-in", &[("token", bad)]).send(&site.web).await;
+        let answer = Ask::form("/sign-in", &[("token", bad)])
+            .send(&site.web)
+            .await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{bad}");
     }
     let good = site.token("alice@example.com");
     for header in ["Bearer", "Bearer ", "Basic YTpi", good.as_str(), "bearer  "] {
-        let answer =
-            Ask::get("/api/v1/pipelines").header("authorization", header).send(&site.web).await;
+        let answer = Ask::get("/api/v1/pipelines")
+            .header("authorization", header)
+            .send(&site.web)
+            .await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{header}");
         assert!(answer.header("www-authenticate").starts_with("Bearer"));
     }
     // A bad token is not saved by a good cookie.
     let (cookie, _) = sign_in(&site.web, &good).await;
-    let answer = Ask::get("/").cookie(&cookie).bearer("nothing").send(&site.web).await;
+    let answer = Ask::get("/")
+        .cookie(&cookie)
+        .bearer("nothing")
+        .send(&site.web)
+        .await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
 
@@ -80,7 +97,10 @@ async fn an_api_server_that_does_not_answer_lets_nobody_in() {
     silent.crash();
     state.client = silent.client.clone();
     let web = sluice_web::Web::new(state);
-    let answer = Ask::get("/api/v1/pipelines").bearer(&token).send(&web).await;
+    let answer = Ask::get("/api/v1/pipelines")
+        .bearer(&token)
+        .send(&web)
+        .await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "cluster-silent");
     let answer = Ask::form("/sign-in", &[("token", &token)]).send(&web).await;
@@ -109,7 +129,9 @@ async fn a_foreign_page_cannot_vote() {
         Ask::form(APPROVE, &[("csrf", ""), ("hash", HASH)]).cookie(&cookie),
         Ask::form(APPROVE, &[("csrf", &other), ("hash", HASH)]).cookie(&cookie),
         Ask::json(API_APPROVE, &json!({ "hash": HASH })).cookie(&cookie),
-        Ask::json(API_APPROVE, &json!({ "hash": HASH })).cookie(&cookie).header("origin", ORIGIN),
+        Ask::json(API_APPROVE, &json!({ "hash": HASH }))
+            .cookie(&cookie)
+            .header("origin", ORIGIN),
         Ask::json(API_APPROVE, &json!({ "hash": HASH, "csrf": csrf }))
             .cookie(&cookie)
             .header("origin", ORIGIN)
@@ -119,7 +141,12 @@ async fn a_foreign_page_cannot_vote() {
     ];
     for (n, ask) in foreign.into_iter().enumerate() {
         let answer = ask.send(&site.web).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "case {n}: {}", answer.text);
+        assert_eq!(
+            answer.status,
+            StatusCode::FORBIDDEN,
+            "case {n}: {}",
+            answer.text
+        );
     }
     assert_eq!(votes(&site), 0);
     // The same form from the page itself does.
@@ -137,9 +164,15 @@ async fn a_foreign_page_cannot_vote() {
 async fn foreign_names_of_this_machine_are_refused() {
     let site = site();
     for host in ["evil.example", "evil.example:8080", "169.254.169.254"] {
-        let answer = Ask::get("/sign-in").header("host", host).send(&site.web).await;
+        let answer = Ask::get("/sign-in")
+            .header("host", host)
+            .send(&site.web)
+            .await;
         assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
-        let probe = Ask::get("/healthz").header("host", host).send(&site.web).await;
+        let probe = Ask::get("/healthz")
+            .header("host", host)
+            .send(&site.web)
+            .await;
         assert_eq!(probe.status, StatusCode::OK, "probes name the pod");
     }
 }
@@ -159,7 +192,9 @@ async fn names_in_headers_and_bodies_are_ignored() {
     let answer = forged(Ask::json(API_APPROVE, &body)).send(&site.web).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let alice = site.token("alice@example.com");
-    let answer = forged(Ask::json(API_APPROVE, &body).bearer(&alice)).send(&site.web).await;
+    let answer = forged(Ask::json(API_APPROVE, &body).bearer(&alice))
+        .send(&site.web)
+        .await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let vote = &site.cluster.objects(Resource::Approvals, NAMESPACE)[0];
     assert_eq!(vote["spec"]["approver"], "alice@example.com");
@@ -172,7 +207,10 @@ async fn bodies_are_small_and_plain() {
     let site = site();
     let token = site.token("alice@example.com");
     let big = json!({ "hash": HASH, "x": "y".repeat(17 * 1024) });
-    let answer = Ask::json(API_APPROVE, &big).bearer(&token).send(&site.web).await;
+    let answer = Ask::json(API_APPROVE, &big)
+        .bearer(&token)
+        .send(&site.web)
+        .await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     for body in ["[]", "{", "\"x\"", &deep, "{\"hash\":1}", "null"] {
@@ -201,6 +239,13 @@ async fn behind_tls_the_cookie_is_bound_to_it() {
     assert_eq!(plain.status, StatusCode::FORBIDDEN);
     let answer = ask("https://sluice.example.com").send(&site.web).await;
     let cookie = answer.header("set-cookie");
-    assert!(cookie.starts_with("__Host-sluice=") && cookie.ends_with("; Secure"), "{cookie}");
-    assert!(answer.header("strict-transport-security").starts_with("max-age="));
+    assert!(
+        cookie.starts_with("__Host-sluice=") && cookie.ends_with("; Secure"),
+        "{cookie}"
+    );
+    assert!(
+        answer
+            .header("strict-transport-security")
+            .starts_with("max-age=")
+    );
 }

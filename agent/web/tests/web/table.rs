@@ -21,7 +21,11 @@ const FOR_ANYONE: [&str; 7] = [
 
 fn site() -> Site {
     let mut site = Site::new(sample::config());
-    site.pipeline("storefront", sample::pipeline_spec(), sample::pipeline_status());
+    site.pipeline(
+        "storefront",
+        sample::pipeline_spec(),
+        sample::pipeline_status(),
+    );
     site.rollout("awaiting", sample::spec("v1.1.0", 'b'), &sample::awaiting());
     site.rollout("holding", sample::spec("v1.1.0", 'b'), &sample::holding());
     site.rollout("paused", sample::spec("v1.1.0", 'b'), &sample::paused());
@@ -35,7 +39,10 @@ fn path(listed: &sluice_web::Listed) -> String {
         Some("resume") => "paused",
         _ => "holding",
     };
-    listed.path.replace("{namespace}", NAMESPACE).replace("{name}", name)
+    listed
+        .path
+        .replace("{namespace}", NAMESPACE)
+        .replace("{name}", name)
 }
 
 fn ask(listed: &sluice_web::Listed) -> Ask {
@@ -64,7 +71,12 @@ fn only_these_are_for_anyone() {
     assert_eq!(open, FOR_ANYONE);
     for route in sluice_web::listed() {
         let acts = matches!(route.access, Access::May(_));
-        assert!(!acts || route.method == Method::POST, "{} {}", route.method, route.path);
+        assert!(
+            !acts || route.method == Method::POST,
+            "{} {}",
+            route.method,
+            route.path
+        );
         assert!(route.method != Method::POST || acts || route.path.starts_with("/sign-"));
     }
 }
@@ -78,7 +90,13 @@ fn no_route_beside_the_table() {
         let path = entry.unwrap().path();
         if path.is_file() {
             let text = std::fs::read_to_string(&path).unwrap();
-            for way in [".route(", ".nest(", ".merge(", ".route_service(", ".nest_service("] {
+            for way in [
+                ".route(",
+                ".nest(",
+                ".merge(",
+                ".route_service(",
+                ".nest_service(",
+            ] {
                 let name = path.file_name().unwrap().to_string_lossy().into_owned();
                 makers.extend(text.matches(way).map(|_| format!("{name}{way}")));
             }
@@ -109,7 +127,11 @@ async fn anonymous_gets_nothing_but_the_door() {
                 answer.status == StatusCode::UNAUTHORIZED
             }
         };
-        assert!(refused, "{} {}: {}", route.method, route.path, answer.status);
+        assert!(
+            refused,
+            "{} {}: {}",
+            route.method, route.path, answer.status
+        );
         assert!(!answer.text.contains("storefront"), "{} leaks", route.path);
     }
     assert_eq!(written(&site), 0);
@@ -118,7 +140,11 @@ async fn anonymous_gets_nothing_but_the_door() {
 #[tokio::test(start_paused = true)]
 async fn a_token_for_another_audience_is_no_token() {
     let site = site();
-    for audiences in [&["https://kubernetes.default.svc"][..], &["other"], &["sluice "]] {
+    for audiences in [
+        &["https://kubernetes.default.svc"][..],
+        &["other"],
+        &["sluice "],
+    ] {
         let token = site.cluster.mint_token("alice@example.com", audiences);
         for route in sluice_web::listed() {
             if route.access == Access::Anyone {
@@ -129,7 +155,9 @@ async fn a_token_for_another_audience_is_no_token() {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{route}");
             assert_eq!(answer.code(), "not-signed-in", "{route}");
         }
-        let answer = Ask::form("/sign-in", &[("token", &token)]).send(&site.web).await;
+        let answer = Ask::form("/sign-in", &[("token", &token)])
+            .send(&site.web)
+            .await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(answer.header("set-cookie"), "");
     }
@@ -150,7 +178,10 @@ async fn a_valid_person_without_the_role_reads_and_nothing_else() {
         match route.access {
             // The policy leaves these to anybody whom RBAC lets write a Request.
             Access::May(action) if matches!(action.as_str(), "resume" | "rollback") => {
-                assert!(answer.status.is_success() || answer.status.is_redirection(), "{name}");
+                assert!(
+                    answer.status.is_success() || answer.status.is_redirection(),
+                    "{name}"
+                );
             }
             Access::May(_) => {
                 assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
@@ -162,11 +193,17 @@ async fn a_valid_person_without_the_role_reads_and_nothing_else() {
         }
     }
     let objects = site.cluster.objects(Resource::Requests, NAMESPACE);
-    let mut actions: Vec<&str> =
-        objects.iter().map(|o| o["spec"]["action"].as_str().unwrap()).collect();
+    let mut actions: Vec<&str> = objects
+        .iter()
+        .map(|o| o["spec"]["action"].as_str().unwrap())
+        .collect();
     actions.sort_unstable();
     assert_eq!(actions, ["resume", "rollback"]);
-    assert!(site.cluster.objects(Resource::Approvals, NAMESPACE).is_empty());
+    assert!(
+        site.cluster
+            .objects(Resource::Approvals, NAMESPACE)
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,14 +257,39 @@ async fn a_person_whom_rbac_does_not_let_write_may_not() {
 async fn what_is_not_in_the_table_is_not_there() {
     let site = site();
     let token = site.token("alice@example.com");
-    for path in ["/metrics", "/api/v1/", "/rollouts", "/assets/", "/assets/../src", "/api/v2/x"] {
+    for path in [
+        "/metrics",
+        "/api/v1/",
+        "/rollouts",
+        "/assets/",
+        "/assets/../src",
+        "/api/v2/x",
+    ] {
         let answer = Ask::get(path).bearer(&token).send(&site.web).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
-    for route in sluice_web::listed().iter().filter(|r| matches!(r.access, Access::May(_))) {
-        for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
-            let answer = ask(route).method(method.clone()).bearer(&token).send(&site.web).await;
-            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {}", route.path);
+    for route in sluice_web::listed()
+        .iter()
+        .filter(|r| matches!(r.access, Access::May(_)))
+    {
+        for method in [
+            Method::GET,
+            Method::PUT,
+            Method::DELETE,
+            Method::PATCH,
+            Method::OPTIONS,
+        ] {
+            let answer = ask(route)
+                .method(method.clone())
+                .bearer(&token)
+                .send(&site.web)
+                .await;
+            assert_eq!(
+                answer.status,
+                StatusCode::METHOD_NOT_ALLOWED,
+                "{method} {}",
+                route.path
+            );
         }
     }
     assert_eq!(written(&site), 0);

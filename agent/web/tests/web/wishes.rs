@@ -10,7 +10,10 @@ use crate::sample::{self, NAMESPACE, Site};
 
 async fn wish(site: &Site, rollout: &str, verb: &str, body: Value) -> Answer {
     let path = format!("/api/v1/rollouts/{NAMESPACE}/{rollout}/{verb}");
-    Ask::json(&path, &body).bearer(&site.token("alice@example.com")).send(&site.web).await
+    Ask::json(&path, &body)
+        .bearer(&site.token("alice@example.com"))
+        .send(&site.web)
+        .await
 }
 
 fn requests(site: &Site) -> Vec<Value> {
@@ -44,25 +47,43 @@ async fn a_button_pressed_twice_is_one_wish_until_the_agent_has_acted() {
         assert_eq!(answer.status, expected, "{}", answer.text);
     }
     assert_eq!(requests(&site).len(), 1);
-    let uid = requests(&site)[0]["metadata"]["uid"].as_str().unwrap().to_owned();
+    let uid = requests(&site)[0]["metadata"]["uid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mut acted = sample::holding();
-    acted.handled.push(Handled { uid: uid.clone(), refused: None });
+    acted.handled.push(Handled {
+        uid: uid.clone(),
+        refused: None,
+    });
     site.rollout("holding", spec(), &acted);
     // The old page's button once more: it still is the old wish.
     let answer = wish(&site, "holding", "pause", json!({ "seen": uid })).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     let answer = wish(&site, "holding", "pause", json!({})).await;
-    assert_eq!(answer.status, StatusCode::OK, "the same as with what is seen now");
+    assert_eq!(
+        answer.status,
+        StatusCode::OK,
+        "the same as with what is seen now"
+    );
     assert_eq!(requests(&site).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_serving_version_can_be_taken_back_to_the_one_before() {
     let mut site = Site::new(sample::config());
-    let journal = sample::every_state().into_iter().find(|(n, _)| *n == "succeeded").unwrap().1;
+    let journal = sample::every_state()
+        .into_iter()
+        .find(|(n, _)| *n == "succeeded")
+        .unwrap()
+        .1;
     site.rollout("done-v1.0.0", sample::spec("v1.0.0", 'a'), &journal);
     site.rollout("other", sample::spec("v1.0.1", 'd'), &journal);
-    site.pipeline("storefront", sample::pipeline_spec(), sample::pipeline_status());
+    site.pipeline(
+        "storefront",
+        sample::pipeline_spec(),
+        sample::pipeline_status(),
+    );
     let answer = wish(&site, "other", "rollback", json!({})).await;
     assert_eq!(answer.status, StatusCode::CONFLICT, "it is not what serves");
     let answer = wish(&site, "done-v1.0.0", "rollback", json!({})).await;
@@ -81,10 +102,27 @@ async fn what_makes_no_sense_is_refused() {
     let may: [(&str, &[&str]); 5] = [
         (
             "abort",
-            &["queued", "planning", "awaiting", "shifting", "checking", "holding", "paused", "promoting"],
+            &[
+                "queued",
+                "planning",
+                "awaiting",
+                "shifting",
+                "checking",
+                "holding",
+                "paused",
+                "promoting",
+            ],
         ),
-        ("rollback", &["shifting", "checking", "holding", "paused", "promoting"]),
-        ("pause", &["queued", "planning", "awaiting", "shifting", "checking", "holding"]),
+        (
+            "rollback",
+            &["shifting", "checking", "holding", "paused", "promoting"],
+        ),
+        (
+            "pause",
+            &[
+                "queued", "planning", "awaiting", "shifting", "checking", "holding",
+            ],
+        ),
         ("resume", &["paused"]),
         ("promote", &["holding", "paused"]),
     ];
@@ -109,12 +147,19 @@ async fn wishes_do_not_pile_up() {
     let mut site = Site::new(sample::config());
     let uids: Vec<String> = (0..60).map(|n| format!("uid-{n}")).collect();
     let mut journal: Journal = sample::holding();
-    journal.handled =
-        uids.iter().map(|uid| Handled { uid: uid.clone(), refused: None }).collect();
+    journal.handled = uids
+        .iter()
+        .map(|uid| Handled {
+            uid: uid.clone(),
+            refused: None,
+        })
+        .collect();
     site.rollout("holding", sample::spec("v1.1.0", 'b'), &journal);
     let mut last = StatusCode::CREATED;
     for uid in &uids {
-        last = wish(&site, "holding", "pause", json!({ "seen": uid })).await.status;
+        last = wish(&site, "holding", "pause", json!({ "seen": uid }))
+            .await
+            .status;
         site.catch_up();
     }
     assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
