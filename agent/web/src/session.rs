@@ -233,7 +233,10 @@ mod tests {
         let ids: Vec<String> = (0..300).map(start).collect();
         assert_eq!(sessions.lock().len(), SESSIONS);
         assert!(sessions.find(&ids[43], second(300)).is_none());
-        assert!(sessions.find(&ids[44], second(300)).is_some(), "the longest idle went first");
+        assert!(
+            sessions.find(&ids[44], second(300)).is_some(),
+            "the longest idle went first"
+        );
         assert!(sessions.find(&ids[299], second(300)).is_some());
     }
 
