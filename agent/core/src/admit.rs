@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use crate::authorize::{Action, authorize};
 use crate::hash::{child_name, short_name_hash};
 use crate::image::{ImageRef, Repository};
-use crate::pipeline::{EnvironmentSpec, PipelineSpec, PipelineStatus, Revision, TriggerKind};
+use crate::pipeline::{
+    CheckSpec, EnvironmentSpec, PipelineSpec, PipelineStatus, QUARANTINE_LIMIT, Revision,
+    TriggerKind,
+};
 use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy};
 use crate::rollout::{CandidateImage, Cause, RolloutSpec};
 
@@ -55,8 +58,12 @@ pub fn admit(
     candidate: &Candidate,
     _now: Timestamp,
 ) -> Admission {
-    let status =
-        pipeline.status.environments.get(&environment.name).cloned().unwrap_or_default();
+    let status = pipeline
+        .status
+        .environments
+        .get(&environment.name)
+        .cloned()
+        .unwrap_or_default();
     let image = &candidate.image;
     let by_person = candidate.cause.trigger == TriggerKind::Manual;
     let Some(stable) = &status.stable else {
@@ -65,7 +72,12 @@ pub fn admit(
             environment.target
         )]);
     };
-    if stable.digest == image.digest {
+    // The same digest under another template is a way back all the same.
+    let returns_elsewhere = candidate
+        .returns_to
+        .as_ref()
+        .is_some_and(|r| r.template_hash != stable.template_hash);
+    if stable.digest == image.digest && !returns_elsewhere {
         return Admission::Nothing(format!(
             "{} is the stable version already",
             image.tag.as_deref().unwrap_or(&image.digest)
@@ -101,6 +113,12 @@ pub fn admit(
                 q.reason
             ));
         }
+        if status.quarantined.len() >= QUARANTINE_LIMIT {
+            reasons.push(format!(
+                "{QUARANTINE_LIMIT} digests are quarantined here, which is the limit: nothing new \
+                 comes before a person has looked at them (`sluice lift`)"
+            ));
+        }
         pipeline_rules(pipeline, environment, candidate, &mut reasons);
     }
     if !reasons.is_empty() {
@@ -120,15 +138,26 @@ pub fn admit(
     };
     let hash = short_name_hash(&[&stable.target_uid, &image.digest, &candidate.cause.id]);
     let name = child_name(&format!("{}-{}", pipeline.name, environment.name), &hash);
-    Admission::Create { name, spec: Box::new(spec) }
+    Admission::Create {
+        name,
+        spec: Box::new(spec),
+    }
 }
 
 /// The image as the policy looks at it.
 fn reference(image: &CandidateImage) -> Result<ImageRef, String> {
     Ok(ImageRef {
-        repository: image.repository.parse().map_err(|e| format!("{}: {e}", image.repository))?,
+        repository: image
+            .repository
+            .parse()
+            .map_err(|e| format!("{}: {e}", image.repository))?,
         tag: image.tag.clone(),
-        digest: Some(image.digest.parse().map_err(|e| format!("{}: {e}", image.digest))?),
+        digest: Some(
+            image
+                .digest
+                .parse()
+                .map_err(|e| format!("{}: {e}", image.digest))?,
+        ),
     })
 }
 
@@ -154,15 +183,37 @@ fn release_rules(
     candidate: &Candidate,
     reasons: &mut Vec<String>,
 ) {
-    let trigger = candidate.cause.trigger;
-    if !rules.triggers.contains(&trigger) {
-        reasons.push(format!("the policy does not allow the trigger `{trigger}` here"));
+    reasons.extend(broken_rules(
+        rules,
+        candidate.cause.trigger,
+        &candidate.image,
+        &environment.strategy.plugin,
+        &environment.checks,
+    ));
+    for before in &rules.after {
+        not_yet(pipeline, before, &candidate.image.digest, "policy", reasons);
     }
-    match reference(&candidate.image) {
+}
+
+/// The rules that a release breaks, as far as they can be looked at anew at any time: when it is let
+/// in, when its gate opens and before each step (reliability.md W11).
+pub(crate) fn broken_rules(
+    rules: &EnvironmentPolicy,
+    trigger: TriggerKind,
+    image: &CandidateImage,
+    strategy: &str,
+    checks: &[CheckSpec],
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if !rules.triggers.contains(&trigger) {
+        reasons.push(format!(
+            "the policy does not allow the trigger `{trigger}` here"
+        ));
+    }
+    match reference(image) {
         Ok(image) => reasons.extend(rules.images.check(&image).err().map(|why| why.to_string())),
         Err(why) => reasons.push(why),
     }
-    let strategy = &environment.strategy.plugin;
     if !rules.strategy.allows(strategy) {
         reasons.push(format!(
             "the policy does not allow the strategy `{strategy}` here; allowed are {}",
@@ -170,16 +221,14 @@ fn release_rules(
         ));
     }
     for check in &rules.checks.require {
-        if !environment.checks.iter().any(|c| c.plugin == *check && !c.optional) {
+        if !checks.iter().any(|c| c.plugin == *check && !c.optional) {
             reasons.push(format!(
                 "the policy requires the check `{check}`; the pipeline does not configure it, or \
                  only as optional"
             ));
         }
     }
-    for before in &rules.after {
-        not_yet(pipeline, before, &candidate.image.digest, "policy", reasons);
-    }
+    reasons
 }
 
 /// What the Pipeline itself says.
@@ -192,16 +241,24 @@ fn pipeline_rules(
     let image = &candidate.image;
     let repository = |s: &str| s.parse::<Repository>().ok();
     if repository(&image.repository) != repository(&pipeline.spec.image.repository) {
-        reasons.push(format!("{} is not this pipeline's repository", image.repository));
+        reasons.push(format!(
+            "{} is not this pipeline's repository",
+            image.repository
+        ));
     }
     let trigger = candidate.cause.trigger;
     if !environment.triggers.iter().any(|t| t.kind() == trigger) {
-        reasons.push(format!("the pipeline has no trigger `{trigger}` for {}", environment.name));
+        reasons.push(format!(
+            "the pipeline has no trigger `{trigger}` for {}",
+            environment.name
+        ));
     }
     if let (Some(tag), Ok(filter)) = (&image.tag, pipeline.spec.image.tags.compile())
         && !filter.matches(tag)
     {
-        reasons.push(format!("the tag {tag} is no release by the pipeline's `tags`"));
+        reasons.push(format!(
+            "the tag {tag} is no release by the pipeline's `tags`"
+        ));
     }
     for before in &environment.after {
         not_yet(pipeline, before, &image.digest, "pipeline", reasons);
@@ -221,7 +278,10 @@ fn not_yet(
         .get(before)
         .is_some_and(|status| status.succeeded(digest));
     let text = format!("has not succeeded in {before}, which the {who} requires first");
-    if !succeeded && !reasons.iter().any(|r| r.starts_with(&format!("has not succeeded in {before},")))
+    if !succeeded
+        && !reasons
+            .iter()
+            .any(|r| r.starts_with(&format!("has not succeeded in {before},")))
     {
         reasons.push(text);
     }

@@ -3,8 +3,11 @@
 
 use crate::pipeline::OutcomeKind;
 use crate::plugin::Outcome;
-use crate::rollout::{Decision, Effect, Journal, Observation, RolloutView, Seen, State};
+use crate::rollout::{
+    Decision, Effect, Journal, Observation, RolloutView, Seen, State, WorkloadSeen,
+};
 use crate::router::ALL_TRAFFIC;
+use crate::router::replicas::floor;
 
 /// The rules that a decision breaks, one sentence each. Empty: it may be executed.
 pub fn broken(
@@ -32,16 +35,23 @@ pub fn broken(
         out.push("goes forward again while rolling back".into());
     }
     if let Some(plan) = &after.plan {
-        if plan.steps.last().is_none_or(|s| s.step.weight_bp != ALL_TRAFFIC) {
+        if plan
+            .steps
+            .last()
+            .is_none_or(|s| s.step.weight_bp != ALL_TRAFFIC)
+        {
             out.push("has a plan that never promotes".into());
         }
-        if after.state.step().is_some_and(|s| {
-            usize::try_from(s.index).map_or(true, |i| i >= plan.steps.len())
-        }) {
+        if after
+            .state
+            .step()
+            .is_some_and(|s| usize::try_from(s.index).map_or(true, |i| i >= plan.steps.len()))
+        {
             out.push("is in a step that the plan does not have".into());
         }
     }
     steps_in_order(rollout, before, after, &mut out);
+    enough_ready(seen, decision, &mut out);
     for effect in &decision.effects {
         effect_rules(rollout, before, seen, after, effect, &mut out);
     }
@@ -62,12 +72,7 @@ pub fn changes_target(effect: &Effect) -> bool {
 
 /// A step is entered only from the one before it, and only with a pass of every check on record
 /// (reliability.md O3, O10).
-fn steps_in_order(
-    rollout: &RolloutView,
-    before: &Journal,
-    after: &Journal,
-    out: &mut Vec<String>,
-) {
+fn steps_in_order(rollout: &RolloutView, before: &Journal, after: &Journal, out: &mut Vec<String>) {
     let index = |j: &Journal| j.state.step().map(|s| s.index);
     let left = match (index(before), index(after)) {
         (Some(from), Some(to)) if to == from.saturating_add(1) => Some(from),
@@ -92,12 +97,48 @@ fn steps_in_order(
         let passed = after.checks.iter().any(|r| {
             r.step == left
                 && r.name == check.label()
-                && (r.outcome == Outcome::Pass
-                    || (check.optional && r.outcome == Outcome::Skipped))
+                && (r.outcome == Outcome::Pass || (check.optional && r.outcome == Outcome::Skipped))
         });
         if !passed {
-            out.push(format!("leaves step {} without a pass of {}", left + 1, check.label()));
+            out.push(format!(
+                "leaves step {} without a pass of {}",
+                left + 1,
+                check.label()
+            ));
         }
+    }
+}
+
+/// No scaling leaves fewer ready pods behind the Service than the target's own rolling update would
+/// (reliability.md W7), counted on what is ready and never on what is wanted.
+fn enough_ready(seen: &Observation, decision: &Decision, out: &mut Vec<String>) {
+    let Some(target) = seen.target.present() else {
+        return;
+    };
+    let left = |w: &WorkloadSeen| {
+        decision.effects.iter().fold(w.ready, |ready, e| match e {
+            Effect::Scale {
+                deployment,
+                replicas,
+                ..
+            } if deployment.uid == w.uid => ready.min(*replicas),
+            Effect::DeleteDeployment { deployment } if deployment.uid == w.uid => 0,
+            Effect::Scale { .. }
+            | Effect::DeleteDeployment { .. }
+            | Effect::Claim { .. }
+            | Effect::CreateDeployment { .. }
+            | Effect::SetTemplate { .. }
+            | Effect::SaveRevision { .. }
+            | Effect::RecordOutcome { .. }
+            | Effect::Ask { .. } => ready,
+        })
+    };
+    let canary = seen.canary.present();
+    let now = target.ready.saturating_add(canary.map_or(0, |c| c.ready));
+    let then = left(target).saturating_add(canary.map_or(0, left));
+    let total = decision.journal.total_replicas.unwrap_or(target.replicas);
+    if then < now && then < floor(total, target.max_unavailable, now) {
+        out.push(format!("leaves {then} ready pods behind the Service"));
     }
 }
 
@@ -123,8 +164,7 @@ fn effect_rules(
     out: &mut Vec<String>,
 ) {
     let target = &rollout.spec.target;
-    let is_target =
-        |ns: &str, name: &str| ns == target.namespace && name == target.deployment;
+    let is_target = |ns: &str, name: &str| ns == target.namespace && name == target.deployment;
     match effect {
         Effect::Claim { target: guard, .. } => {
             if guard.uid != rollout.spec.target_uid || guard.resource_version.is_empty() {
@@ -132,21 +172,47 @@ fn effect_rules(
             }
         }
         Effect::CreateDeployment { manifest } => {
-            if manifest.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(0) {
+            if manifest
+                .pointer("/spec/replicas")
+                .and_then(serde_json::Value::as_u64)
+                != Some(0)
+            {
                 out.push("creates a Deployment that is not empty (W4)".into());
             }
-            if manifest.pointer("/metadata/namespace").and_then(|v| v.as_str())
+            if manifest
+                .pointer("/metadata/namespace")
+                .and_then(|v| v.as_str())
                 != Some(target.namespace.as_str())
             {
                 out.push("creates a Deployment outside the target's namespace".into());
             }
         }
-        Effect::Scale { deployment, replicas, .. } => {
+        Effect::Scale {
+            deployment,
+            replicas,
+            ..
+        } => {
             if deployment.resource_version.is_empty() || deployment.uid.is_empty() {
                 out.push("scales without a guard".into());
             }
-            if is_target(&deployment.namespace, &deployment.name) && *replicas == 0 {
+            let stable = is_target(&deployment.namespace, &deployment.name);
+            if stable && *replicas == 0 {
                 out.push("scales the stable version to zero".into());
+            }
+            let grows = seen
+                .canary
+                .present()
+                .is_some_and(|c| *replicas > c.replicas);
+            if !stable && grows && after.state.step().is_none() {
+                out.push("gives the candidate more pods without a step".into());
+            }
+            if !stable
+                && !seen
+                    .canary
+                    .present()
+                    .is_some_and(|c| c.made_by(&rollout.uid))
+            {
+                out.push("scales a Deployment that this Rollout did not create".into());
             }
             // The target must be claimed before it, or its canary, is scaled.
             if seen.target.present().is_some_and(|t| {
@@ -155,23 +221,33 @@ fn effect_rules(
                 out.push("scales a target that it has not claimed".into());
             }
         }
-        Effect::SetTemplate { deployment, template_hash, .. } => {
+        Effect::SetTemplate {
+            deployment,
+            template_hash,
+            ..
+        } => {
             if !is_target(&deployment.namespace, &deployment.name)
                 || deployment.uid != rollout.spec.target_uid
             {
                 out.push("sets the template of something else than its target".into());
             }
             let wanted = match after.state {
-                State::RollingBack(_) => after.stable.as_ref().map(|r| r.template_hash.clone()),
-                _ => after.candidate_template_hash.clone(),
+                State::RollingBack(_) => after.stable.as_ref().map(|r| &r.template_hash),
+                State::Promoting(_) => after.candidate_template_hash.as_ref(),
+                State::Queued
+                | State::Planning { .. }
+                | State::AwaitingApproval
+                | State::Progressing(_)
+                | State::Recording(_)
+                | State::Ended(_) => None,
             };
-            if wanted.as_ref() != Some(template_hash) {
+            if wanted != Some(template_hash) {
                 out.push("sets a template that was neither approved nor stable".into());
             }
         }
         Effect::DeleteDeployment { deployment } => {
             let ours = matches!(&seen.canary, Seen::Present(c)
-                if c.uid == deployment.uid && c.created_by.as_ref() == Some(&rollout.uid));
+                if c.uid == deployment.uid && c.made_by(&rollout.uid));
             if !ours || is_target(&deployment.namespace, &deployment.name) {
                 out.push("deletes a Deployment that this Rollout did not create".into());
             }

@@ -81,14 +81,24 @@ pub fn check(
         problems.push("the plan has no steps".to_owned());
     }
     if proposal.len() > STEP_LIMIT {
-        problems.push(format!("the plan has {} steps; {STEP_LIMIT} is the limit", proposal.len()));
+        problems.push(format!(
+            "the plan has {} steps; {STEP_LIMIT} is the limit",
+            proposal.len()
+        ));
         return Err(problems);
     }
     let mut before = 0;
     for (i, s) in proposal.iter().enumerate() {
         let n = i + 1;
-        if s.name.is_empty() || s.name.len() > NAME_LIMIT || s.name.chars().any(char::is_control) {
-            problems.push(format!("step {n} has no usable name (1 to {NAME_LIMIT} bytes)"));
+        if !usable(&s.name) {
+            problems.push(format!(
+                "step {n} has no usable name (1 to {NAME_LIMIT} bytes)"
+            ));
+        }
+        if s.gate.as_deref().is_some_and(|gate| !usable(gate)) {
+            problems.push(format!(
+                "step {n}: its gate has no usable name (1 to {NAME_LIMIT} bytes)"
+            ));
         }
         if proposal.iter().take(i).any(|o| o.name == s.name) {
             problems.push(format!("step {n}: the name `{}` stands twice", s.name));
@@ -108,7 +118,9 @@ pub fn check(
     if proposal.last().is_some_and(|s| s.weight_bp != ALL_TRAFFIC) {
         problems.push("the last step is not 100 %: the release would never be promoted".into());
     }
-    let hold = proposal.iter().fold(0_u64, |sum, s| sum.saturating_add(s.hold_ms));
+    let hold = proposal
+        .iter()
+        .fold(0_u64, |sum, s| sum.saturating_add(s.hold_ms));
     if hold > TOTAL_HOLD_LIMIT_MS {
         problems.push("the holds add up to more than 30 days".into());
     }
@@ -123,9 +135,32 @@ pub fn check(
         return Err(problems);
     }
     // Over the shares and holds, not over pod counts: an autoscaler must not void a signature.
-    let text = serde_json::to_value(proposal).map(|v| canonical_json(&v)).unwrap_or_default();
+    let text = serde_json::to_value(proposal)
+        .map(|v| canonical_json(&v))
+        .unwrap_or_default();
     let hash = sha256_hex(format!("{strategy}\n{text}").as_bytes());
-    Ok(Plan { strategy: strategy.to_owned(), steps, hash })
+    Ok(Plan {
+        strategy: strategy.to_owned(),
+        steps,
+        hash,
+    })
+}
+
+/// Names stand in sentences, in labels and, 32 times two, in the journal.
+fn usable(name: &str) -> bool {
+    let forbidden = |c: char| c.is_control() || c == '"' || c == '\\';
+    !name.is_empty() && name.len() <= NAME_LIMIT && !name.contains(forbidden)
+}
+
+/// A proposal small enough to be kept until it is checked, and refused then if it was larger.
+pub(crate) fn bounded_proposal(proposal: &[PlanStep]) -> Vec<PlanStep> {
+    let short = |text: &String| text.chars().take(NAME_LIMIT + 1).collect::<String>();
+    let mut out: Vec<PlanStep> = proposal.iter().take(STEP_LIMIT + 1).cloned().collect();
+    for step in &mut out {
+        step.name = short(&step.name);
+        step.gate = step.gate.as_ref().map(short);
+    }
+    out
 }
 
 fn place(step: &PlanStep, total: u32) -> PlannedStep {
@@ -153,12 +188,7 @@ fn place(step: &PlanStep, total: u32) -> PlannedStep {
     }
 }
 
-fn limits_kept(
-    steps: &[PlannedStep],
-    total: u32,
-    limits: &PlanLimits,
-    problems: &mut Vec<String>,
-) {
+fn limits_kept(steps: &[PlannedStep], total: u32, limits: &PlanLimits, problems: &mut Vec<String>) {
     if let (Some(limit), Some(first)) = (limits.first_step_at_most_bp, steps.first())
         && first.achieved_bp > limit
     {

@@ -12,26 +12,28 @@
 mod absorb;
 mod decide;
 mod effect;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod journal;
+mod notification;
 mod observation;
 mod spec;
 mod state;
-mod notification;
 mod why;
 
 pub use absorb::{Fact, absorb};
-pub use decide::{Decision, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, ROLE_LABEL, canary_name, decide};
+pub(crate) use decide::revision_name;
+pub use decide::{Decision, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name, decide};
 pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
 pub use journal::{
-    ApprovalRequest, CheckRecord, Delivery, Handled, Intent, Journal, Moment, OUTBOX_LIMIT,
-    TIMELINE_LIMIT,
+    ApprovalRequest, CheckRecord, Delivery, Handled, HandledUntil, Intent, Journal, Moment,
+    OUTBOX_LIMIT, TIMELINE_LIMIT,
 };
+pub use notification::notification;
 pub use observation::{
     Action, Observation, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, WorkloadSeen,
 };
-pub use notification::notification;
 pub use spec::{CandidateImage, Cause, RolloutSpec};
 pub use state::{BackReason, CheckRun, End, Ending, Stage, State, StepState};
 pub use why::Why;
-pub(crate) use decide::revision_name;
 pub(crate) use why::clock;

@@ -193,8 +193,10 @@ impl EnvironmentStatus {
         if let Some(q) = quarantine
             && self.quarantine(&q.digest).is_none()
         {
+            // At the limit no release is let in any more, so what comes on top is from those that
+            // were under way: nothing is forgotten silently.
             self.quarantined.insert(0, q);
-            self.quarantined.truncate(QUARANTINE_LIMIT);
+            self.quarantined.truncate(2 * QUARANTINE_LIMIT);
         }
         if let Some(revision) = promoted {
             self = self.with_stable(revision);

@@ -4,13 +4,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::decide::{check_key, judge_key, later, plan_key};
+use super::decide::{check_key, judge_key, later, plan_key, tell};
 use super::effect::CallId;
-use super::journal::{CheckRecord, Journal, clip};
+use super::journal::{CheckRecord, Delivery, Journal, clip, clip_short};
 use super::observation::RolloutView;
 use super::state::{BackReason, CheckRun, Stage, State, StepState};
 use crate::pipeline::OutcomeKind;
-use crate::plugin::{CheckLine, Judgement, Outcome, PluginAnswer, Report};
+use crate::plan::bounded_proposal;
+use crate::plugin::{CheckLine, Judgement, Outcome, PluginAnswer, Report, Severity};
 
 /// Between two questions to a plugin that could not answer, in milliseconds.
 const ASK_AGAIN_MS: i64 = 10_000;
@@ -54,10 +55,23 @@ pub fn absorb(rollout: &RolloutView, journal: &Journal, fact: &Fact, now: Timest
                 answered(rollout, &mut journal, key, answer, now);
             }
         }
-        Fact::Delivered { seq, notifier, thread, given_up } => {
-            delivered(rollout, &mut journal, *seq, *notifier, thread, given_up, now);
+        Fact::Delivered {
+            seq,
+            notifier,
+            thread,
+            given_up,
+        } => {
+            delivered(
+                rollout,
+                &mut journal,
+                *seq,
+                *notifier,
+                thread,
+                given_up,
+                now,
+            );
         }
-        Fact::Recorded => journal.recorded = true,
+        Fact::Recorded => journal.recorded |= journal.state.ended(),
     }
     journal
 }
@@ -70,8 +84,11 @@ fn answered(
     now: Timestamp,
 ) {
     match &mut journal.state {
-        State::Planning { attempt, not_before } if key == plan_key(*attempt) => match answer {
-            PluginAnswer::Plan(steps) => journal.proposal = Some(steps.clone()),
+        State::Planning {
+            attempt,
+            not_before,
+        } if key == plan_key(*attempt) => match answer {
+            PluginAnswer::Plan(steps) => journal.proposal = Some(bounded_proposal(steps)),
             other => {
                 *attempt = attempt.saturating_add(1);
                 *not_before = again(now);
@@ -79,19 +96,24 @@ fn answered(
             }
         },
         State::Progressing(step) | State::Promoting(step) => {
-            let mut step = step.clone();
+            let (before, mut step) = (step.clone(), step.clone());
             match &mut step.stage {
                 Stage::Check { runs, .. } => {
-                    let open = runs.iter_mut().find(|r| {
-                        !r.passed && key == check_key(step.index, &r.name, r.attempt)
-                    });
-                    if let Some(run) = open {
-                        checked(rollout, journal, step.index, run, answer, now);
+                    let keys: Vec<String> = runs
+                        .iter()
+                        .map(|r| check_key(&before, &r.name, r.attempt))
+                        .collect();
+                    let open = runs
+                        .iter_mut()
+                        .zip(keys)
+                        .find(|(r, k)| !r.passed && key == k.as_str());
+                    if let Some((run, _)) = open {
+                        checked(rollout, journal, before.index, run, answer, now);
                         put_step(journal, step);
                     }
                 }
-                Stage::Judge { attempt, .. } if key == judge_key(step.index, *attempt) => {
-                    judged(journal, step, answer, now);
+                Stage::Judge { attempt, .. } if key == judge_key(&before, *attempt) => {
+                    judged(rollout, journal, step, answer, now);
                 }
                 Stage::Shift | Stage::Hold { .. } | Stage::Judge { .. } => {}
             }
@@ -121,7 +143,11 @@ fn checked(
             checks: Vec::new(),
         },
     };
-    let optional = rollout.spec.checks.iter().any(|c| c.label() == run.name && c.optional);
+    let optional = rollout
+        .spec
+        .checks
+        .iter()
+        .any(|c| c.label() == run.name && c.optional);
     run.passed = match report.outcome {
         Outcome::Pass => true,
         Outcome::Skipped => optional,
@@ -133,14 +159,25 @@ fn checked(
         attempt: run.attempt,
         outcome: report.outcome,
         summary: report.summary.clone(),
-        lines: report.checks.iter().filter(|l| l.outcome != Outcome::Pass).cloned().collect(),
+        lines: report
+            .checks
+            .iter()
+            .filter(|l| l.outcome != Outcome::Pass)
+            .cloned()
+            .collect(),
         at: now,
     });
     if !run.passed && report.outcome != Outcome::Fail {
         run.attempt = run.attempt.saturating_add(1);
         run.not_before = again(now);
     }
-    run.report = Some(report);
+    // The lines stand in the record; here the verdict is enough.
+    let summary = clip_short(&report.summary);
+    run.report = Some(Report {
+        summary,
+        checks: Vec::new(),
+        ..report
+    });
 }
 
 /// A report cut to what the journal may hold. A pass with a failing line is a fail, whoever says so.
@@ -158,14 +195,35 @@ fn bounded(report: &Report) -> Report {
         l.name = clip(&l.name);
         l.message = clip(&l.message);
     }
-    let outcome = if any_fail { Outcome::Fail } else { report.outcome };
-    Report { outcome, summary: clip(&report.summary), checks: lines }
+    let outcome = if any_fail {
+        Outcome::Fail
+    } else {
+        report.outcome
+    };
+    Report {
+        outcome,
+        summary: clip(&report.summary),
+        checks: lines,
+    }
 }
 
-fn judged(journal: &mut Journal, mut step: StepState, answer: &PluginAnswer, now: Timestamp) {
+fn judged(
+    rollout: &RolloutView,
+    journal: &mut Journal,
+    mut step: StepState,
+    answer: &PluginAnswer,
+    now: Timestamp,
+) {
     if let PluginAnswer::Judgement(Judgement::Rollback(reason)) = answer {
         let message = clip(&format!("the strategy turns round: {reason}"));
-        journal.note(now, "rolling-back", &message);
+        tell(
+            rollout,
+            journal,
+            now,
+            "rolling-back",
+            Severity::Critical,
+            &message,
+        );
         journal.state = State::RollingBack(BackReason {
             code: "strategy-rollback".into(),
             message,
@@ -176,7 +234,13 @@ fn judged(journal: &mut Journal, mut step: StepState, answer: &PluginAnswer, now
         });
         return;
     }
-    if let Stage::Judge { attempt, not_before, faults, proceed } = &mut step.stage {
+    if let Stage::Judge {
+        attempt,
+        not_before,
+        faults,
+        proceed,
+    } = &mut step.stage
+    {
         *attempt = attempt.saturating_add(1);
         match answer {
             PluginAnswer::Judgement(Judgement::Proceed) => {
@@ -208,25 +272,40 @@ fn delivered(
     given_up: &Option<String>,
     now: Timestamp,
 ) {
+    let Some(name) = usize::try_from(notifier)
+        .ok()
+        .and_then(|i| rollout.spec.notify.get(i))
+        .map(|u| u.plugin.clone())
+    else {
+        return;
+    };
+    let waits = |d: &Delivery| d.seq == seq && d.waiting.contains(&notifier);
+    if !journal.outbox.iter().any(waits) {
+        return;
+    }
     for d in journal.outbox.iter_mut().filter(|d| d.seq == seq) {
         d.waiting.retain(|n| *n != notifier);
     }
     journal.outbox.retain(|d| !d.waiting.is_empty());
-    let name = usize::try_from(notifier)
-        .ok()
-        .and_then(|i| rollout.spec.notify.get(i))
-        .map_or_else(|| notifier.to_string(), |u| u.plugin.clone());
     if let Some(thread) = thread {
-        journal.threads.insert(notifier.to_string(), clip(thread));
+        journal.keep_thread(notifier, thread);
     }
     if let Some(why) = given_up {
-        journal.note(now, "notifier-failed", &format!("{name} did not get message {seq}: {why}"));
+        journal.note(
+            now,
+            "notifier-failed",
+            &format!("{name} did not get message {seq}: {why}"),
+        );
     }
 }
 
 fn put_step(journal: &mut Journal, step: StepState) {
     let promoting = matches!(journal.state, State::Promoting(_));
-    journal.state = if promoting { State::Promoting(step) } else { State::Progressing(step) };
+    journal.state = if promoting {
+        State::Promoting(step)
+    } else {
+        State::Progressing(step)
+    };
 }
 
 fn no_answer(answer: &PluginAnswer) -> String {

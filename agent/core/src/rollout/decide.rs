@@ -30,6 +30,7 @@ pub(super) use check::check_key;
 pub(crate) use context::revision_name;
 pub use context::{ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name};
 pub(super) use hold::judge_key;
+pub(super) use messages::tell;
 pub(super) use plan::plan_key;
 
 /// Even where the world does not change, a Rollout is looked at this often (R5): milliseconds.
@@ -69,6 +70,7 @@ pub fn decide(
         journal: journal.clone(),
         effects: Vec::new(),
         wake_at: None,
+        turned: false,
     };
     let mut why = None;
     for _ in 0..PASSES {
@@ -80,7 +82,14 @@ pub fn decide(
             }
         }
     }
-    let why = why.unwrap_or(Why::CannotSee { what: "decision cut short".into() });
+    let why = why.unwrap_or_else(|| {
+        // Many wishes at once: what is left of them comes next.
+        let now = turn.now;
+        turn.wake(now);
+        Why::CannotSee {
+            what: "there is more to decide than one look may".into(),
+        }
+    });
     turn.finish(journal, why)
 }
 
@@ -99,6 +108,8 @@ struct Turn<'a> {
     journal: Journal,
     effects: Vec<Effect>,
     wake_at: Option<Timestamp>,
+    /// Whether this very decision turned round.
+    turned: bool,
 }
 
 impl Turn<'_> {
@@ -111,12 +122,17 @@ impl Turn<'_> {
         }
         match self.journal.state.clone() {
             State::Queued => self.queued(),
-            State::Planning { attempt, not_before } => self.planning(attempt, not_before),
+            State::Planning {
+                attempt,
+                not_before,
+            } => self.planning(attempt, not_before),
             State::AwaitingApproval => self.gate(),
             State::Progressing(step) | State::Promoting(step) => self.step(step),
             State::RollingBack(reason) => self.back(&reason),
             State::Recording(ending) => self.record(&ending),
-            State::Ended(end) => Flow::Wait(Why::Ended { message: end.message }),
+            State::Ended(end) => Flow::Wait(Why::Ended {
+                message: end.message,
+            }),
         }
     }
 
@@ -138,7 +154,12 @@ impl Turn<'_> {
             let latest = self.after_ms(LOOK_AGAIN_MS);
             self.wake_at.map_or(latest, |t| t.min(latest))
         });
-        Decision { journal: self.journal, effects: self.effects, wake_at, why }
+        Decision {
+            journal: self.journal,
+            effects: self.effects,
+            wake_at,
+            why,
+        }
     }
 
     /// Asks to be called at `t`, or earlier if something else already asked.
@@ -153,13 +174,17 @@ impl Turn<'_> {
 
     /// The target, if it is the one this Rollout was made for.
     fn target(&self) -> Option<&WorkloadSeen> {
-        self.seen.target.present().filter(|t| t.uid == self.rollout.spec.target_uid)
+        self.seen
+            .target
+            .present()
+            .filter(|t| t.uid == self.rollout.spec.target_uid)
     }
 }
 
 /// `t` plus milliseconds; the end of time where that overflows.
 pub(super) fn later(t: Timestamp, ms: i64) -> Timestamp {
-    t.checked_add(jiff::SignedDuration::from_millis(ms)).unwrap_or(Timestamp::MAX)
+    t.checked_add(jiff::SignedDuration::from_millis(ms))
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

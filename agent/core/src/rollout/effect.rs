@@ -68,7 +68,7 @@ pub enum Effect {
         /// Whether pods go away by it: decided on a live read only.
         takes_pods_away: bool,
     },
-    /// Set the pod template and `spec.replicas` in one write.
+    /// Set the pod template and, where it is to grow, `spec.replicas` in one write.
     SetTemplate {
         /// The Deployment.
         deployment: Guard,
@@ -140,9 +140,12 @@ impl Effect {
     /// What the journal says of it before it is tried.
     pub fn intent(&self) -> Intent {
         let (action, object, detail) = match self {
-            Self::SaveRevision { namespace, name, hash, .. } => {
-                ("save-revision", format!("{namespace}/{name}"), hash.clone())
-            }
+            Self::SaveRevision {
+                namespace,
+                name,
+                hash,
+                ..
+            } => ("save-revision", format!("{namespace}/{name}"), hash.clone()),
             Self::Claim { target, .. } => ("claim", target.path(), target.uid.clone()),
             Self::CreateDeployment { manifest } => (
                 "create",
@@ -153,21 +156,31 @@ impl Effect {
                 ),
                 String::new(),
             ),
-            Self::Scale { deployment, replicas, .. } => {
-                ("scale", deployment.path(), replicas.to_string())
-            }
-            Self::SetTemplate { deployment, template_hash, .. } => {
-                ("set-template", deployment.path(), template_hash.clone())
-            }
+            Self::Scale {
+                deployment,
+                replicas,
+                ..
+            } => ("scale", deployment.path(), replicas.to_string()),
+            Self::SetTemplate {
+                deployment,
+                template_hash,
+                ..
+            } => ("set-template", deployment.path(), template_hash.clone()),
             Self::DeleteDeployment { deployment } => {
                 ("delete", deployment.path(), deployment.uid.clone())
             }
-            Self::RecordOutcome { outcome, .. } => {
-                ("record", outcome.rollout.clone(), outcome.kind.phase().to_owned())
-            }
+            Self::RecordOutcome { outcome, .. } => (
+                "record",
+                outcome.rollout.clone(),
+                outcome.kind.phase().to_owned(),
+            ),
             Self::Ask { call, .. } => ("ask", call.0.clone(), String::new()),
         };
-        Intent { action: action.to_owned(), object, detail }
+        Intent {
+            action: action.to_owned(),
+            object,
+            detail,
+        }
     }
 
     /// Whether it is a question, which runs beside the loop, and not a write.
@@ -183,5 +196,7 @@ impl Guard {
 }
 
 fn text<'a>(v: &'a Value, pointer: &str) -> &'a str {
-    v.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    v.pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }

@@ -1,6 +1,8 @@
 //! The journal of a Rollout: its status object, and all that survives a crash.
 //!
-//! One compare-and-swap carries the result of the last effect and the intent of the next (W2).
+//! One compare-and-swap carries the result of the last effect and the intent of the next (W2). Every
+//! list has a budget in bytes, so that the whole stays below 64 KiB whatever plugins and people
+//! write (D1). What falls out is counted or marked; the newest stays.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::observation::RequestSeen;
 use super::state::State;
 use super::why::Why;
 use crate::pipeline::Revision;
@@ -20,10 +23,22 @@ pub const TIMELINE_LIMIT: usize = 100;
 pub const OUTBOX_LIMIT: usize = 64;
 /// Check results kept: 32 steps of 16 checks would not fit into the object's size budget (D1).
 const CHECK_RECORD_LIMIT: usize = 64;
-/// Handled Requests remembered.
-const HANDLED_LIMIT: usize = 64;
-/// Longest text of one moment or check line, in characters.
-pub(crate) const TEXT_LIMIT: usize = 500;
+/// Handled Requests remembered one by one; of older ones only up to which they were handled.
+const HANDLED_LIMIT: usize = 16;
+/// Longest text of one moment or check line, in bytes.
+const TEXT_LIMIT: usize = 500;
+/// Longest text where many stand side by side, in bytes.
+const SHORT_LIMIT: usize = 120;
+/// Longest reason for not doing what a Request asks, in bytes.
+const REFUSED_LIMIT: usize = 250;
+/// Bytes of JSON that the timeline may take: about a hundred moments of the usual length.
+const TIMELINE_BYTES: usize = 10 * 1024;
+/// Bytes of JSON that the results of checks may take.
+const CHECKS_BYTES: usize = 10 * 1024;
+/// Bytes of JSON that waiting messages may take: about twenty of the usual length.
+const OUTBOX_BYTES: usize = 7 * 1024;
+/// Longest thread reference of a notifier, in bytes. A cut one would be of no use.
+const THREAD_LIMIT: usize = 200;
 
 /// The status of a Rollout.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +86,9 @@ pub struct Journal {
     /// Results of checks, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckRecord>,
+    /// Results of checks that did not fit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub checks_cut: u32,
     /// What happened, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Moment>,
@@ -88,6 +106,9 @@ pub struct Journal {
     /// Requests that were acted on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub handled: Vec<Handled>,
+    /// The newest Request that fell out of `handled`: it and all before it were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handled_until: Option<HandledUntil>,
     /// When the first change was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -99,7 +120,10 @@ pub struct Journal {
     pub recorded: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }
@@ -177,6 +201,16 @@ pub struct Handled {
     pub refused: Option<String>,
 }
 
+/// A place in the order of Requests.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HandledUntil {
+    /// When the Request was made.
+    pub at: Timestamp,
+    /// Its uid, which tells apart what was made in the same second.
+    pub uid: String,
+}
+
 /// A message and the notifiers that have not got it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -192,58 +226,179 @@ pub struct Delivery {
 }
 
 impl Journal {
-    /// Adds a moment; past the limit the oldest but the first falls out and is counted.
+    /// Adds a moment; past the limits the oldest but the first falls out and is counted.
     pub(crate) fn note(&mut self, now: Timestamp, kind: &str, text: &str) {
-        if self.timeline.len() >= TIMELINE_LIMIT {
+        self.timeline.push(Moment {
+            at: now,
+            kind: kind.to_owned(),
+            text: clip(text),
+        });
+        let full = |list: &[Moment]| list.len() > TIMELINE_LIMIT || bytes(list) > TIMELINE_BYTES;
+        while self.timeline.len() > 2 && full(&self.timeline) {
             self.timeline.remove(1);
             self.timeline_cut = self.timeline_cut.saturating_add(1);
         }
-        let text = clip(text);
-        self.timeline.push(Moment { at: now, kind: kind.to_owned(), text });
     }
 
-    /// Keeps a check result. Past the limit results of earlier steps fall out first, then tries of
-    /// this step that brought no pass: the passes of the step that is being left must stay.
+    /// Keeps a check result. A try that told nothing takes the place of the one before it. Past the
+    /// limits earlier steps fall out first, then the details of this one: the passes of the step
+    /// that is being left must stay.
     pub(crate) fn keep_check(&mut self, record: CheckRecord) {
-        if self.checks.len() >= CHECK_RECORD_LIMIT {
-            let dispensable = self
+        let same = |c: &CheckRecord| c.step == record.step && c.name == record.name;
+        if let Some(i) = self.checks.iter().rposition(same)
+            && self
                 .checks
-                .iter()
-                .position(|c| c.step != record.step)
-                .or_else(|| self.checks.iter().position(|c| c.outcome != Outcome::Pass));
-            self.checks.remove(dispensable.unwrap_or(0));
+                .get(i)
+                .is_some_and(|c| c.outcome == Outcome::Inconclusive)
+        {
+            self.checks.remove(i);
         }
+        let step = record.step;
         self.checks.push(record);
-    }
-
-    /// Marks a Request as looked at.
-    pub(crate) fn handle(&mut self, uid: &str, refused: Option<String>) {
-        if self.handled.len() >= HANDLED_LIMIT {
-            self.handled.remove(0);
+        while self.checks.len() > CHECK_RECORD_LIMIT || bytes(&self.checks) > CHECKS_BYTES {
+            if !self.cut_check(step) {
+                return;
+            }
         }
-        self.handled.push(Handled { uid: uid.to_owned(), refused });
     }
 
-    /// Puts a message into the outbox for every notifier.
+    /// Takes something out of the check results, the most dispensable first. False: nothing is left.
+    fn cut_check(&mut self, step: u32) -> bool {
+        let newest = self.checks.len().saturating_sub(1);
+        let lines = self
+            .checks
+            .iter_mut()
+            .enumerate()
+            .find(|(i, c)| !c.lines.is_empty() && (c.step != step || *i != newest));
+        if let Some((_, c)) = lines {
+            c.lines.clear();
+            c.summary = cut(&c.summary, SHORT_LIMIT);
+            return true;
+        }
+        let old = self.checks.iter().position(|c| c.step != step).or_else(|| {
+            self.checks
+                .iter()
+                .position(|c| c.outcome != Outcome::Pass)
+                .filter(|i| *i != newest)
+        });
+        if let Some(i) = old {
+            self.checks.remove(i);
+            self.checks_cut = self.checks_cut.saturating_add(1);
+            return true;
+        }
+        let long = self
+            .checks
+            .iter_mut()
+            .find(|c| c.summary.len() > SHORT_LIMIT || !c.lines.is_empty());
+        if let Some(c) = long {
+            c.lines.clear();
+            c.summary = cut(&c.summary, SHORT_LIMIT);
+            return true;
+        }
+        false
+    }
+
+    /// Whether a Request was looked at.
+    pub(crate) fn is_handled(&self, request: &RequestSeen) -> bool {
+        self.handled.iter().any(|h| h.uid == request.uid)
+            || self
+                .handled_until
+                .as_ref()
+                .is_some_and(|u| (request.at, request.uid.as_str()) <= (u.at, u.uid.as_str()))
+    }
+
+    /// Marks a Request as looked at. `seen` are all Requests: when one falls out of the list, up to
+    /// which they were handled must be known, or it would be acted on again.
+    pub(crate) fn handle(
+        &mut self,
+        request: &RequestSeen,
+        refused: Option<String>,
+        seen: &[RequestSeen],
+    ) {
+        let refused = refused.map(|why| cut(&why, REFUSED_LIMIT));
+        self.handled.push(Handled {
+            uid: request.uid.clone(),
+            refused,
+        });
+        while self.handled.len() > HANDLED_LIMIT {
+            let gone = self.handled.remove(0);
+            let until = seen
+                .iter()
+                .find(|r| r.uid == gone.uid)
+                .map(|r| HandledUntil {
+                    at: r.at,
+                    uid: r.uid.clone(),
+                });
+            self.handled_until = self.handled_until.take().max(until);
+        }
+    }
+
+    /// Puts a message into the outbox for every notifier. Past the limits the oldest falls out and
+    /// the timeline says so: a notifier never holds a Rollout.
     pub(crate) fn send(&mut self, now: Timestamp, event: Event, notifiers: usize) {
         if notifiers == 0 {
             return;
         }
-        if self.outbox.len() >= OUTBOX_LIMIT {
-            self.outbox.remove(0);
-        }
         let waiting = (0..u32::try_from(notifiers).unwrap_or(0)).collect();
-        self.outbox.push(Delivery { seq: self.next_seq, event, waiting, queued_at: now });
+        self.outbox.push(Delivery {
+            seq: self.next_seq,
+            event,
+            waiting,
+            queued_at: now,
+        });
         self.next_seq = self.next_seq.saturating_add(1);
+        let full = |list: &[Delivery]| list.len() > OUTBOX_LIMIT || bytes(list) > OUTBOX_BYTES;
+        while self.outbox.len() > 1 && full(&self.outbox) {
+            let lost = self.outbox.remove(0);
+            let text = format!(
+                "message {} ({}) was never delivered",
+                lost.seq, lost.event.kind
+            );
+            self.note(now, "message-dropped", &text);
+        }
+    }
+
+    /// Keeps where the conversation with a notifier is.
+    pub(crate) fn keep_thread(&mut self, notifier: u32, thread: &str) {
+        if thread.len() <= THREAD_LIMIT {
+            self.threads.insert(notifier.to_string(), thread.to_owned());
+        }
     }
 }
 
-/// Cuts a text to [`TEXT_LIMIT`] and says so.
+/// Bytes that a list takes in the stored object.
+fn bytes<T: Serialize>(list: &[T]) -> usize {
+    serde_json::to_vec(list).map_or(0, |v| v.len())
+}
+
+/// Cuts a text to what one place of the journal may hold, and says so.
 pub(crate) fn clip(text: &str) -> String {
-    if text.chars().count() <= TEXT_LIMIT {
-        return text.to_owned();
+    cut(text, TEXT_LIMIT)
+}
+
+/// The same for places of which there are many.
+pub(crate) fn clip_short(text: &str) -> String {
+    cut(text, SHORT_LIMIT)
+}
+
+/// At most `limit` bytes of a text, on one or several lines but without other control characters,
+/// which would take six bytes each in JSON.
+fn cut(text: &str, limit: usize) -> String {
+    const MARK: char = '…';
+    let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    if text.len() <= limit {
+        return text.chars().map(clean).collect();
     }
-    let mut out: String = text.chars().take(TEXT_LIMIT - 1).collect();
-    out.push('…');
+    let mut out = String::new();
+    for c in text.chars().map(clean) {
+        if out.len() + c.len_utf8() + MARK.len_utf8() > limit {
+            break;
+        }
+        out.push(c);
+    }
+    out.push(MARK);
     out
 }
+
+#[cfg(test)]
+mod tests;

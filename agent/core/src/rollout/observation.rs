@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::decide::ROLLOUT_LABEL;
 use super::spec::RolloutSpec;
 use crate::approval::Vote;
 use crate::pipeline::EnvironmentStatus;
@@ -116,6 +117,16 @@ impl WorkloadSeen {
     /// Whether the numbers speak of the newest spec.
     pub fn observed(&self) -> bool {
         self.observed_generation >= self.generation
+    }
+
+    /// Whether the Rollout of this uid created it: by its label, or, where somebody took that off,
+    /// by its selector, which nobody can change.
+    pub fn made_by(&self, rollout_uid: &str) -> bool {
+        let selected = self
+            .spec
+            .pointer("/selector/matchLabels")
+            .and_then(|labels| labels.get(ROLLOUT_LABEL)?.as_str());
+        self.created_by.as_deref() == Some(rollout_uid) || selected == Some(rollout_uid)
     }
 
     /// Whether every wanted pod has the newest template and is available, and no other is left.

@@ -53,7 +53,10 @@ impl State {
 
     /// Whether anything in the target may have been changed by this Rollout and is not settled yet.
     pub fn begun(&self) -> bool {
-        matches!(self, Self::Progressing(_) | Self::Promoting(_) | Self::RollingBack(_))
+        matches!(
+            self,
+            Self::Progressing(_) | Self::Promoting(_) | Self::RollingBack(_)
+        )
     }
 
     /// Whether it is over.

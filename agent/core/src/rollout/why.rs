@@ -180,6 +180,20 @@ impl Why {
             .unwrap_or_default()
     }
 
+    /// Whether a person or a rule holds it: time that passes so is nobody's delay.
+    pub(crate) fn holds(&self) -> bool {
+        matches!(
+            self,
+            Self::Closed { .. }
+                | Self::WaitsForVotes { .. }
+                | Self::WaitsForTimer { .. }
+                | Self::WindowClosed { .. }
+                | Self::Claimed { .. }
+                | Self::Paused { .. }
+                | Self::Drifted { .. }
+        )
+    }
+
     /// What a person can do about it, where anything can be done.
     pub fn advice(&self, rollout: &str) -> Option<String> {
         Some(match self {
@@ -188,28 +202,37 @@ impl Why {
                  `sluice reject {rollout} --reason …`"
             ),
             Self::WaitsForRollout { name, .. } => {
-                format!("it starts by itself; `sluice explain {name}` says what the other waits for")
+                format!(
+                    "it starts by itself; `sluice explain {name}` says what the other waits for"
+                )
             }
             Self::NoBaseline => "bring the Deployment to health once; it is then adopted as the \
                                  version to roll back to"
                 .into(),
-            Self::Closed { .. } => "name the environment and the namespace in the policy file".into(),
+            Self::Closed { .. } => {
+                "name the environment and the namespace in the policy file".into()
+            }
             Self::PluginMissing { plugins } => {
-                format!("load the plugin {}; it continues by itself", plugins.join(", "))
+                format!(
+                    "load the plugin {}; it continues by itself",
+                    plugins.join(", ")
+                )
             }
             Self::Paused { .. } => {
                 format!("`sluice resume {rollout}` goes on, `sluice abort {rollout}` rolls back")
             }
             Self::WaitsForGate { .. } => {
-                format!("`sluice promote {rollout}` opens the gate, `sluice abort {rollout}` rolls back")
+                format!(
+                    "`sluice promote {rollout}` opens the gate, `sluice abort {rollout}` rolls back"
+                )
             }
             Self::Drifted { .. } => format!(
                 "put the pod template back as it was, or `sluice abort {rollout}` and adopt the \
                  new one with `sluice adopt`"
             ),
-            Self::CheckInconclusive { check, .. } => format!(
-                "see why {check} could not tell; `sluice abort {rollout}` rolls back now"
-            ),
+            Self::CheckInconclusive { check, .. } => {
+                format!("see why {check} could not tell; `sluice abort {rollout}` rolls back now")
+            }
             Self::AskingForPlan { .. }
             | Self::StrategyUnavailable { .. }
             | Self::WaitsForTimer { .. }
@@ -242,7 +265,11 @@ impl fmt::Display for Why {
                 write!(f, "waits for {name} ({title}), which has the target now")
             }
             Self::TooYoung { until } => {
-                write!(f, "the policy's minimum age of an image is reached at {}", clock(until))
+                write!(
+                    f,
+                    "the policy's minimum age of an image is reached at {}",
+                    clock(until)
+                )
             }
             Self::NoBaseline => {
                 f.write_str("the target was never seen healthy: there is nothing to roll back to")
@@ -250,12 +277,20 @@ impl fmt::Display for Why {
             Self::Closed { reason } => write!(f, "the policy closes this environment: {reason}"),
             Self::AskingForPlan { plugin } => write!(f, "asks {plugin} for the plan"),
             Self::StrategyUnavailable { plugin, message } => {
-                write!(f, "{plugin} could not answer and will be asked again: {message}")
+                write!(
+                    f,
+                    "{plugin} could not answer and will be asked again: {message}"
+                )
             }
             Self::PluginMissing { plugins } => {
                 write!(f, "holds: plugin not loaded: {}", plugins.join(", "))
             }
-            Self::WaitsForVotes { missing, given, ignored, expires_at } => {
+            Self::WaitsForVotes {
+                missing,
+                given,
+                ignored,
+                expires_at,
+            } => {
                 write!(f, "waits for a vote of: {}", missing.join(", "))?;
                 if !given.is_empty() {
                     write!(f, "; given: {}", given.join(", "))?;
@@ -279,12 +314,26 @@ impl fmt::Display for Why {
             Self::Paused { by } => write!(f, "paused by {by}"),
             Self::Drifted { message } => write!(f, "holds: {message}"),
             Self::CannotSee { what } => write!(f, "holds: {what}"),
-            Self::MovesPods { step: Some(n), share_bp } => {
-                write!(f, "step {n}: moves pods until the candidate has {}", percent(*share_bp))
+            Self::MovesPods {
+                step: Some(n),
+                share_bp,
+            } => {
+                write!(
+                    f,
+                    "step {n}: moves pods until the candidate has {}",
+                    percent(*share_bp)
+                )
             }
             Self::MovesPods { step: None, .. } => f.write_str("puts the stable version back"),
-            Self::WaitsForPods { deployment, replicas, until } => {
-                write!(f, "waits until {deployment} has {replicas} ready pods and no others")?;
+            Self::WaitsForPods {
+                deployment,
+                replicas,
+                until,
+            } => {
+                write!(
+                    f,
+                    "waits until {deployment} has {replicas} ready pods and no others"
+                )?;
                 match until {
                     Some(t) => write!(f, "; rolls back at {}", clock(t)),
                     None => Ok(()),
@@ -293,7 +342,13 @@ impl fmt::Display for Why {
             Self::Checking { step, running } => {
                 write!(f, "step {step}: runs {}", running.join(", "))
             }
-            Self::CheckInconclusive { step, check, outcome, message, until } => write!(
+            Self::CheckInconclusive {
+                step,
+                check,
+                outcome,
+                message,
+                until,
+            } => write!(
                 f,
                 "step {step}: {check} is {}, which is not a pass, and runs again: {message}; rolls \
                  back at {}",
@@ -303,7 +358,11 @@ impl fmt::Display for Why {
                 },
                 clock(until)
             ),
-            Self::Holds { step, share_bp, until } => write!(
+            Self::Holds {
+                step,
+                share_bp,
+                until,
+            } => write!(
                 f,
                 "step {step}: all checks passed; watches {} of the traffic until {}",
                 percent(*share_bp),
@@ -311,7 +370,11 @@ impl fmt::Display for Why {
             ),
             Self::Judging { plugin } => write!(f, "asks {plugin} whether to go on"),
             Self::StrategyHolds { plugin, until } => {
-                write!(f, "{plugin} wants more time; asked again at {}", clock(until))
+                write!(
+                    f,
+                    "{plugin} wants more time; asked again at {}",
+                    clock(until)
+                )
             }
             Self::WaitsForGate { gate } => write!(f, "waits for a person to open `{gate}`"),
             Self::Records => f.write_str("writes the outcome to the pipeline"),

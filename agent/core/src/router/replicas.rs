@@ -37,17 +37,26 @@ impl Split {
 /// a stable version with none cannot take the traffic back. Halves round down, towards less exposure.
 pub fn split(total: u32, weight_bp: u16) -> Split {
     if weight_bp >= ALL_TRAFFIC {
-        return Split { stable: total, candidate: 0 };
+        return Split {
+            stable: total,
+            candidate: 0,
+        };
     }
     if weight_bp == 0 {
-        return Split { stable: total, candidate: 0 };
+        return Split {
+            stable: total,
+            candidate: 0,
+        };
     }
     let all = u64::from(ALL_TRAFFIC);
     let exact = u64::from(total) * u64::from(weight_bp);
     let nearest = (exact / all) + u64::from((exact % all) * 2 > all);
     let most = u64::from(total.saturating_sub(1)).max(1);
     let candidate = u32::try_from(nearest.clamp(1, most)).unwrap_or(1);
-    Split { stable: total.saturating_sub(candidate).max(1), candidate }
+    Split {
+        stable: total.saturating_sub(candidate).max(1),
+        candidate,
+    }
 }
 
 /// The smallest number of replicas with which the first step stays within `limit_bp`.
@@ -115,7 +124,10 @@ pub fn converge(
         Seen::Absent => return converge_stable(want, stable),
         // The caller holds on what it cannot see; saying "wait" here keeps this function total.
         Seen::Unknown(_) => {
-            return Convergence::WaitFor { deployment: "canary".into(), replicas: want.candidate };
+            return Convergence::WaitFor {
+                deployment: "canary".into(),
+                replicas: want.candidate,
+            };
         }
     };
     let mut moves = Vec::new();
@@ -130,7 +142,10 @@ pub fn converge(
     }
     for (side, n) in [(canary, want.candidate), (stable, want.stable)] {
         if side.ready < n || !side.observed() {
-            return Convergence::WaitFor { deployment: side.name.clone(), replicas: n };
+            return Convergence::WaitFor {
+                deployment: side.name.clone(),
+                replicas: n,
+            };
         }
     }
     // Both sides have at least what they shall have: now the surplus may go.
@@ -149,7 +164,10 @@ pub fn converge(
     for side in [canary, stable] {
         if !side.settled() {
             let (deployment, replicas) = (side.name.clone(), side.replicas);
-            return Convergence::WaitFor { deployment, replicas };
+            return Convergence::WaitFor {
+                deployment,
+                replicas,
+            };
         }
     }
     Convergence::Reached
@@ -159,7 +177,10 @@ fn converge_stable(want: Split, stable: &WorkloadSeen) -> Convergence {
     if stable.replicas != want.stable {
         Convergence::Write(vec![Move::ScaleStable(want.stable)])
     } else if !stable.settled() {
-        Convergence::WaitFor { deployment: stable.name.clone(), replicas: want.stable }
+        Convergence::WaitFor {
+            deployment: stable.name.clone(),
+            replicas: want.stable,
+        }
     } else {
         Convergence::Reached
     }
@@ -179,8 +200,12 @@ pub fn withdraw_canary(
     }
     if let Seen::Present(c) = canary {
         let floor = floor(total, stable.max_unavailable, stable.ready + c.ready);
-        let whole = stable.settled() && stable.replicas == total;
-        let spare = if whole { 0 } else { floor.saturating_sub(stable.ready) };
+        let whole = stable.settled() && stable.replicas >= total;
+        let spare = if whole {
+            0
+        } else {
+            floor.saturating_sub(stable.ready)
+        };
         if c.replicas > spare {
             moves.push(Move::ScaleCanary(spare));
         } else if c.replicas == 0 && c.pods == 0 && c.observed() {
@@ -191,15 +216,23 @@ pub fn withdraw_canary(
         return Convergence::Write(moves);
     }
     match canary {
-        Seen::Absent if stable.settled() && stable.replicas == total => Convergence::Reached,
-        Seen::Absent => {
-            Convergence::WaitFor { deployment: stable.name.clone(), replicas: total }
-        }
-        Seen::Present(c) if c.replicas > 0 => {
-            Convergence::WaitFor { deployment: stable.name.clone(), replicas: total }
-        }
-        Seen::Present(c) => Convergence::WaitFor { deployment: c.name.clone(), replicas: 0 },
-        Seen::Unknown(_) => Convergence::WaitFor { deployment: "canary".into(), replicas: 0 },
+        Seen::Absent if stable.settled() && stable.replicas >= total => Convergence::Reached,
+        Seen::Absent => Convergence::WaitFor {
+            deployment: stable.name.clone(),
+            replicas: total,
+        },
+        Seen::Present(c) if c.replicas > 0 => Convergence::WaitFor {
+            deployment: stable.name.clone(),
+            replicas: total,
+        },
+        Seen::Present(c) => Convergence::WaitFor {
+            deployment: c.name.clone(),
+            replicas: 0,
+        },
+        Seen::Unknown(_) => Convergence::WaitFor {
+            deployment: "canary".into(),
+            replicas: 0,
+        },
     }
 }
 

@@ -41,9 +41,9 @@ impl Turn<'_> {
         let used = |name: &str, kind: PluginKind| match kind {
             PluginKind::SmokeTest => spec.checks.iter().any(|c| c.plugin == name),
             PluginKind::TrafficStrategy => spec.strategy.plugin == name,
-            PluginKind::MetricProvider
-            | PluginKind::ApprovalProvider
-            | PluginKind::Notifier => false,
+            PluginKind::MetricProvider | PluginKind::ApprovalProvider | PluginKind::Notifier => {
+                false
+            }
         };
         self.seen
             .plugins

@@ -6,6 +6,7 @@ use super::shift::set_template;
 use super::{Flow, Turn};
 use crate::pipeline::OutcomeKind;
 use crate::plugin::Severity;
+use crate::rollout::journal::clip;
 use crate::rollout::{BackReason, Ending, Seen, State, Why};
 use crate::router::replicas::{Convergence, withdraw_canary};
 use crate::template::template_hash;
@@ -20,9 +21,10 @@ impl Turn<'_> {
         ends_as: OutcomeKind,
     ) -> Flow {
         let step = self.journal.state.step().map(|s| s.index);
-        let message = crate::rollout::journal::clip(message);
+        let message = clip(message);
         self.happened("rolling-back", Severity::Critical, &message);
         self.effects.clear();
+        self.turned = true;
         self.journal.state = State::RollingBack(BackReason {
             code: code.to_owned(),
             message,
@@ -41,11 +43,11 @@ impl Turn<'_> {
             Seen::Absent | Seen::Present(_) => {
                 return self.restored(&Ending {
                     kind: OutcomeKind::Failed,
-                    message: format!(
+                    message: clip(&format!(
                         "{} is gone; nothing to put back ({})",
                         self.target_name(),
                         reason.message
-                    ),
+                    )),
                     quarantine: reason.candidate_failed.then(|| reason.message.clone()),
                 });
             }
@@ -53,13 +55,33 @@ impl Turn<'_> {
         let Some(stable) = self.journal.stable.clone() else {
             return cannot_see("the journal", "it names no stable revision");
         };
-        let total = self.journal.total_replicas.unwrap_or(target.replicas);
-        let why = Why::RollsBack { reason: reason.message.clone() };
-        if template_hash(target.template()) != stable.template_hash {
+        let why = Why::RollsBack {
+            reason: reason.message.clone(),
+        };
+        // Nobody takes the claim of a live Rollout: another claim means that this one never changed
+        // the target, and what stands there is not its to put back.
+        let ours = target
+            .claimed_by
+            .as_ref()
+            .is_none_or(|uid| *uid == self.rollout.uid);
+        let total = match self.journal.total_replicas {
+            Some(n) if ours => n,
+            Some(_) | None => target.replicas,
+        };
+        if ours && template_hash(target.template()) != stable.template_hash {
             let template = match &self.seen.stable_template {
                 Seen::Present(t) if template_hash(t) == stable.template_hash => t,
                 Seen::Present(_) => {
-                    return cannot_see(&stable.name, "it does not hold the template it is named for");
+                    return cannot_see(
+                        &stable.name,
+                        "it does not hold the template it is named for",
+                    );
+                }
+                // It is looked for only while it is needed, which is known since this decision.
+                Seen::Absent if self.turned => {
+                    let now = self.now;
+                    self.wake(now);
+                    return Flow::Wait(why);
                 }
                 Seen::Absent => return cannot_see(&stable.name, "the ControllerRevision is gone"),
                 Seen::Unknown(why) => return cannot_see(&stable.name, why),
@@ -70,7 +92,11 @@ impl Turn<'_> {
         if let Seen::Unknown(what) = &self.seen.canary {
             return cannot_see("the canary", what);
         }
-        match withdraw_canary(total, &target, &self.seen.canary) {
+        let canary = match &self.seen.canary {
+            Seen::Present(c) if !c.made_by(&self.rollout.uid) => Seen::Absent,
+            other => other.clone(),
+        };
+        match withdraw_canary(total, &target, &canary) {
             Convergence::Write(list) => match self.push_moves(&list, &target) {
                 Ok(()) => Flow::Wait(why),
                 Err(held) => Flow::Wait(held),
@@ -78,9 +104,14 @@ impl Turn<'_> {
             Convergence::WaitFor { .. } => Flow::Wait(why),
             Convergence::Reached => {
                 let stable_name = stable.tag.clone().unwrap_or(stable.digest);
+                let how = if ours {
+                    format!("{stable_name} serves again")
+                } else {
+                    "nothing had been changed".to_owned()
+                };
                 self.restored(&Ending {
                     kind: reason.ends_as,
-                    message: format!("{stable_name} serves again: {}", reason.message),
+                    message: clip(&format!("{how}: {}", reason.message)),
                     quarantine: reason.candidate_failed.then(|| reason.message.clone()),
                 })
             }

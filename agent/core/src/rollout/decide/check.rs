@@ -27,23 +27,27 @@ impl Turn<'_> {
         }
         if runs.iter().all(|r| r.passed) || !self.checks_run_in(planned) {
             let hold = i64::try_from(planned.step.hold_ms).unwrap_or(i64::MAX);
-            step.stage = Stage::Hold { until: self.after_ms(hold) };
+            step.stage = Stage::Hold {
+                until: self.after_ms(hold),
+            };
             self.set_step(step);
             return Flow::Again;
         }
-        if let Some(missing) = self.missing_plugins() {
-            // Nothing moves; the deadline below is not run down by an outage of ours alone.
-            return Flow::Wait(missing);
-        }
         let deadline = later(since, self.progress_deadline_ms());
         if self.now >= deadline {
-            let names: Vec<&str> =
-                runs.iter().filter(|r| !r.passed).map(|r| r.name.as_str()).collect();
+            let names: Vec<&str> = runs
+                .iter()
+                .filter(|r| !r.passed)
+                .map(|r| r.name.as_str())
+                .collect();
             let text = format!("step {n}: no verdict in time from {}", names.join(", "));
             return self.go_back("check-inconclusive", &text, false, OutcomeKind::RolledBack);
         }
         self.wake(deadline);
-        self.start_due_checks(step.index, &runs);
+        if let Some(missing) = self.missing_checks() {
+            return Flow::Wait(missing);
+        }
+        self.start_due_checks(&step, &runs);
         Flow::Wait(check_waits(n, &runs, deadline))
     }
 
@@ -52,35 +56,54 @@ impl Turn<'_> {
     fn checks_run_in(&self, planned: &PlannedStep) -> bool {
         planned.step.checks
             || planned.promotes()
-            || self.environment_policy().map_or(true, |p| !p.checks.require.is_empty())
+            || self
+                .environment_policy()
+                .map_or(true, |p| !p.checks.require.is_empty())
     }
 
-    fn start_due_checks(&mut self, index: u32, runs: &[CheckRun]) {
+    fn start_due_checks(&mut self, step: &StepState, runs: &[CheckRun]) {
         for run in runs.iter().filter(|r| !r.passed) {
             if self.now < run.not_before {
                 self.wake(run.not_before);
                 continue;
             }
-            let Some(spec) =
-                self.rollout.spec.checks.iter().find(|c| c.label() == run.name).cloned()
+            let Some(spec) = self
+                .rollout
+                .spec
+                .checks
+                .iter()
+                .find(|c| c.label() == run.name)
+                .cloned()
             else {
                 continue;
             };
-            let key = check_key(index, &run.name, run.attempt);
+            let key = check_key(step, &run.name, run.attempt);
             let mut invocation = self.invocation(&spec.settings, &key);
-            invocation.attributes.push(("step".into(), (index + 1).to_string()));
-            self.ask(&key, PluginQuestion::Check { plugin: spec.plugin, invocation });
+            invocation
+                .attributes
+                .push(("step".into(), (step.index + 1).to_string()));
+            self.ask(
+                &key,
+                PluginQuestion::Check {
+                    plugin: spec.plugin,
+                    invocation,
+                },
+            );
         }
     }
 }
 
-/// Identity of one run of one check.
-pub(crate) fn check_key(index: u32, name: &str, attempt: u32) -> String {
-    format!("check-{index}-{name}-{attempt}")
+/// Identity of one run of one check. After a relapse it is another: an answer about pods that have
+/// fallen since must not count.
+pub(crate) fn check_key(step: &StepState, name: &str, attempt: u32) -> String {
+    format!("check-{}-{}-{name}-{attempt}", step.index, step.relapses)
 }
 
 fn check_waits(step: u32, runs: &[CheckRun], until: Timestamp) -> Why {
-    let untold = runs.iter().filter(|r| !r.passed).find_map(|r| Some((r, r.report.as_ref()?)));
+    let untold = runs
+        .iter()
+        .filter(|r| !r.passed)
+        .find_map(|r| Some((r, r.report.as_ref()?)));
     match untold {
         Some((run, report)) => Why::CheckInconclusive {
             step,
@@ -91,7 +114,11 @@ fn check_waits(step: u32, runs: &[CheckRun], until: Timestamp) -> Why {
         },
         None => Why::Checking {
             step,
-            running: runs.iter().filter(|r| !r.passed).map(|r| r.name.clone()).collect(),
+            running: runs
+                .iter()
+                .filter(|r| !r.passed)
+                .map(|r| r.name.clone())
+                .collect(),
         },
     }
 }

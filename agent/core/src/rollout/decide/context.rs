@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
-use super::Turn;
+use super::queue::cannot_see;
+use super::{Flow, Turn};
 use crate::hash::{child_name, short_name_hash};
+use crate::pipeline::OutcomeKind;
 use crate::plugin::{Invocation, Release, Targets, WorkloadRef};
-use crate::rollout::{CallId, Effect, Guard, OwnerRef, PluginQuestion, Seen, WorkloadSeen};
+use crate::rollout::journal::clip;
+use crate::rollout::{CallId, Effect, Guard, OwnerRef, PluginQuestion, Seen, Why, WorkloadSeen};
 use crate::template::{images, template_hash, with_image};
 
 /// On every object that a Rollout creates: its uid.
@@ -17,7 +20,10 @@ pub const ROLLOUT_ANNOTATION: &str = "sluice.dev/rollout-uid";
 
 /// Name of the canary Deployment of a Rollout: the target's and ten characters of a hash (W4).
 pub fn canary_name(deployment: &str, rollout_uid: &str) -> String {
-    child_name(&format!("{deployment}-canary"), &short_name_hash(&[rollout_uid, "canary"]))
+    child_name(
+        &format!("{deployment}-canary"),
+        &short_name_hash(&[rollout_uid, "canary"]),
+    )
 }
 
 /// Name of the ControllerRevision that keeps a pod template.
@@ -25,19 +31,39 @@ pub(crate) fn revision_name(deployment: &str, target_uid: &str, template_hash: &
     child_name(deployment, &short_name_hash(&[target_uid, template_hash]))
 }
 
+/// Why there is no candidate template.
+pub(super) enum NoTemplate {
+    /// There cannot be one: looking again does not help.
+    Impossible(String),
+    /// It could not be read now.
+    Unseen(String),
+}
+
+impl NoTemplate {
+    /// The reason to wait, where nothing can be ended any more.
+    pub(super) fn why(self) -> Why {
+        match self {
+            Self::Impossible(what) | Self::Unseen(what) => Why::CannotSee { what: clip(&what) },
+        }
+    }
+}
+
 impl Turn<'_> {
     /// The pod template that shall serve in the end, made from the stable one.
-    pub(super) fn candidate_template(&self, stable: &Value) -> Result<Value, String> {
+    pub(super) fn candidate_template(&self, stable: &Value) -> Result<Value, NoTemplate> {
         let spec = &self.rollout.spec;
         if let Some(revision) = &spec.returns_to {
             return match &self.seen.return_template {
                 Seen::Present(t) if template_hash(t) == revision.template_hash => Ok(t.clone()),
-                Seen::Present(_) => Err(format!(
+                Seen::Present(_) => Err(NoTemplate::Impossible(format!(
                     "ControllerRevision {} does not hold the template that was promoted",
                     revision.name
-                )),
-                Seen::Absent => Err(format!("ControllerRevision {} is gone", revision.name)),
-                Seen::Unknown(why) => Err(why.clone()),
+                ))),
+                Seen::Absent => Err(NoTemplate::Impossible(format!(
+                    "ControllerRevision {} is gone",
+                    revision.name
+                ))),
+                Seen::Unknown(why) => Err(NoTemplate::Unseen(why.clone())),
             };
         }
         with_image(
@@ -46,6 +72,15 @@ impl Turn<'_> {
             &spec.image.repository,
             &spec.image.digest,
         )
+        .map_err(NoTemplate::Impossible)
+    }
+
+    /// Ends a Rollout that has changed nothing and never can, or waits for a better look.
+    pub(super) fn without_template(&mut self, no: NoTemplate) -> Flow {
+        match no {
+            NoTemplate::Impossible(why) => self.end_unbegun(OutcomeKind::Refused, &why),
+            NoTemplate::Unseen(why) => cannot_see("the template to return to", &why),
+        }
     }
 
     pub(super) fn guard(w: &WorkloadSeen) -> Guard {
@@ -58,7 +93,10 @@ impl Turn<'_> {
     }
 
     pub(super) fn owner(w: &WorkloadSeen) -> OwnerRef {
-        OwnerRef { name: w.name.clone(), uid: w.uid.clone() }
+        OwnerRef {
+            name: w.name.clone(),
+            uid: w.uid.clone(),
+        }
     }
 
     /// The effect that keeps `template` beside the target.
@@ -86,7 +124,10 @@ impl Turn<'_> {
         let spec = &self.rollout.spec;
         let images = self
             .target()
-            .map(|t| self.candidate_template(t.template()).unwrap_or_else(|_| t.template().clone()))
+            .map(|t| {
+                self.candidate_template(t.template())
+                    .unwrap_or_else(|_| t.template().clone())
+            })
             .map(|t| images(&t))
             .unwrap_or_default();
         Invocation {
@@ -109,7 +150,11 @@ impl Turn<'_> {
                     .map(|a| a.hash.clone())
                     .unwrap_or_default(),
             },
-            settings: if settings.is_null() { serde_json::json!({}) } else { settings.clone() },
+            settings: if settings.is_null() {
+                serde_json::json!({})
+            } else {
+                settings.clone()
+            },
             idempotency_key: format!("{}/{key}", self.rollout.uid),
             attributes: vec![
                 ("pipeline".into(), spec.pipeline.clone()),

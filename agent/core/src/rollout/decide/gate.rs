@@ -4,61 +4,103 @@ use std::collections::BTreeSet;
 
 use super::queue::cannot_see;
 use super::{Flow, Turn, later};
+use crate::admit::broken_rules;
 use crate::approval::{IgnoredWhy, Tally, count_votes};
 use crate::pipeline::OutcomeKind;
 use crate::plugin::Severity;
 use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Identity};
+use crate::rollout::journal::{clip, clip_short};
 use crate::rollout::{ApprovalRequest, State, Why};
 
-/// Votes that do not count and are shown; anyone may vote, so their number is not ours.
-const IGNORED_SHOWN: usize = 8;
+/// Votes that are shown of each kind; anyone may vote, so their number is not ours.
+const VOTES_SHOWN: usize = 8;
 
 impl Turn<'_> {
     /// The policy of this environment, or why it is closed.
     pub(super) fn environment_policy(&self) -> Result<&EnvironmentPolicy, Why> {
         let spec = &self.rollout.spec;
-        match self.policy.environment(&spec.environment, &spec.target.namespace) {
+        match self
+            .policy
+            .environment(&spec.environment, &spec.target.namespace)
+        {
             EnvironmentVerdict::Open(policy) => Ok(policy),
-            EnvironmentVerdict::Closed(reason) => {
-                Err(Why::Closed { reason: reason.to_string() })
-            }
+            EnvironmentVerdict::Closed(reason) => Err(Why::Closed {
+                reason: clip(&reason.to_string()),
+            }),
         }
     }
 
     pub(super) fn gate(&mut self) -> Flow {
-        let policy = match self.environment_policy() {
-            Ok(p) => p.clone(),
-            Err(closed) => return Flow::Wait(closed),
-        };
-        if self.rollout.spec.returns_to.is_some() {
-            return self.start();
-        }
-        if let Some(missing) = self.missing_plugins() {
-            return Flow::Wait(missing);
-        }
-        if let Some(check) = policy
-            .checks
-            .require
-            .iter()
-            .find(|name| !self.rollout.spec.checks.iter().any(|c| c.plugin == **name))
-        {
-            let text = format!("the policy requires the check `{check}`, which is not configured");
-            return self.end_unbegun(OutcomeKind::Refused, &text);
-        }
-        let policy_hash = policy.hash(self.policy);
-        let Some(hash) = self.approval_hash(&policy_hash) else {
-            return cannot_see(&self.target_name(), "what would change cannot be told");
-        };
-        self.ask_people(&policy, hash, policy_hash);
-        match self.closed_gate(&policy) {
+        match self.shut() {
             Some(flow) => flow,
             None => self.start(),
         }
     }
 
+    /// Why it may not start now, or `None`: every gate is open.
+    pub(super) fn shut(&mut self) -> Option<Flow> {
+        if let Some(flow) = self.pointless() {
+            return Some(flow);
+        }
+        let policy = match self.environment_policy() {
+            Ok(p) => p.clone(),
+            Err(closed) => return Some(Flow::Wait(closed)),
+        };
+        let Some(template) = self.target().map(|t| self.candidate_template(t.template())) else {
+            return Some(cannot_see(&self.target_name(), "it cannot be read"));
+        };
+        if let Err(no) = template {
+            return Some(self.without_template(no));
+        }
+        if self.journal.plan.is_none() {
+            self.journal.state = State::Planning {
+                attempt: 1,
+                not_before: self.now,
+            };
+            return Some(Flow::Again);
+        }
+        if self.rollout.spec.returns_to.is_some() {
+            return None;
+        }
+        if let Some(missing) = self.missing_plugins() {
+            return Some(Flow::Wait(missing));
+        }
+        let broken = self.broken_rules(&policy);
+        if !broken.is_empty() {
+            return Some(self.end_unbegun(OutcomeKind::Refused, &broken.join("; ")));
+        }
+        let policy_hash = policy.hash(self.policy);
+        let Some(hash) = self.approval_hash(&policy_hash) else {
+            return Some(cannot_see(
+                &self.target_name(),
+                "what would change cannot be told",
+            ));
+        };
+        self.ask_people(&policy, hash, policy_hash);
+        self.closed_gate(&policy)
+    }
+
+    /// The rules of the policy of now that this release breaks.
+    fn broken_rules(&self, policy: &EnvironmentPolicy) -> Vec<String> {
+        let spec = &self.rollout.spec;
+        let strategy = &spec.strategy.plugin;
+        broken_rules(
+            policy,
+            spec.cause.trigger,
+            &spec.image,
+            strategy,
+            &spec.checks,
+        )
+    }
+
     /// Opens a new approval request where what would be signed has changed; old votes are void.
     fn ask_people(&mut self, policy: &EnvironmentPolicy, hash: String, policy_hash: String) {
-        if self.journal.approval.as_ref().is_some_and(|a| a.hash == hash) {
+        if self
+            .journal
+            .approval
+            .as_ref()
+            .is_some_and(|a| a.hash == hash)
+        {
             return;
         }
         let again = self.journal.approval.is_some();
@@ -73,9 +115,17 @@ impl Turn<'_> {
         if policy.approvals.require.is_empty() {
             return;
         }
-        let roles: Vec<&str> = policy.approvals.require.iter().map(|r| r.role.as_str()).collect();
+        let roles: Vec<&str> = policy
+            .approvals
+            .require
+            .iter()
+            .map(|r| r.role.as_str())
+            .collect();
         let text = if again {
-            format!("what would change is not what was signed: asks again ({})", roles.join(", "))
+            format!(
+                "what would change is not what was signed: asks again ({})",
+                roles.join(", ")
+            )
         } else {
             format!("waits for {}", roles.join(" and "))
         };
@@ -93,7 +143,14 @@ impl Turn<'_> {
         let in_time = tally.opened_at.is_none_or(|t| t <= request.expires_at);
         if !tally.is_complete() || !in_time {
             if self.now >= request.expires_at {
-                let text = format!("nobody decided in time; missing: {}", tally.missing.join(", "));
+                let text = if tally.missing.is_empty() {
+                    "the last vote came too late".to_owned()
+                } else {
+                    format!(
+                        "nobody decided in time; missing: {}",
+                        tally.missing.join(", ")
+                    )
+                };
                 return Some(self.end_unbegun(OutcomeKind::Expired, &text));
             }
             self.wake(request.expires_at);
@@ -112,16 +169,27 @@ impl Turn<'_> {
 
     /// Votes that count for `hash`.
     fn tally(&self, policy: &EnvironmentPolicy, hash: &str) -> Tally {
-        let requesters: Vec<Identity> =
-            self.rollout.spec.cause.requester.iter().cloned().collect();
-        count_votes(policy, self.policy, &requesters, &self.seen.votes, hash, self.now)
+        let requesters: Vec<Identity> = self.rollout.spec.cause.requester.iter().cloned().collect();
+        count_votes(
+            policy,
+            self.policy,
+            &requesters,
+            &self.seen.votes,
+            hash,
+            self.now,
+        )
     }
 
     /// A holder of a required role who says no after the start ends it as before the start (A10).
     pub(super) fn rejection(&self) -> Option<String> {
         let policy = self.environment_policy().ok()?;
-        let no = self.tally(policy, &self.journal.approval.as_ref()?.hash).rejected_by?;
-        Some(format!("rejected by {} ({}): {}", no.person, no.role, no.reason))
+        let no = self
+            .tally(policy, &self.journal.approval.as_ref()?.hash)
+            .rejected_by?;
+        Some(format!(
+            "rejected by {} ({}): {}",
+            no.person, no.role, no.reason
+        ))
     }
 
     pub(super) fn closed_window(&mut self, policy: &EnvironmentPolicy) -> Option<Why> {
@@ -151,6 +219,12 @@ impl Turn<'_> {
             Ok(p) => p.clone(),
             Err(closed) => return Some(closed),
         };
+        let broken = self.broken_rules(&policy);
+        if !broken.is_empty() {
+            return Some(Why::Closed {
+                reason: clip(&broken.join("; ")),
+            });
+        }
         if let Some(request) = self.journal.approval.clone() {
             let tally = self.tally(&policy, &request.hash);
             if !tally.is_complete() {
@@ -179,10 +253,22 @@ fn votes_missing(tally: &Tally, expires_at: jiff::Timestamp) -> Why {
         .filter(|v| !matches!(v.why, IgnoredWhy::Duplicate | IgnoredWhy::NotNeeded))
         .map(|v| format!("{} ({})", v.person, v.why))
         .collect();
+    let shown = |list: Vec<String>| -> Vec<String> {
+        list.iter()
+            .take(VOTES_SHOWN)
+            .map(|text| clip_short(text))
+            .collect()
+    };
     Why::WaitsForVotes {
-        missing: tally.missing.clone(),
-        given: tally.filled.iter().map(|f| format!("{}: {}", f.role, f.person)).collect(),
-        ignored: ignored.into_iter().take(IGNORED_SHOWN).collect(),
+        missing: shown(tally.missing.clone()),
+        given: shown(
+            tally
+                .filled
+                .iter()
+                .map(|f| format!("{}: {}", f.role, f.person))
+                .collect(),
+        ),
+        ignored: shown(ignored.into_iter().collect()),
         expires_at,
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Flow, Turn};
+use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
 use crate::plugin::StepObservation;
@@ -30,7 +30,12 @@ impl Turn<'_> {
             return self.enter_step(step.index.saturating_add(1));
         }
         let proceed = self.rollout.spec.returns_to.is_some();
-        step.stage = Stage::Judge { attempt: 1, not_before: self.now, faults: 0, proceed };
+        step.stage = Stage::Judge {
+            attempt: 1,
+            not_before: self.now,
+            faults: 0,
+            proceed,
+        };
         self.set_step(step);
         Flow::Again
     }
@@ -55,19 +60,31 @@ impl Turn<'_> {
             );
             return self.go_back("strategy-silent", &text, false, OutcomeKind::RolledBack);
         }
-        if let Some(missing) = self.missing_plugins() {
-            return Flow::Wait(missing);
+        if !self.strategy_loaded() {
+            let deadline = later(not_before, self.progress_deadline_ms());
+            if self.now >= deadline {
+                let text = format!("{plugin} is not loaded: nobody can say whether to go on");
+                return self.go_back("strategy-silent", &text, false, OutcomeKind::RolledBack);
+            }
+            self.wake(deadline);
+            return Flow::Wait(Why::PluginMissing {
+                plugins: vec![plugin],
+            });
         }
         if self.now < not_before {
             self.wake(not_before);
             return Flow::Wait(match &self.journal.fault {
-                Some(message) => {
-                    Why::StrategyUnavailable { plugin, message: message.clone() }
-                }
-                None => Why::StrategyHolds { plugin, until: not_before },
+                Some(message) => Why::StrategyUnavailable {
+                    plugin,
+                    message: message.clone(),
+                },
+                None => Why::StrategyHolds {
+                    plugin,
+                    until: not_before,
+                },
             });
         }
-        let key = judge_key(step.index, attempt);
+        let key = judge_key(&step, attempt);
         let settings = self.rollout.spec.strategy.settings.clone();
         let elapsed = self.now.duration_since(step.since).as_millis();
         let question = PluginQuestion::Judge {
@@ -106,7 +123,7 @@ impl Turn<'_> {
     }
 }
 
-/// Identity of one question to the strategy.
-pub(crate) fn judge_key(index: u32, attempt: u32) -> String {
-    format!("judge-{index}-{attempt}")
+/// Identity of one question to the strategy; another one after a relapse.
+pub(crate) fn judge_key(step: &StepState, attempt: u32) -> String {
+    format!("judge-{}-{}-{attempt}", step.index, step.relapses)
 }

@@ -1,24 +1,44 @@
 //! What happened, for the timeline and for notifiers.
 
+use jiff::Timestamp;
+
 use super::Turn;
 use crate::plugin::{Event, Severity};
+use crate::rollout::journal::{clip, clip_short};
+use crate::rollout::{Journal, RolloutView};
 
 impl Turn<'_> {
     /// Notes a moment and queues the message for every notifier.
     pub(super) fn happened(&mut self, kind: &str, severity: Severity, text: &str) {
-        let now = self.now;
-        self.journal.note(now, kind, text);
-        let spec = &self.rollout.spec;
-        let event = Event {
-            id: format!("{}/{}", self.rollout.uid, self.journal.next_seq),
-            kind: kind.to_owned(),
+        tell(
+            self.rollout,
+            &mut self.journal,
+            self.now,
+            kind,
             severity,
-            title: spec.title(),
-            body: crate::rollout::journal::clip(text),
-            links: Vec::new(),
-            thread: None,
-        };
-        let notifiers = spec.notify.len();
-        self.journal.send(now, event, notifiers);
+            text,
+        );
     }
+}
+
+/// Notes a moment and queues the message for every notifier.
+pub(in crate::rollout) fn tell(
+    rollout: &RolloutView,
+    journal: &mut Journal,
+    now: Timestamp,
+    kind: &str,
+    severity: Severity,
+    text: &str,
+) {
+    journal.note(now, kind, text);
+    let event = Event {
+        id: format!("{}/{}", rollout.uid, journal.next_seq),
+        kind: kind.to_owned(),
+        severity,
+        title: clip_short(&rollout.spec.title()),
+        body: clip(text),
+        links: Vec::new(),
+        thread: None,
+    };
+    journal.send(now, event, rollout.spec.notify.len());
 }

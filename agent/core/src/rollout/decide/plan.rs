@@ -21,13 +21,16 @@ impl Turn<'_> {
             Ok(p) => p.clone(),
             Err(closed) => return Flow::Wait(closed),
         };
+        if let Some(flow) = self.pointless() {
+            return flow;
+        }
         let Some(target) = self.target() else {
             return cannot_see(&self.target_name(), "it cannot be read");
         };
         let total = target.replicas;
         let template = match self.candidate_template(target.template()) {
             Ok(t) => t,
-            Err(why) => return self.end_unbegun(OutcomeKind::Refused, &why),
+            Err(no) => return self.without_template(no),
         };
         if total == 0 {
             return cannot_see(&self.target_name(), "it is scaled to zero: nothing serves");
@@ -54,7 +57,9 @@ impl Turn<'_> {
         let invocation = self.invocation(&strategy.settings, &key);
         let plugin = strategy.plugin.clone();
         self.ask(&key, PluginQuestion::Plan { plugin, invocation });
-        Flow::Wait(Why::AskingForPlan { plugin: strategy.plugin })
+        Flow::Wait(Why::AskingForPlan {
+            plugin: strategy.plugin,
+        })
     }
 
     fn accept_plan(
@@ -83,20 +88,39 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether the strategy can be asked.
+    pub(super) fn strategy_loaded(&self) -> bool {
+        self.loaded(
+            &self.rollout.spec.strategy.plugin,
+            PluginKind::TrafficStrategy,
+        )
+    }
+
+    fn loaded(&self, name: &str, kind: PluginKind) -> bool {
+        self.seen
+            .plugins
+            .iter()
+            .any(|p| p.name == name && p.kind == kind)
+    }
+
     /// Plugins that this Rollout needs and that are not loaded.
     pub(super) fn missing_plugins(&self) -> Option<Why> {
         let spec = &self.rollout.spec;
-        let loaded = |name: &str, kind: PluginKind| {
-            self.seen.plugins.iter().any(|p| p.name == name && p.kind == kind)
-        };
         let mut plugins: Vec<String> = Vec::new();
-        if spec.returns_to.is_none()
-            && !loaded(&spec.strategy.plugin, PluginKind::TrafficStrategy)
-        {
+        if spec.returns_to.is_none() && !self.strategy_loaded() {
             plugins.push(spec.strategy.plugin.clone());
         }
-        for c in &spec.checks {
-            if !loaded(&c.plugin, PluginKind::SmokeTest) && !plugins.contains(&c.plugin) {
+        if let Some(Why::PluginMissing { plugins: checks }) = self.missing_checks() {
+            plugins.extend(checks);
+        }
+        (!plugins.is_empty()).then_some(Why::PluginMissing { plugins })
+    }
+
+    /// Smoke tests that this Rollout needs and that are not loaded.
+    pub(super) fn missing_checks(&self) -> Option<Why> {
+        let mut plugins: Vec<String> = Vec::new();
+        for c in &self.rollout.spec.checks {
+            if !self.loaded(&c.plugin, PluginKind::SmokeTest) && !plugins.contains(&c.plugin) {
                 plugins.push(c.plugin.clone());
             }
         }

@@ -3,30 +3,21 @@
 use super::{Flow, Turn};
 use crate::pipeline::{OutcomeKind, TriggerKind};
 use crate::policy::Newer;
+use crate::rollout::journal::clip;
 use crate::rollout::{Seen, Sibling, SiblingStage, State, Why};
 
 impl Turn<'_> {
     pub(super) fn queued(&mut self) -> Flow {
+        if let Some(flow) = self.pointless() {
+            return flow;
+        }
         let environment = match &self.seen.environment {
             Seen::Present(e) => e,
-            Seen::Absent => {
-                return self.end_unbegun(
-                    OutcomeKind::Cancelled,
-                    "the pipeline or its environment was deleted",
-                );
-            }
+            Seen::Absent => return cannot_see("the pipeline's status", "it is gone"),
             Seen::Unknown(why) => return cannot_see("the pipeline's status", why),
         };
-        match &self.seen.target {
-            Seen::Absent => return cannot_see(&self.target_name(), "it does not exist"),
-            Seen::Unknown(why) => return cannot_see(&self.target_name(), why),
-            Seen::Present(t) if t.uid != self.rollout.spec.target_uid => {
-                return self.end_unbegun(
-                    OutcomeKind::Failed,
-                    "the target Deployment was made anew after this was asked for",
-                );
-            }
-            Seen::Present(_) => {}
+        if let Seen::Unknown(why) = &self.seen.target {
+            return cannot_see(&self.target_name(), why);
         }
         let minimum_age = match self.environment_policy() {
             Ok(policy) => policy.images.minimum_age,
@@ -37,7 +28,10 @@ impl Turn<'_> {
         };
         if stable.digest == self.rollout.spec.image.digest && self.rollout.spec.returns_to.is_none()
         {
-            return self.end_unbegun(OutcomeKind::Refused, "this digest is the stable one already");
+            return self.end_unbegun(
+                OutcomeKind::Refused,
+                "this digest is the stable one already",
+            );
         }
         // Known since it was proposed here: never less than its true age, whatever the registry says.
         let old_enough = minimum_age.map(|age| age.after(self.rollout.created_at));
@@ -53,8 +47,40 @@ impl Turn<'_> {
             return Flow::Wait(Why::WaitsForRollout { name, title });
         }
         let now = self.now;
-        self.journal.state = State::Planning { attempt: 1, not_before: now };
+        self.journal.state = State::Planning {
+            attempt: 1,
+            not_before: now,
+        };
         Flow::Again
+    }
+
+    /// What cannot come to anything any more ends before it begins. Looked at again and again until
+    /// the first change, because all of it may happen while a Rollout waits for people.
+    pub(super) fn pointless(&mut self) -> Option<Flow> {
+        let spec = &self.rollout.spec;
+        let (kind, text) = match (&self.seen.environment, &self.seen.target) {
+            (Seen::Absent, _) => (
+                OutcomeKind::Cancelled,
+                "the pipeline or its environment was deleted".into(),
+            ),
+            (_, Seen::Absent) => (
+                OutcomeKind::Failed,
+                "the target Deployment was deleted".into(),
+            ),
+            (_, Seen::Present(t)) if t.uid != spec.target_uid => (
+                OutcomeKind::Failed,
+                "the target Deployment was made anew after this was asked for".into(),
+            ),
+            (Seen::Present(e), _) if spec.returns_to.is_none() => {
+                let q = e.quarantine(&spec.image.digest)?;
+                let text = format!("the digest was quarantined by {}: {}", q.rollout, q.reason);
+                (OutcomeKind::Refused, text)
+            }
+            (Seen::Present(_) | Seen::Unknown(_), Seen::Present(_) | Seen::Unknown(_)) => {
+                return None;
+            }
+        };
+        Some(self.end_unbegun(kind, &text))
     }
 
     /// A newer candidate of the same pipeline may take this one's place.
@@ -70,13 +96,21 @@ impl Turn<'_> {
             .siblings
             .iter()
             .filter(|s| s.pipeline == self.rollout.spec.pipeline && self.older_than(s))
-            .max_by_key(|s| (s.created_at, s.name.clone()))?;
+            .max_by_key(|s| (s.returns, s.created_at, s.name.clone()))?;
         let text = format!("{} ({}) took its place", newer.name, newer.title);
         let queued = matches!(self.journal.state, State::Queued);
         let asked_by_person = self.rollout.spec.cause.trigger == TriggerKind::Manual;
-        let displaces = newer.returns
-            || (queued && !asked_by_person)
-            || self.environment_policy().is_ok_and(|p| p.newer == Newer::Supersede);
+        // A person wants the earlier version back: no release comes between, and once pods move, no
+        // other return either. Going back on a return would serve the version that is to go.
+        let displaces = if self.rollout.spec.returns_to.is_some() {
+            newer.returns && !self.journal.state.begun()
+        } else {
+            newer.returns
+                || (queued && !asked_by_person)
+                || self
+                    .environment_policy()
+                    .is_ok_and(|p| p.newer == Newer::Supersede)
+        };
         if !displaces {
             return None;
         }
@@ -105,5 +139,7 @@ impl Turn<'_> {
 }
 
 pub(super) fn cannot_see(what: &str, why: &str) -> Flow {
-    Flow::Wait(Why::CannotSee { what: format!("{what}: {why}") })
+    Flow::Wait(Why::CannotSee {
+        what: clip(&format!("{what}: {why}")),
+    })
 }

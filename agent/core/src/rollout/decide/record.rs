@@ -4,6 +4,7 @@ use super::queue::cannot_see;
 use super::{Flow, Turn};
 use crate::pipeline::{Outcome, OutcomeKind, Quarantine, Revision};
 use crate::plugin::Severity;
+use crate::rollout::journal::clip;
 use crate::rollout::{Effect, End, Ending, Seen, State, Why};
 use crate::template::template_hash;
 
@@ -29,10 +30,18 @@ impl Turn<'_> {
         }
         let spec = &self.rollout.spec;
         let promoted = if ending.kind == OutcomeKind::Succeeded {
-            let Some(target) = self.target().cloned() else {
-                return cannot_see(&self.target_name(), "it cannot be read");
+            let target = match &self.seen.target {
+                Seen::Unknown(why) => return cannot_see(&self.target_name(), why),
+                Seen::Present(t) if t.uid == spec.target_uid => t.clone(),
+                Seen::Present(_) | Seen::Absent => {
+                    return self.lost_before_recorded("deleted");
+                }
             };
             let hash = template_hash(target.template());
+            // Only what was checked may become a revision to go back to (W6).
+            if self.journal.candidate_template_hash.as_ref() != Some(&hash) {
+                return self.lost_before_recorded("given another pod template by somebody else");
+            }
             let save = Self::save_revision(&target, target.template());
             self.effects.push(save);
             Some(Revision {
@@ -55,8 +64,25 @@ impl Turn<'_> {
             at: self.now,
         };
         let quarantine = self.quarantine(ending);
-        self.effects.push(Effect::RecordOutcome { outcome, promoted, quarantine });
+        self.effects.push(Effect::RecordOutcome {
+            outcome,
+            promoted,
+            quarantine,
+        });
         Flow::Wait(Why::Records)
+    }
+
+    /// It succeeded, but what succeeded is not there any more.
+    fn lost_before_recorded(&mut self, how: &str) -> Flow {
+        self.journal.state = State::Recording(Ending {
+            kind: OutcomeKind::Failed,
+            message: clip(&format!(
+                "{} was {how} before the success could be recorded",
+                self.target_name()
+            )),
+            quarantine: None,
+        });
+        Flow::Again
     }
 
     /// The digest that nothing may propose any more: the candidate that was seen to be bad, or,
@@ -72,7 +98,11 @@ impl Turn<'_> {
         };
         if spec.returns_to.is_some() {
             let left = self.journal.stable.as_ref()?;
-            let by = spec.cause.requester.as_ref().map_or("a person", |r| r.username.as_str());
+            let by = spec
+                .cause
+                .requester
+                .as_ref()
+                .map_or("a person", |r| r.username.as_str());
             let reason = format!(
                 "{by} went back to {}: {}",
                 spec.image.tag.as_deref().unwrap_or(&spec.image.digest),
@@ -81,7 +111,10 @@ impl Turn<'_> {
             return (ending.kind == OutcomeKind::Succeeded && left.digest != spec.image.digest)
                 .then(|| entry(&left.digest, &left.tag, &reason));
         }
-        ending.quarantine.as_ref().map(|why| entry(&spec.image.digest, &spec.image.tag, why))
+        ending
+            .quarantine
+            .as_ref()
+            .map(|why| entry(&spec.image.digest, &spec.image.tag, why))
     }
 
     fn end(&mut self, ending: &Ending) -> Flow {

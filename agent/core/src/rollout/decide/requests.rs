@@ -5,21 +5,25 @@ use super::{Flow, Turn};
 use crate::authorize::{self, authorize};
 use crate::pipeline::OutcomeKind;
 use crate::plugin::Severity;
+use crate::rollout::journal::clip_short;
 use crate::rollout::{Action, Moment, RequestSeen, State};
 
 impl Turn<'_> {
     /// Acts on the oldest wish that was not acted on yet.
     pub(super) fn requests(&mut self) -> Option<Flow> {
-        if matches!(
-            self.journal.state,
-            State::RollingBack(_) | State::Recording(_) | State::Ended(_)
-        ) {
+        if self.journal.state.ended() {
             return None;
         }
-        let request =
-            self.seen.requests.iter().find(|r| !self.is_handled(&r.uid))?.clone();
-        let allowed = self.may(&request);
-        self.journal.handle(&request.uid, allowed.clone().err());
+        let request = self
+            .seen
+            .requests
+            .iter()
+            .filter(|r| !self.journal.is_handled(r))
+            .min_by_key(|r| (r.at, &r.uid))?
+            .clone();
+        let allowed = self.makes_sense(&request).and_then(|()| self.may(&request));
+        self.journal
+            .handle(&request, allowed.clone().err(), &self.seen.requests);
         if let Err(denied) = allowed {
             let now = self.now;
             self.journal.note(now, "request-refused", &denied);
@@ -28,8 +32,26 @@ impl Turn<'_> {
         Some(self.act(&request))
     }
 
-    fn is_handled(&self, uid: &str) -> bool {
-        self.journal.handled.iter().any(|h| h.uid == uid)
+    /// Whether there is anything to do about it in this state: whoever asks for nothing is told so.
+    fn makes_sense(&self, request: &RequestSeen) -> Result<(), String> {
+        match (&self.journal.state, request.action) {
+            (State::RollingBack(_), _) => {
+                Err("it rolls back already; nothing else can be asked of it".into())
+            }
+            (State::Recording(_) | State::Ended(_), _) => Err("it is over".into()),
+            (State::Queued | State::Planning { .. } | State::AwaitingApproval, Action::Promote) => {
+                Err("it has not begun: there is no step to promote".into())
+            }
+            (_, Action::Resume) if self.journal.paused.is_none() => Err("it is not paused".into()),
+            (
+                State::Queued
+                | State::Planning { .. }
+                | State::AwaitingApproval
+                | State::Progressing(_)
+                | State::Promoting(_),
+                Action::Abort | Action::Rollback | Action::Pause | Action::Resume | Action::Promote,
+            ) => Ok(()),
+        }
     }
 
     fn may(&self, request: &RequestSeen) -> Result<(), String> {
@@ -40,8 +62,27 @@ impl Turn<'_> {
             Action::Resume => authorize::Action::Resume,
             Action::Promote => authorize::Action::Promote,
         };
-        let policy = self.environment_policy().map_err(|why| why.to_string())?;
-        authorize(action, &request.by, policy, self.policy).map_err(|d| d.to_string())
+        match self.environment_policy() {
+            Ok(policy) => {
+                authorize(action, &request.by, policy, self.policy).map_err(|d| d.to_string())
+            }
+            Err(closed) => self
+                .towards_safety(request)
+                .map_err(|()| closed.to_string()),
+        }
+    }
+
+    /// A policy that is lost must not keep people from stopping what it once allowed (P6): whoever
+    /// the API server let write the Request may, as where a policy is silent.
+    fn towards_safety(&self, request: &RequestSeen) -> Result<(), ()> {
+        match request.action {
+            Action::Abort | Action::Rollback | Action::Pause if request.by.is_authenticated() => {
+                Ok(())
+            }
+            Action::Abort | Action::Rollback | Action::Pause | Action::Resume | Action::Promote => {
+                Err(())
+            }
+        }
     }
 
     fn act(&mut self, request: &RequestSeen) -> Flow {
@@ -55,17 +96,30 @@ impl Turn<'_> {
             }
             Action::Rollback if begun => {
                 let text = format!("rolled back by {by}: {said}");
-                self.go_back("rolled-back-by-person", &text, true, OutcomeKind::RolledBack)
+                self.go_back(
+                    "rolled-back-by-person",
+                    &text,
+                    true,
+                    OutcomeKind::RolledBack,
+                )
             }
             Action::Abort | Action::Rollback => {
                 let text = format!("cancelled by {by} before it began: {said}");
                 self.end_unbegun(OutcomeKind::Cancelled, &text)
             }
             Action::Pause => {
-                let moment =
-                    Moment { at: self.now, kind: "paused".into(), text: by.clone() };
+                let text = clip_short(by);
+                let moment = Moment {
+                    at: self.now,
+                    kind: "paused".into(),
+                    text,
+                };
                 self.journal.paused = Some(moment);
-                self.happened("paused", Severity::Warning, &format!("paused by {by}: {said}"));
+                self.happened(
+                    "paused",
+                    Severity::Warning,
+                    &format!("paused by {by}: {said}"),
+                );
                 Flow::Again
             }
             Action::Resume => {
@@ -74,12 +128,14 @@ impl Turn<'_> {
                 Flow::Again
             }
             Action::Promote => {
-                if let State::Progressing(step) | State::Promoting(step) =
-                    &mut self.journal.state
-                {
+                if let State::Progressing(step) | State::Promoting(step) = &mut self.journal.state {
                     step.promoted = true;
                 }
-                self.happened("promoted", Severity::Warning, &format!("{by} goes on: {said}"));
+                self.happened(
+                    "promoted",
+                    Severity::Warning,
+                    &format!("{by} goes on: {said}"),
+                );
                 Flow::Again
             }
         }

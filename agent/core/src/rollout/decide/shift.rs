@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::context::{ROLE_LABEL, ROLLOUT_LABEL};
+use super::context::{NoTemplate, ROLE_LABEL, ROLLOUT_LABEL};
 use super::queue::cannot_see;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
@@ -35,15 +35,32 @@ impl Turn<'_> {
         let Some(planned) = planned else {
             return self.back_without_plan();
         };
+        if self.nothing_changed(&target, &step)
+            && let Some(flow) = self.not_begun_after_all()
+        {
+            return flow;
+        }
         if let Some(by) = self.claimed_by_other(&target.claimed_by) {
             return Flow::Wait(Why::Claimed { by });
+        }
+        if let Some(c) = self
+            .seen
+            .canary
+            .present()
+            .filter(|c| !c.made_by(&self.rollout.uid))
+        {
+            let what = format!("Deployment {}/{}", c.namespace, c.name);
+            return cannot_see(
+                &what,
+                "it has the canary's name, but Sluice did not create it",
+            );
         }
         if target.claimed_by.as_ref() != Some(&self.rollout.uid) {
             self.effects.push(Effect::Claim {
                 target: Self::guard(&target),
                 rollout_uid: self.rollout.uid.clone(),
             });
-            return Flow::Wait(moves(&step, &planned));
+            return self.claim_waits(step, &planned);
         }
         if let Some(flow) = self.too_long() {
             return flow;
@@ -53,22 +70,29 @@ impl Turn<'_> {
         }
         let reached = self.pods(&target, &step, &planned);
         if matches!(step.stage, Stage::Shift) {
+            let step = match self.exposure_held(step) {
+                Ok(step) => step,
+                Err(flow) => return flow,
+            };
             return match reached {
                 Ok(()) => self.pods_reached(step),
                 Err(waiting) => self.shift_waits(&step, &planned, waiting),
             };
         }
-        if reached.is_err() {
+        if let Err(why) = reached {
             self.effects.clear();
-            return self.relapse(step);
+            return self.relapse(step, &planned, &why);
         }
         match step.stage.clone() {
             Stage::Shift => Flow::Again,
             Stage::Check { runs, since } => self.check(step, &planned, runs, since),
             Stage::Hold { until } => self.hold(step, &planned, until),
-            Stage::Judge { attempt, not_before, faults, proceed } => {
-                self.judge(step, &planned, attempt, not_before, faults, proceed)
-            }
+            Stage::Judge {
+                attempt,
+                not_before,
+                faults,
+                proceed,
+            } => self.judge(step, &planned, attempt, not_before, faults, proceed),
         }
     }
 
@@ -85,12 +109,15 @@ impl Turn<'_> {
                 self.effects.push(effect);
                 return Err(moves(step, planned));
             }
-            if target.settled() && target.replicas == total {
+            if target.settled() && target.replicas >= total {
                 withdraw_canary(total, target, &self.seen.canary)
             } else if target.replicas < total {
                 Convergence::Write(vec![Move::ScaleStable(total)])
             } else {
-                Convergence::WaitFor { deployment: target.name.clone(), replicas: total }
+                Convergence::WaitFor {
+                    deployment: target.name.clone(),
+                    replicas: total,
+                }
             }
         } else {
             let want = Split {
@@ -105,9 +132,14 @@ impl Turn<'_> {
                 self.push_moves(&list, target)?;
                 Err(moves(step, planned))
             }
-            Convergence::WaitFor { deployment, replicas } => {
-                Err(Why::WaitsForPods { deployment, replicas, until: None })
-            }
+            Convergence::WaitFor {
+                deployment,
+                replicas,
+            } => Err(Why::WaitsForPods {
+                deployment,
+                replicas,
+                until: None,
+            }),
         }
     }
 
@@ -119,16 +151,75 @@ impl Turn<'_> {
         }
         let template = self
             .candidate_template(target.template())
-            .map_err(|what| Why::CannotSee { what })?;
+            .map_err(NoTemplate::why)?;
         Ok(Some(set_template(target, &template, total)))
     }
 
+    /// Whether this Rollout has surely not changed the target yet. Its claim would be the first
+    /// change; where there is none at all, somebody may have taken it off.
+    fn nothing_changed(&self, target: &WorkloadSeen, step: &StepState) -> bool {
+        let claim = target.claimed_by.as_ref();
+        let candidate = self.journal.candidate_template_hash.as_ref();
+        step.index == 0
+            && matches!(step.stage, Stage::Shift)
+            && matches!(self.seen.canary, Seen::Absent)
+            && claim != Some(&self.rollout.uid)
+            && (claim.is_some() || candidate != Some(&template_hash(target.template())))
+    }
+
+    /// While the claim is being written. An agent that was down since the start gets a new term, but
+    /// a claim that is refused again and again ends it.
+    fn claim_waits(&mut self, mut step: StepState, planned: &PlannedStep) -> Flow {
+        let waiting = moves(&step, planned);
+        if !matches!(step.stage, Stage::Shift) {
+            return Flow::Wait(waiting);
+        }
+        let deadline = later(step.since, self.progress_deadline_ms());
+        if self.now >= deadline && step.relapses < RELAPSE_LIMIT {
+            step.since = self.now;
+            step.relapses = step.relapses.saturating_add(1);
+            self.set_step(step.clone());
+        }
+        self.shift_waits(&step, planned, waiting)
+    }
+
+    /// Writes that give the candidate more traffic are held back while any gate is closed: between
+    /// the decision to go on and this write an agent may have been down for hours (W11).
+    fn exposure_held(&mut self, mut step: StepState) -> Result<StepState, Flow> {
+        let canary = self.seen.canary.present();
+        let grows = self.effects.iter().any(|e| match e {
+            Effect::CreateDeployment { .. } | Effect::SetTemplate { .. } => true,
+            Effect::Scale {
+                deployment,
+                replicas,
+                ..
+            } => canary.is_some_and(|c| c.uid == deployment.uid && *replicas > c.replicas),
+            Effect::Claim { .. }
+            | Effect::SaveRevision { .. }
+            | Effect::DeleteDeployment { .. }
+            | Effect::RecordOutcome { .. }
+            | Effect::Ask { .. } => false,
+        });
+        if !grows {
+            return Ok(step);
+        }
+        if let Some(no) = self.rejection() {
+            return Err(self.go_back("rejected", &no, false, OutcomeKind::RolledBack));
+        }
+        if let Some(held) = self.held_before_next_step() {
+            self.effects.clear();
+            return Err(Flow::Wait(held));
+        }
+        // The time in which it was held is not the pods' fault.
+        if self.journal.why.as_ref().is_some_and(Why::holds) {
+            step.since = self.now;
+            self.set_step(step.clone());
+        }
+        Ok(step)
+    }
+
     /// Turns moves into guarded effects.
-    pub(super) fn push_moves(
-        &mut self,
-        list: &[Move],
-        target: &WorkloadSeen,
-    ) -> Result<(), Why> {
+    pub(super) fn push_moves(&mut self, list: &[Move], target: &WorkloadSeen) -> Result<(), Why> {
         for m in list {
             let canary = self.seen.canary.present();
             let takes_pods_away = m.takes_pods_away(target, canary);
@@ -146,9 +237,9 @@ impl Turn<'_> {
                     replicas: *n,
                     takes_pods_away,
                 },
-                (Move::DeleteCanary, Some(c)) => {
-                    Effect::DeleteDeployment { deployment: Self::guard(c) }
-                }
+                (Move::DeleteCanary, Some(c)) => Effect::DeleteDeployment {
+                    deployment: Self::guard(c),
+                },
                 (Move::ScaleCanary(_) | Move::DeleteCanary, None) => continue,
             };
             self.effects.push(effect);
@@ -161,9 +252,12 @@ impl Turn<'_> {
     fn canary_manifest(&self, target: &WorkloadSeen) -> Result<Value, Why> {
         let mut template = self
             .candidate_template(target.template())
-            .map_err(|what| Why::CannotSee { what })?;
+            .map_err(NoTemplate::why)?;
         let mut spec = target.spec.clone();
-        let labels = [(ROLE_LABEL, "canary"), (ROLLOUT_LABEL, self.rollout.uid.as_str())];
+        let labels = [
+            (ROLE_LABEL, "canary"),
+            (ROLLOUT_LABEL, self.rollout.uid.as_str()),
+        ];
         add_labels(&mut template, "metadata", &labels);
         if let Some(map) = spec.as_object_mut() {
             map.insert("replicas".into(), json!(0));
@@ -223,26 +317,42 @@ impl Turn<'_> {
     }
 
     fn shift_waits(&mut self, step: &StepState, planned: &PlannedStep, waiting: Why) -> Flow {
-        let deadline = later(step.since, self.progress_deadline_ms());
-        if self.now >= deadline && self.effects.is_empty() {
+        let limit = self.progress_deadline_ms();
+        let deadline = later(step.since, limit);
+        // What an agent that was down had no time to write gets as long again, and no more (T5).
+        let writes = !self.effects.is_empty();
+        if self.now
+            >= if writes {
+                later(deadline, limit)
+            } else {
+                deadline
+            }
+        {
             let text = format!(
                 "the pods of step {} ({}) were not all ready in time: {waiting}",
                 step.index + 1,
                 planned.step.name
             );
-            return self.go_back("not-ready", &text, true, OutcomeKind::RolledBack);
+            let failed = self.candidate_unwell(planned, &waiting);
+            return self.go_back("not-ready", &text, failed, OutcomeKind::RolledBack);
         }
         self.wake(deadline);
         Flow::Wait(match waiting {
-            Why::WaitsForPods { deployment, replicas, .. } => {
-                Why::WaitsForPods { deployment, replicas, until: Some(deadline) }
-            }
+            Why::WaitsForPods {
+                deployment,
+                replicas,
+                ..
+            } => Why::WaitsForPods {
+                deployment,
+                replicas,
+                until: Some(deadline),
+            },
             other => other,
         })
     }
 
     /// Pods that were ready are not any more: the step shifts, and is checked, again.
-    fn relapse(&mut self, mut step: StepState) -> Flow {
+    fn relapse(&mut self, mut step: StepState, planned: &PlannedStep, why: &Why) -> Flow {
         step.relapses = step.relapses.saturating_add(1);
         if step.relapses > RELAPSE_LIMIT {
             let text = format!(
@@ -250,7 +360,8 @@ impl Turn<'_> {
                 step.index + 1,
                 step.relapses
             );
-            return self.go_back("unstable", &text, true, OutcomeKind::RolledBack);
+            let failed = self.candidate_unwell(planned, why);
+            return self.go_back("unstable", &text, failed, OutcomeKind::RolledBack);
         }
         let text = format!("step {}: pods are not ready any more", step.index + 1);
         self.happened("pods-unwell", crate::plugin::Severity::Warning, &text);
@@ -260,10 +371,26 @@ impl Turn<'_> {
         Flow::Again
     }
 
+    /// Whether it is pods of the candidate that are waited for. Stable pods on a drained node, or a
+    /// write that was refused, say nothing about the candidate (D1).
+    fn candidate_unwell(&self, planned: &PlannedStep, waiting: &Why) -> bool {
+        let target = &self.rollout.spec.target.deployment;
+        let candidate = if planned.promotes() {
+            target.clone()
+        } else {
+            super::canary_name(target, &self.rollout.uid)
+        };
+        matches!(waiting, Why::WaitsForPods { deployment, .. } if *deployment == candidate)
+    }
+
     /// Whether somebody else changed the pod template under a Rollout that is under way (W10).
     fn drifted(&self, target: &WorkloadSeen, promotes: bool) -> Option<Why> {
         let found = template_hash(target.template());
-        let stable = self.journal.stable.as_ref().map(|r| r.template_hash.as_str());
+        let stable = self
+            .journal
+            .stable
+            .as_ref()
+            .map(|r| r.template_hash.as_str());
         let candidate = self.journal.candidate_template_hash.as_deref();
         if stable == Some(found.as_str()) || (promotes && candidate == Some(found.as_str())) {
             return None;
@@ -301,8 +428,11 @@ impl Turn<'_> {
     /// Writes the step back into the state, keeping its phase.
     pub(super) fn set_step(&mut self, step: StepState) {
         let promoting = matches!(self.journal.state, State::Promoting(_));
-        self.journal.state =
-            if promoting { State::Promoting(step) } else { State::Progressing(step) };
+        self.journal.state = if promoting {
+            State::Promoting(step)
+        } else {
+            State::Progressing(step)
+        };
     }
 
     /// How long pods and checks of one step may take, in milliseconds.
@@ -315,10 +445,10 @@ impl Turn<'_> {
     }
 }
 
-/// One write: this template, this many pods.
+/// One write: this template, at least so many pods. What somebody scaled up meanwhile stays.
 pub(super) fn set_template(target: &WorkloadSeen, template: &Value, replicas: u32) -> Effect {
     let mut patch = json!({"template": merge_diff(target.template(), template)});
-    if target.replicas != replicas
+    if target.replicas < replicas
         && let Some(map) = patch.as_object_mut()
     {
         map.insert("replicas".into(), json!(replicas));
@@ -331,13 +461,20 @@ pub(super) fn set_template(target: &WorkloadSeen, template: &Value, replicas: u3
 }
 
 fn moves(step: &StepState, planned: &PlannedStep) -> Why {
-    Why::MovesPods { step: Some(step.index + 1), share_bp: planned.achieved_bp }
+    Why::MovesPods {
+        step: Some(step.index + 1),
+        share_bp: planned.achieved_bp,
+    }
 }
 
 fn add_labels(object: &mut Value, at: &str, labels: &[(&str, &str)]) {
-    let Some(map) = object.as_object_mut() else { return };
+    let Some(map) = object.as_object_mut() else {
+        return;
+    };
     let meta = map.entry(at).or_insert_with(|| json!({}));
-    let Some(meta) = meta.as_object_mut() else { return };
+    let Some(meta) = meta.as_object_mut() else {
+        return;
+    };
     let existing = meta.entry("labels").or_insert_with(|| json!({}));
     if let Some(existing) = existing.as_object_mut() {
         for (k, v) in labels {

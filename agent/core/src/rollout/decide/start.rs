@@ -3,90 +3,154 @@
 
 use super::queue::cannot_see;
 use super::{Flow, Turn};
+use crate::pipeline::{OutcomeKind, Revision};
+use crate::plan::{PlanLimits, check};
 use crate::plugin::Severity;
-use crate::rollout::{Seen, Stage, State, StepState, Why};
+use crate::rollout::{Seen, SiblingStage, Stage, State, StepState, Why};
 use crate::template::template_hash;
+
+/// What a start rests on.
+struct Ready {
+    stable: Revision,
+    candidate_hash: String,
+    replicas: u32,
+}
 
 impl Turn<'_> {
     /// Journals everything that a rollback needs, then enters the first step. The first write of
     /// the target comes after this has been stored (W6).
     pub(super) fn start(&mut self) -> Flow {
+        let ready = match self.ready() {
+            Ok(ready) => ready,
+            Err(flow) => return flow,
+        };
+        // The number of pods may have changed since the plan was made: place the shares anew, and
+        // let the policy's limits speak again.
+        if let Err(flow) = self.place_anew(ready.replicas) {
+            return flow;
+        }
+        self.journal.candidate_template_hash = Some(ready.candidate_hash);
+        self.journal.total_replicas = Some(ready.replicas);
+        self.journal.started_at = Some(self.now);
+        let text = format!(
+            "replaces {} in {}",
+            ready.stable.tag.as_deref().unwrap_or(&ready.stable.digest),
+            self.rollout.spec.target
+        );
+        self.journal.stable = Some(ready.stable);
+        self.happened("started", Severity::Info, &text);
+        self.enter_step(0)
+    }
+
+    /// Whether the target is what was signed for and free, and there is a way back.
+    fn ready(&mut self) -> Result<Ready, Flow> {
         let Some(target) = self.target().cloned() else {
-            return cannot_see(&self.target_name(), "it cannot be read");
+            return Err(cannot_see(&self.target_name(), "it cannot be read"));
         };
         let stable = match &self.seen.environment {
             Seen::Present(e) => e.stable.clone(),
             Seen::Absent => None,
-            Seen::Unknown(why) => return cannot_see("the pipeline's status", why),
+            Seen::Unknown(why) => return Err(cannot_see("the pipeline's status", why)),
         };
         let Some(stable) = stable else {
-            return Flow::Wait(Why::NoBaseline);
+            return Err(Flow::Wait(Why::NoBaseline));
         };
-        let found = template_hash(target.template());
-        if found != stable.template_hash {
-            return Flow::Wait(Why::Drifted {
+        if template_hash(target.template()) != stable.template_hash {
+            return Err(Flow::Wait(Why::Drifted {
                 message: format!(
                     "the pod template of {} is not the one that was last promoted or adopted \
                      ({}): somebody else changed it",
                     self.rollout.spec.target, stable.name
                 ),
-            });
+            }));
         }
         if let Some(by) = self.claimed_by_other(&target.claimed_by) {
-            return Flow::Wait(Why::Claimed { by });
+            return Err(Flow::Wait(Why::Claimed { by }));
+        }
+        // Two may have left the queue at once; whoever came to the target first is not disturbed.
+        if let Some(first) = self
+            .seen
+            .siblings
+            .iter()
+            .find(|s| s.stage == SiblingStage::Begun)
+        {
+            let (name, title) = (first.name.clone(), first.title.clone());
+            return Err(Flow::Wait(Why::WaitsForRollout { name, title }));
         }
         if let Some(p) = &self.journal.paused {
-            return Flow::Wait(Why::Paused { by: p.text.clone() });
+            return Err(Flow::Wait(Why::Paused { by: p.text.clone() }));
         }
-        let candidate = match self.candidate_template(target.template()) {
-            Ok(t) => t,
-            Err(why) => return cannot_see(&self.target_name(), &why),
-        };
-        // The number of pods may have changed since the plan was made: place the shares anew, and
-        // let the policy's limits speak again.
-        if self.journal.total_replicas.is_none() && self.place_anew(target.replicas).is_none() {
-            return Flow::Again;
+        match self.candidate_template(target.template()) {
+            Ok(t) => Ok(Ready {
+                stable,
+                candidate_hash: template_hash(&t),
+                replicas: target.replicas,
+            }),
+            Err(no) => Err(self.without_template(no)),
         }
-        self.journal.candidate_template_hash = Some(template_hash(&candidate));
-        self.journal.total_replicas = Some(target.replicas);
-        self.journal.started_at = Some(self.now);
-        let text = format!(
-            "replaces {} in {}",
-            stable.tag.as_deref().unwrap_or(&stable.digest),
-            self.rollout.spec.target
-        );
-        self.journal.stable = Some(stable);
-        self.happened("started", Severity::Info, &text);
-        self.enter_step(0)
     }
 
-    /// The plan with the pods that are there now; `None` where it has to be refused.
-    fn place_anew(&mut self, total: u32) -> Option<()> {
-        let plan = self.journal.plan.clone()?;
+    /// The start is journalled, but the target is not claimed: an agent may have died in between,
+    /// or somebody was faster. Nothing has been changed, so everything is looked at once more just
+    /// before the first write (W11). `None`: still open. Otherwise it waits, or ends, as if it had
+    /// never started.
+    pub(super) fn not_begun_after_all(&mut self) -> Option<Flow> {
+        let begun = self.journal.clone();
+        self.journal.state = State::AwaitingApproval;
+        self.journal.stable = None;
+        self.journal.total_replicas = None;
+        self.journal.started_at = None;
+        let shut = match self.shut() {
+            Some(flow) => Some(flow),
+            None => self.ready().err(),
+        };
+        if matches!(shut, None | Some(Flow::Wait(Why::CannotSee { .. }))) {
+            self.journal = begun;
+        } else {
+            let now = self.now;
+            self.journal.note(
+                now,
+                "start-put-off",
+                "nothing was changed yet: back to the gate",
+            );
+        }
+        shut
+    }
+
+    /// The plan with the pods that are there now, or its refusal.
+    fn place_anew(&mut self, total: u32) -> Result<(), Flow> {
+        let Some(plan) = self.journal.plan.clone() else {
+            self.journal.state = State::Planning {
+                attempt: 1,
+                not_before: self.now,
+            };
+            return Err(Flow::Again);
+        };
         let limits = match self.environment_policy() {
-            Ok(p) if self.rollout.spec.returns_to.is_none() => crate::plan::PlanLimits::of(p),
-            Ok(_) | Err(_) => crate::plan::PlanLimits::default(),
+            Ok(p) if self.rollout.spec.returns_to.is_none() => PlanLimits::of(p),
+            Ok(_) | Err(_) => PlanLimits::default(),
         };
         let proposal: Vec<_> = plan.steps.iter().map(|s| s.step.clone()).collect();
-        match crate::plan::check(&plan.strategy, &proposal, total, &limits) {
+        match check(&plan.strategy, &proposal, total, &limits) {
             Ok(plan) => {
                 self.journal.plan = Some(plan);
-                Some(())
+                Ok(())
             }
-            Err(problems) => {
-                self.end_unbegun(
-                    crate::pipeline::OutcomeKind::Refused,
-                    &format!("with {total} replicas now: {}", problems.join("; ")),
-                );
-                None
-            }
+            Err(problems) => Err(self.end_unbegun(
+                OutcomeKind::Refused,
+                &format!("with {total} replicas now: {}", problems.join("; ")),
+            )),
         }
     }
 
     /// The live Rollout whose claim stands on the target, if it is another one.
     pub(super) fn claimed_by_other(&self, claim: &Option<String>) -> Option<String> {
         let uid = claim.as_ref().filter(|uid| **uid != self.rollout.uid)?;
-        self.seen.siblings.iter().find(|s| s.uid == *uid).map(|s| s.name.clone())
+        self.seen
+            .siblings
+            .iter()
+            .find(|s| s.uid == *uid)
+            .map(|s| s.name.clone())
     }
 
     /// Enters a step, or records success after the last one.
@@ -112,8 +176,11 @@ impl Turn<'_> {
             relapses: 0,
             promoted: false,
         };
-        self.journal.state =
-            if promotes { State::Promoting(state) } else { State::Progressing(state) };
+        self.journal.state = if promotes {
+            State::Promoting(state)
+        } else {
+            State::Progressing(state)
+        };
         self.happened("step-started", Severity::Info, &text);
         Flow::Again
     }
@@ -124,7 +191,7 @@ impl Turn<'_> {
             "journal-damaged",
             "the journal has no plan any more",
             false,
-            crate::pipeline::OutcomeKind::RolledBack,
+            OutcomeKind::RolledBack,
         )
     }
 }

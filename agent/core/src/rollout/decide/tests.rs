@@ -1,0 +1,17 @@
+//! One file per behaviour. Each test changes one thing in a world in which all is well.
+
+mod back;
+mod checks;
+mod drift;
+mod gate;
+mod gone;
+mod hold;
+mod planning;
+mod queue;
+mod record;
+mod relapse;
+mod requests;
+mod returns;
+mod shift;
+mod start;
+mod unseen;
