@@ -1,6 +1,6 @@
 //! `sluice agent`.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -71,6 +71,7 @@ fn log(args: &AgentArgs) -> Result<(), Failure> {
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A subscriber that is there already belongs to whoever embeds the agent.
     let _ = match args.log_format {
@@ -152,19 +153,23 @@ fn registry(path: &Path) -> Result<RegistryConfig, Failure> {
 
 /// Stops early where the cluster does not know Sluice's kinds: the watches would wait for ever.
 async fn definitions(client: &Client, namespace: Option<&str>) -> Result<(), Failure> {
-    known::<Pipeline>(client, namespace).await?;
-    known::<Rollout>(client, namespace).await?;
-    known::<Approval>(client, namespace).await?;
-    known::<Request>(client, namespace).await
+    // One answer that does not come is enough: the watches wait for the API server by themselves.
+    let answered = known::<Pipeline>(client, namespace).await?
+        && known::<Rollout>(client, namespace).await?
+        && known::<Approval>(client, namespace).await?
+        && known::<Request>(client, namespace).await?;
+    tracing::debug!(answered, "looked for the resource definitions");
+    Ok(())
 }
 
-async fn known<K: Kind>(client: &Client, namespace: Option<&str>) -> Result<(), Failure> {
+/// Whether the API server answered; that it knows the kind, if so.
+async fn known<K: Kind>(client: &Client, namespace: Option<&str>) -> Result<bool, Failure> {
     let api: Api<K> = match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
     match api.list_metadata(&ListParams::default().limit(1)).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(error) => match &error {
             kube::Error::Api(s) if matches!(s.code, 401 | 403 | 404) => {
                 let access = Access::new(client.clone(), namespace.unwrap_or("(all)"));
@@ -176,7 +181,7 @@ async fn known<K: Kind>(client: &Client, namespace: Option<&str>) -> Result<(), 
                     error = access::deepest(&error),
                     "the API server does not answer; the agent waits for it"
                 );
-                Ok(())
+                Ok(false)
             }
         },
     }
