@@ -440,12 +440,13 @@ pub struct AgentArgs {
     /// Let plugins reach this machine where their grant says so. For demos; never in a cluster.
     #[arg(long)]
     pub allow_loopback: bool,
-    /// What is logged, such as info or sluice_controller=debug.
+    /// What is logged, such as info or sluice_controller=debug. The default leaves out what kube's
+    /// client says of a failed request: the agent says it in its own words.
     #[arg(
         long,
         value_name = "FILTER",
         env = "SLUICE_LOG",
-        default_value = "info"
+        default_value = "info,kube_client=off"
     )]
     pub log: String,
     /// How log lines are written, to standard error.
