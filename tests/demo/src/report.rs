@@ -1,5 +1,7 @@
 //! The figures at the end, and whether they are what was promised.
 
+use std::collections::BTreeMap;
+
 use anyhow::bail;
 use sluice_core::router::percent;
 
@@ -10,6 +12,17 @@ const SAMPLE: u64 = 4000;
 /// How far a measured share may be from the announced one, in basis points: 3 points.
 const TOLERANCE_BP: i64 = 300;
 
+/// What each version served of one step: `v1.0.0 90.65 %, v1.1.0 9.35 %`.
+pub(crate) fn shares(versions: &BTreeMap<String, u64>) -> String {
+    let total: u64 = versions.values().sum();
+    let mut parts = Vec::new();
+    for (version, n) in versions {
+        let bp = n.saturating_mul(10_000).checked_div(total).unwrap_or(0);
+        parts.push(format!("{version} {}", percent(u16::try_from(bp).unwrap_or(u16::MAX))));
+    }
+    parts.join(", ")
+}
+
 /// Prints the shares of every step and the failures.
 ///
 /// # Errors
@@ -17,24 +30,23 @@ const TOLERANCE_BP: i64 = 300;
 /// failed.
 pub(crate) fn judge(counts: &Counts) -> anyhow::Result<()> {
     println!("\nWhat the client saw ({} requests in all):\n", counts.sent);
-    println!("  step of the rollout        announced   measured   requests");
+    println!("  step in production   announced  requests  served by");
     let mut wrong = Vec::new();
     for (step, versions) in &counts.served {
         let total: u64 = versions.values().sum();
         let candidate = versions.get(&step.tag).copied().unwrap_or(0);
-        let measured = if total == 0 { 0 } else { candidate * 10_000 / total };
+        let measured = candidate.saturating_mul(10_000).checked_div(total).unwrap_or(0);
         println!(
-            "  {} step {}, production    {:>9}  {:>9}  {:>9}",
+            "  {} step {}        {:>9}  {total:>8}  {}",
             step.tag,
             step.index + 1,
             percent(step.share_bp),
-            percent(u16::try_from(measured).unwrap_or(u16::MAX)),
-            total
+            shares(versions)
         );
-        // A step that was left because its check failed may be over before the sample is whole; a
-        // step with all the traffic has nothing to divide.
-        let partial = step.share_bp < 10_000 && !(step.tag == BAD && step.index == 0);
-        if partial && total < SAMPLE {
+        // A step that was left because its check failed is over before the sample is whole; a step
+        // with all the traffic has nothing to divide.
+        let divides = step.share_bp < 10_000 && step.tag != BAD;
+        if divides && total < SAMPLE {
             wrong.push(format!(
                 "step {} of {} was measured over {total} requests instead of {SAMPLE}: this machine \
                  is too slow for the demo's client",

@@ -13,16 +13,17 @@ use sluice::wiring::{Settings, wire};
 use sluice_controller::{AgentConfig, World};
 use sluice_core::pipeline::OutcomeKind;
 use sluice_core::rollout::State;
+use sluice_core::router::percent;
 use sluice_plugins::HostOptions;
 use sluice_sim::{Behaviour, Resource};
 use sluice_web::WebConfig;
 use tokio::time::Instant;
 
-use crate::follow::{Narrator, rollout, waits_for_votes};
-use crate::report::{BAD, judge};
+use crate::follow::{Narrator, rollout, settled_step, waits_for_votes};
+use crate::people;
+use crate::report::{BAD, judge, shares};
 use crate::setting::{DELIVERY, PEOPLE, PRODUCTION, Setting, until};
 use crate::traffic::Traffic;
-use crate::people;
 
 /// The release that goes through.
 const GOOD: &str = "v1.1.0";
@@ -86,10 +87,10 @@ impl Stage {
         let mut narrator = Narrator::new(self.start);
         self.setting.push(GOOD, Behaviour::serving(GOOD))?;
         self.say(&format!("{GOOD} is pushed"));
-        self.release(&mut narrator, GOOD, OutcomeKind::Succeeded).await?;
+        self.release(&mut narrator, &traffic, GOOD, OutcomeKind::Succeeded).await?;
         let digest = self.setting.push_bad(BAD)?;
         self.say(&format!("{BAD} is pushed; its health lies under production's data"));
-        self.release(&mut narrator, BAD, OutcomeKind::RolledBack).await?;
+        self.release(&mut narrator, &traffic, BAD, OutcomeKind::RolledBack).await?;
         self.nothing_is_left(&digest)?;
         let counts = traffic.counts();
         drop(traffic);
@@ -103,14 +104,31 @@ impl Stage {
     async fn release(
         &self,
         narrator: &mut Narrator,
+        traffic: &Traffic,
         tag: &str,
         end: OutcomeKind,
     ) -> anyhow::Result<()> {
         let mut asked = false;
         let patience = if self.auto { ACT } else { UNHURRIED };
         let started = Instant::now();
+        let mut standing = None;
         loop {
             narrator.tell(&self.world);
+            let step = settled_step(&self.world);
+            if step != standing {
+                if let Some(left) = standing
+                    && let Some(versions) = traffic.counts().served.get(&left)
+                {
+                    let n: u64 = versions.values().sum();
+                    self.say(&format!(
+                        "{n} requests while {} of the traffic was announced for {}: {}",
+                        percent(left.share_bp),
+                        left.tag,
+                        shares(versions)
+                    ));
+                }
+                standing = step;
+            }
             if let Some(r) = rollout(&self.world, "production", tag) {
                 if waits_for_votes(&r) && !asked {
                     asked = true;
