@@ -15,7 +15,10 @@ fn home(t: &mut SmokeTest, _: NoSettings) -> TestResult {
 
 fn why_it_fails(script: Script) -> String {
     let played = catch_unwind(AssertUnwindSafe(|| script.smoke_test(home)));
-    played.err().and_then(|panic| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+    played
+        .err()
+        .and_then(|panic| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
 }
 
 #[test]

@@ -24,22 +24,37 @@ pub async fn execute(
     pipeline: (&str, &str, &str),
 ) -> Result<(), ClusterFault> {
     match effect {
-        Effect::SaveRevision { namespace, name, owner, template, hash } => {
-            save_revision(client, namespace, name, owner, template, hash).await
-        }
-        Effect::Claim { target, rollout_uid } => {
+        Effect::SaveRevision {
+            namespace,
+            name,
+            owner,
+            template,
+            hash,
+        } => save_revision(client, namespace, name, owner, template, hash).await,
+        Effect::Claim {
+            target,
+            rollout_uid,
+        } => {
             let change = json!({"metadata": {"annotations": {ROLLOUT_ANNOTATION: rollout_uid}}});
             patch(client, target, change).await
         }
         Effect::CreateDeployment { manifest } => create(client, manifest).await,
-        Effect::Scale { deployment, replicas, .. } => {
-            patch(client, deployment, json!({"spec": {"replicas": replicas}})).await
-        }
-        Effect::SetTemplate { deployment, spec_patch, .. } => {
-            patch(client, deployment, json!({"spec": spec_patch})).await
-        }
+        Effect::Scale {
+            deployment,
+            replicas,
+            ..
+        } => patch(client, deployment, json!({"spec": {"replicas": replicas}})).await,
+        Effect::SetTemplate {
+            deployment,
+            spec_patch,
+            ..
+        } => patch(client, deployment, json!({"spec": spec_patch})).await,
         Effect::DeleteDeployment { deployment } => delete(client, deployment).await,
-        Effect::RecordOutcome { outcome, promoted, quarantine } => {
+        Effect::RecordOutcome {
+            outcome,
+            promoted,
+            quarantine,
+        } => {
             let (namespace, name, environment) = pipeline;
             update_environment(client, namespace, name, environment, |e| {
                 e.with_outcome(outcome.clone(), promoted.clone(), quarantine.clone())
@@ -81,7 +96,10 @@ pub async fn save_revision(
         "data": {"template": template},
         "revision": 1,
     }))
-    .map_err(|e| ClusterFault::Malformed { object: object.clone(), message: e.to_string() })?;
+    .map_err(|e| ClusterFault::Malformed {
+        object: object.clone(),
+        message: e.to_string(),
+    })?;
     match api.create(&post(), &body).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(s)) if s.code == 409 => Ok(()),
@@ -90,9 +108,11 @@ pub async fn save_revision(
 }
 
 async fn create(client: &Client, manifest: &Value) -> Result<(), ClusterFault> {
-    let body: DynamicObject = serde_json::from_value(manifest.clone()).map_err(|e| {
-        ClusterFault::Malformed { object: "Deployment".into(), message: e.to_string() }
-    })?;
+    let body: DynamicObject =
+        serde_json::from_value(manifest.clone()).map_err(|e| ClusterFault::Malformed {
+            object: "Deployment".into(),
+            message: e.to_string(),
+        })?;
     let namespace = body.namespace().unwrap_or_default();
     let object = format!("Deployment {namespace}/{}", body.name_any());
     let api = deployments(client, &namespace);
@@ -125,8 +145,10 @@ async fn patch(client: &Client, guard: &Guard, mut change: Value) -> Result<(), 
             metadata.insert("resourceVersion".into(), json!(guard.resource_version));
         }
     }
-    let params =
-        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
     deployments(client, &guard.namespace)
         .patch(&guard.name, &params, &Patch::Merge(&change))
         .await
@@ -142,7 +164,10 @@ async fn delete(client: &Client, guard: &Guard) -> Result<(), ClusterFault> {
         }),
         ..DeleteParams::background()
     };
-    match deployments(client, &guard.namespace).delete(&guard.name, &params).await {
+    match deployments(client, &guard.namespace)
+        .delete(&guard.name, &params)
+        .await
+    {
         Ok(_) => Ok(()),
         Err(e) => match ClusterFault::sort("delete", path(guard), e) {
             ClusterFault::Gone { .. } => Ok(()),
@@ -178,8 +203,14 @@ pub async fn update_environment(
     change: impl FnOnce(EnvironmentStatus) -> EnvironmentStatus,
 ) -> Result<Pipeline, ClusterFault> {
     update_pipeline_status(client, namespace, name, |status| {
-        let before = status.environments.get(environment).cloned().unwrap_or_default();
-        status.environments.insert(environment.to_owned(), change(before));
+        let before = status
+            .environments
+            .get(environment)
+            .cloned()
+            .unwrap_or_default();
+        status
+            .environments
+            .insert(environment.to_owned(), change(before));
     })
     .await
 }
@@ -193,8 +224,10 @@ pub async fn update_pipeline_status(
 ) -> Result<Pipeline, ClusterFault> {
     let api: Api<Pipeline> = Api::namespaced(client.clone(), namespace);
     let object = format!("Pipeline {namespace}/{name}");
-    let mut pipeline =
-        api.get(name).await.map_err(|e| ClusterFault::sort("get", object.clone(), e))?;
+    let mut pipeline = api
+        .get(name)
+        .await
+        .map_err(|e| ClusterFault::sort("get", object.clone(), e))?;
     let before = pipeline.status.clone().unwrap_or_default();
     let mut after = before.clone();
     change(&mut after);
@@ -209,7 +242,10 @@ pub async fn update_pipeline_status(
 }
 
 fn post() -> PostParams {
-    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    }
 }
 
 fn path(guard: &Guard) -> String {

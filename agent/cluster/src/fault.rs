@@ -55,12 +55,22 @@ impl ClusterFault {
             kube::Error::Api(status) => match status.code {
                 404 => Self::Gone { object },
                 409 => Self::Conflict { object },
-                400 | 401 | 403 | 405 | 422 => {
-                    Self::Refused { verb, object, message: words(status) }
-                }
-                _ => Self::Unsure { verb, object, source: Box::new(error) },
+                400 | 401 | 403 | 405 | 422 => Self::Refused {
+                    verb,
+                    object,
+                    message: words(status),
+                },
+                _ => Self::Unsure {
+                    verb,
+                    object,
+                    source: Box::new(error),
+                },
             },
-            _ => Self::Unsure { verb, object, source: Box::new(error) },
+            _ => Self::Unsure {
+                verb,
+                object,
+                source: Box::new(error),
+            },
         }
     }
 }

@@ -34,7 +34,9 @@ pub async fn revision_template(client: &Client, namespace: &str, name: &str) -> 
     match api.get_opt(name).await {
         Ok(Some(r)) => match r.data.and_then(|d| d.0.get("template").cloned()) {
             Some(template) => Seen::Present(template),
-            None => Seen::Unknown(format!("ControllerRevision {namespace}/{name} has no template")),
+            None => Seen::Unknown(format!(
+                "ControllerRevision {namespace}/{name} has no template"
+            )),
         },
         Ok(None) => Seen::Absent,
         Err(e) => unseen("ControllerRevision", namespace, name, e),
@@ -56,7 +58,11 @@ pub fn workload(d: &DynamicObject) -> Result<WorkloadSeen, ClusterFault> {
         object: format!("Deployment {namespace}/{}", d.name_any()),
         message: message.to_owned(),
     };
-    let spec = d.data.get("spec").cloned().ok_or_else(|| malformed("has no spec"))?;
+    let spec = d
+        .data
+        .get("spec")
+        .cloned()
+        .ok_or_else(|| malformed("has no spec"))?;
     let replicas = count(&spec, "/replicas").unwrap_or(1);
     let status = d.data.get("status").cloned().unwrap_or(Value::Null);
     let number = |field: &str| count(&status, field).unwrap_or(0);
@@ -85,7 +91,9 @@ pub fn workload(d: &DynamicObject) -> Result<WorkloadSeen, ClusterFault> {
 }
 
 fn count(v: &Value, pointer: &str) -> Option<u32> {
-    v.pointer(pointer)?.as_u64().and_then(|n| u32::try_from(n).ok())
+    v.pointer(pointer)?
+        .as_u64()
+        .and_then(|n| u32::try_from(n).ok())
 }
 
 /// `maxUnavailable` in pods, by the rules of the Deployment controller: percentages round down,
@@ -99,20 +107,29 @@ fn max_unavailable(spec: &Value, replicas: u32) -> u32 {
         pods(v, replicas, round_up)
     };
     let (unavailable, surge) = (of("maxUnavailable", false), of("maxSurge", true));
-    if unavailable == 0 && surge == 0 { 1 } else { unavailable }
+    if unavailable == 0 && surge == 0 {
+        1
+    } else {
+        unavailable
+    }
 }
 
 fn pods(v: Option<&Value>, replicas: u32, round_up: bool) -> u32 {
     let part = |percent: u64| {
         let product = u64::from(replicas) * percent;
-        let rounded = if round_up { product.div_ceil(100) } else { product / 100 };
+        let rounded = if round_up {
+            product.div_ceil(100)
+        } else {
+            product / 100
+        };
         u32::try_from(rounded).unwrap_or(replicas)
     };
     match v {
         Some(Value::Number(n)) => n.as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
-        Some(Value::String(s)) => {
-            s.strip_suffix('%').and_then(|s| s.parse().ok()).map_or(0, part)
-        }
+        Some(Value::String(s)) => s
+            .strip_suffix('%')
+            .and_then(|s| s.parse().ok())
+            .map_or(0, part),
         // The API server's default.
         _ => part(25),
     }
@@ -136,6 +153,9 @@ mod tests {
         assert_eq!(of(json!(0), json!(1), 10), 0);
         assert_eq!(of(json!("0%"), json!("0%"), 10), 1);
         assert_eq!(max_unavailable(&json!({}), 10), 2);
-        assert_eq!(max_unavailable(&json!({"strategy": {"type": "Recreate"}}), 4), 4);
+        assert_eq!(
+            max_unavailable(&json!({"strategy": {"type": "Recreate"}}), 4),
+            4
+        );
     }
 }

@@ -31,7 +31,10 @@ pub struct PodSeen {
 impl PodSeen {
     /// Whether it runs `digest`, by its spec or by what the kubelet reports.
     pub fn runs(&self, digest: &str) -> bool {
-        self.images.iter().chain(&self.image_ids).any(|i| i.ends_with(&format!("@{digest}")))
+        self.images
+            .iter()
+            .chain(&self.image_ids)
+            .any(|i| i.ends_with(&format!("@{digest}")))
     }
 }
 
@@ -51,7 +54,10 @@ pub async fn pods(client: &Client, target: &WorkloadSeen) -> Result<Vec<PodSeen>
         .unwrap_or_default();
     let params = ListParams::default().labels(&labels).limit(POD_LIMIT);
     let object = format!("Pods of {}/{}", target.namespace, target.name);
-    let list = api.list(&params).await.map_err(|e| ClusterFault::sort("list", object, e))?;
+    let list = api
+        .list(&params)
+        .await
+        .map_err(|e| ClusterFault::sort("list", object, e))?;
     Ok(list.items.iter().map(pod).collect())
 }
 
@@ -71,7 +77,12 @@ fn pod(p: &Pod) -> PodSeen {
             .map(|c| c.iter().map(|c| c.image_id.clone()).collect())
             .unwrap_or_default(),
         images: spec
-            .map(|s| s.containers.iter().filter_map(|c| c.image.clone()).collect())
+            .map(|s| {
+                s.containers
+                    .iter()
+                    .filter_map(|c| c.image.clone())
+                    .collect()
+            })
             .unwrap_or_default(),
         container_ports: spec
             .map(|s| {
@@ -99,9 +110,15 @@ pub async fn targets(
         .await
         .map_err(|e| ClusterFault::sort("get", object.clone(), e))?;
     let spec = service.spec.unwrap_or_default();
-    let port = spec.ports.as_ref().and_then(|p| p.first()).cloned().ok_or_else(|| {
-        ClusterFault::Malformed { object, message: "has no port to look at".into() }
-    })?;
+    let port = spec
+        .ports
+        .as_ref()
+        .and_then(|p| p.first())
+        .cloned()
+        .ok_or_else(|| ClusterFault::Malformed {
+            object,
+            message: "has no port to look at".into(),
+        })?;
     let mut out = Targets {
         service: spec
             .cluster_ip
@@ -110,9 +127,15 @@ pub async fn targets(
         ..Targets::default()
     };
     for pod in pods(client, target).await? {
-        let Some(ip) = pod.ip.as_ref().filter(|_| pod.ready) else { continue };
+        let Some(ip) = pod.ip.as_ref().filter(|_| pod.ready) else {
+            continue;
+        };
         let address = url(ip, target_port(&port, &pod));
-        if pod.runs(digest) { out.candidate.push(address) } else { out.stable.push(address) }
+        if pod.runs(digest) {
+            out.candidate.push(address)
+        } else {
+            out.stable.push(address)
+        }
     }
     out.candidate.sort();
     out.stable.sort();
@@ -132,5 +155,9 @@ fn target_port(port: &ServicePort, pod: &PodSeen) -> i32 {
 }
 
 fn url(ip: &str, port: i32) -> String {
-    if ip.contains(':') { format!("http://[{ip}]:{port}") } else { format!("http://{ip}:{port}") }
+    if ip.contains(':') {
+        format!("http://[{ip}]:{port}")
+    } else {
+        format!("http://{ip}:{port}")
+    }
 }

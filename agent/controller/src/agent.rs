@@ -69,7 +69,10 @@ impl Agent {
             calls: Calls::default(),
             polls: Polls::default(),
         });
-        Self { context, background }
+        Self {
+            context,
+            background,
+        }
     }
 
     /// The agent's view of its own objects, for the web page.
@@ -119,7 +122,10 @@ impl Agent {
         for r in self.context.world.rollouts.state() {
             use kube::ResourceExt;
             let namespace = r.namespace().unwrap_or_default();
-            self.context.queue.now(Key::Rollout { namespace, name: r.name_any() });
+            self.context.queue.now(Key::Rollout {
+                namespace,
+                name: r.name_any(),
+            });
         }
     }
 }

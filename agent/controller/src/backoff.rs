@@ -9,7 +9,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// The wait before try number `failures` + 1: doubles from [`FIRST`] to [`LONGEST`].
 pub(crate) fn wait(failures: u32) -> Duration {
-    let factor = 1_u32.checked_shl(failures.saturating_sub(1).min(16)).unwrap_or(u32::MAX);
+    let factor = 1_u32
+        .checked_shl(failures.saturating_sub(1).min(16))
+        .unwrap_or(u32::MAX);
     FIRST.saturating_mul(factor).min(LONGEST)
 }
 

@@ -43,7 +43,12 @@ impl Calls {
     ) {
         let mut inner = self.lock();
         while inner.tasks.try_join_next().is_some() {}
-        if !inner.open.entry(rollout_uid.to_owned()).or_default().insert(id.to_owned()) {
+        if !inner
+            .open
+            .entry(rollout_uid.to_owned())
+            .or_default()
+            .insert(id.to_owned())
+        {
             return;
         }
         let (queue, key) = (Arc::clone(queue), key.clone());
@@ -65,7 +70,11 @@ impl Calls {
 
     /// Facts that wait to be stored, oldest first.
     pub(crate) fn facts(&self, rollout_uid: &str) -> Vec<(String, Fact)> {
-        self.lock().facts.get(rollout_uid).cloned().unwrap_or_default()
+        self.lock()
+            .facts
+            .get(rollout_uid)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// These facts are stored: their questions may be asked again, if the journal wants to.

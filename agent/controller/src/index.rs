@@ -52,7 +52,10 @@ impl Index {
             key,
             vec![
                 (target.namespace.clone(), target.deployment.clone()),
-                (target.namespace.clone(), canary_name(&target.deployment, &uid)),
+                (
+                    target.namespace.clone(),
+                    canary_name(&target.deployment, &uid),
+                ),
             ],
         );
     }
@@ -82,7 +85,10 @@ impl Index {
             }
         }
         for d in &deployments {
-            maps.by_deployment.entry(d.clone()).or_default().insert(key.clone());
+            maps.by_deployment
+                .entry(d.clone())
+                .or_default()
+                .insert(key.clone());
         }
         if !deployments.is_empty() {
             maps.of_key.insert(key.clone(), deployments);

@@ -32,7 +32,11 @@ pub(crate) async fn reconcile(
     match turn(context, namespace, &pipeline).await {
         Ok(wait) => wait,
         Err(why) => {
-            tracing::warn!(pipeline = name, why, "pipeline not worked on to its end; tries again");
+            tracing::warn!(
+                pipeline = name,
+                why,
+                "pipeline not worked on to its end; tries again"
+            );
             Some(AFTER_FAULT)
         }
     }
@@ -44,13 +48,22 @@ async fn turn(
     pipeline: &Pipeline,
 ) -> Result<Option<Duration>, String> {
     let name = pipeline.name_any();
-    let problems: Vec<String> =
-        pipeline.spec.body.problems().iter().map(ToString::to_string).collect();
+    let problems: Vec<String> = pipeline
+        .spec
+        .body
+        .problems()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let status = pipeline.status.clone().unwrap_or_default();
     let generation = pipeline.metadata.generation;
     if status.problems != problems || status.observed_generation != generation {
         for p in &problems {
-            tracing::warn!(pipeline = name, problem = p, "the pipeline cannot be used as it is");
+            tracing::warn!(
+                pipeline = name,
+                problem = p,
+                "the pipeline cannot be used as it is"
+            );
         }
         update_pipeline_status(&context.client, namespace, &name, |s| {
             s.problems.clone_from(&problems);
@@ -62,7 +75,11 @@ async fn turn(
     if !problems.is_empty() {
         return Ok(None);
     }
-    let mut view = PipelineView { name: name.clone(), spec: pipeline.spec.body.clone(), status };
+    let mut view = PipelineView {
+        name: name.clone(),
+        spec: pipeline.spec.body.clone(),
+        status,
+    };
     let mut wait: Option<Duration> = None;
     for environment in &pipeline.spec.body.environments {
         let found = environment_turn(context, namespace, &mut view, environment).await;
@@ -73,13 +90,18 @@ async fn turn(
         wait = sooner(wait, next);
         let status = view.status.environments.get(&environment.name);
         if status.and_then(|s| s.waiting.clone()) != waiting {
-            let updated =
-                update_environment(&context.client, namespace, &name, &environment.name, |mut e| {
+            let updated = update_environment(
+                &context.client,
+                namespace,
+                &name,
+                &environment.name,
+                |mut e| {
                     e.waiting.clone_from(&waiting);
                     e
-                })
-                .await
-                .map_err(|f| f.to_string())?;
+                },
+            )
+            .await
+            .map_err(|f| f.to_string())?;
             view.status = updated.status.unwrap_or_default();
         }
     }
@@ -97,7 +119,10 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn soon(why: impl Into<String>) -> Self {
-        Self { why: why.into(), look_again: Some(LOOK_AGAIN) }
+        Self {
+            why: why.into(),
+            look_again: Some(LOOK_AGAIN),
+        }
     }
 }
 
@@ -114,7 +139,10 @@ async fn environment_turn(
         policy.environment(&environment.name, &environment.target.namespace)
     {
         // Only a new policy changes that, and a new policy looks at everything.
-        return Err(Held { why: format!("closed: {why}"), look_again: None });
+        return Err(Held {
+            why: format!("closed: {why}"),
+            look_again: None,
+        });
     }
     let mut wait = None;
     for t in &environment.triggers {
@@ -139,7 +167,11 @@ pub(crate) use create::propose;
 
 /// What the view remembers of an environment.
 pub(crate) fn status_of(view: &PipelineView, environment: &str) -> EnvironmentStatus {
-    view.status.environments.get(environment).cloned().unwrap_or_default()
+    view.status
+        .environments
+        .get(environment)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Changes what the Pipeline remembers, in the cluster and in the view.
@@ -152,7 +184,10 @@ pub(crate) async fn remember(
 ) -> Result<(), Held> {
     let updated = update_environment(&context.client, namespace, &view.name, environment, change)
         .await
-        .map_err(|f| Held { why: f.to_string(), look_again: Some(AFTER_FAULT) })?;
+        .map_err(|f| Held {
+            why: f.to_string(),
+            look_again: Some(AFTER_FAULT),
+        })?;
     view.status = updated.status.unwrap_or_default();
     Ok(())
 }

@@ -105,7 +105,10 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Key {
-        Key::Rollout { namespace: "n".into(), name: name.into() }
+        Key::Rollout {
+            namespace: "n".into(),
+            name: name.into(),
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,7 +51,10 @@ pub(crate) async fn reconcile(
             return Some(failed(name, &fault));
         }
     };
-    let key = Key::Rollout { namespace: namespace.to_owned(), name: name.to_owned() };
+    let key = Key::Rollout {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
     for _ in 0..PASSES {
         match pass(context, &key, &mut rollout).await {
             Pass::Again => {}
@@ -80,7 +83,11 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
     let view = match view(rollout) {
         Ok(v) => v,
         Err(why) => {
-            tracing::error!(rollout = rollout.name_any(), why, "cannot work on this Rollout");
+            tracing::error!(
+                rollout = rollout.name_any(),
+                why,
+                "cannot work on this Rollout"
+            );
             return Pass::Wait(None);
         }
     };
@@ -95,7 +102,11 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
     let decision = decide(&view, &journal, &seen, &context.policy(), now);
     let broken = invariants::broken(&view, &journal, &seen, &decision);
     if !broken.is_empty() {
-        tracing::error!(rollout = view.name, ?broken, "decision refused: it breaks an invariant");
+        tracing::error!(
+            rollout = view.name,
+            ?broken,
+            "decision refused: it breaks an invariant"
+        );
         return Pass::Wait(Some(AFTER_REFUSAL));
     }
     if worth_writing(&stored, &decision) {
@@ -122,12 +133,7 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
 
 /// Carries out the effects in order. The first that does not go through ends the pass: what comes
 /// after it was decided in the belief that it would.
-async fn act(
-    context: &Arc<Context>,
-    key: &Key,
-    view: &RolloutView,
-    decision: Decision,
-) -> Pass {
+async fn act(context: &Arc<Context>, key: &Key, view: &RolloutView, decision: Decision) -> Pass {
     let mut wrote = false;
     for effect in &decision.effects {
         if let Effect::Ask { call, question } = effect {
@@ -135,7 +141,11 @@ async fn act(
             continue;
         }
         let spec = &view.spec;
-        let pipeline = (view.namespace.as_str(), spec.pipeline.as_str(), spec.environment.as_str());
+        let pipeline = (
+            view.namespace.as_str(),
+            spec.pipeline.as_str(),
+            spec.environment.as_str(),
+        );
         match execute(&context.client, effect, pipeline).await {
             Ok(()) => wrote = true,
             Err(ClusterFault::Conflict { object }) => {
@@ -161,7 +171,10 @@ fn worth_writing(stored: &Journal, decision: &Decision) -> bool {
     if acts && decision.journal.intent != stored.intent {
         return true;
     }
-    Journal { intent: stored.intent.clone(), ..decision.journal.clone() } != *stored
+    Journal {
+        intent: stored.intent.clone(),
+        ..decision.journal.clone()
+    } != *stored
 }
 
 fn told(name: &str, stored: &Journal, decision: &Decision) {
@@ -177,12 +190,7 @@ fn told(name: &str, stored: &Journal, decision: &Decision) {
 }
 
 /// Tells people what became of their wishes about this Rollout.
-async fn answer_requests(
-    context: &Context,
-    view: &RolloutView,
-    before: &Journal,
-    after: &Journal,
-) {
+async fn answer_requests(context: &Context, view: &RolloutView, before: &Journal, after: &Journal) {
     for handled in after.handled.iter().filter(|h| !before.handled.contains(h)) {
         let request = context
             .world
@@ -212,7 +220,10 @@ pub(crate) async fn answer(context: &Context, request: &Request, status: Request
     let api: Api<Request> = Api::namespaced(context.client.clone(), &namespace);
     let patch = kube::api::Patch::Merge(serde_json::json!({"status": status}));
     let name = request.name_any();
-    if let Err(e) = api.patch_status(&name, &kube::api::PatchParams::default(), &patch).await {
+    if let Err(e) = api
+        .patch_status(&name, &kube::api::PatchParams::default(), &patch)
+        .await
+    {
         let fault = ClusterFault::sort("answer", format!("Request {namespace}/{name}"), e);
         tracing::warn!(%fault, "the answer to a Request was not stored");
     }

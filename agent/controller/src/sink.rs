@@ -17,7 +17,10 @@ pub struct JsonLinesSink {
 impl JsonLinesSink {
     /// A sink that appends to `path` and creates it if it is not there.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), one_at_a_time: Mutex::new(()) }
+        Self {
+            path: path.into(),
+            one_at_a_time: Mutex::new(()),
+        }
     }
 }
 
@@ -26,12 +29,17 @@ impl RecordSink for JsonLinesSink {
         Box::pin(async move {
             let _turn = self.one_at_a_time.lock().await;
             let write = async {
-                let mut file =
-                    OpenOptions::new().create(true).append(true).open(&self.path).await?;
+                let mut file = OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(&self.path)
+                    .await?;
                 file.write_all(format!("{record}\n").as_bytes()).await?;
                 file.sync_data().await
             };
-            write.await.map_err(|e| format!("cannot append to {}: {e}", self.path.display()))
+            write
+                .await
+                .map_err(|e| format!("cannot append to {}: {e}", self.path.display()))
         })
     }
 }

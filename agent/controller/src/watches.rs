@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures::{Stream, TryStreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::WatchStreamExt;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
@@ -44,7 +44,10 @@ pub(crate) fn start(
         let (object, gone) = applied_or_gone(event);
         if let Some(r) = object {
             let namespace = r.namespace().unwrap_or_default();
-            let key = Key::Rollout { namespace: namespace.clone(), name: r.name_any() };
+            let key = Key::Rollout {
+                namespace: namespace.clone(),
+                name: r.name_any(),
+            };
             if gone {
                 i.forget(&key);
             } else {
@@ -56,14 +59,20 @@ pub(crate) fn start(
             for other in i.of(&target.namespace, &target.deployment) {
                 q.now(other);
             }
-            q.now(Key::Pipeline { namespace, name: r.spec.body.pipeline.clone() });
+            q.now(Key::Pipeline {
+                namespace,
+                name: r.spec.body.pipeline.clone(),
+            });
         }
     });
     let q = queue.clone();
     let approvals = follow::<Approval>(client, namespace, tasks, move |event| {
         if let (Some(a), _) = applied_or_gone(event) {
             let namespace = a.namespace().unwrap_or_default();
-            q.now(Key::Rollout { namespace, name: a.spec.rollout.clone() });
+            q.now(Key::Rollout {
+                namespace,
+                name: a.spec.rollout.clone(),
+            });
         }
     });
     let q = queue.clone();
@@ -71,18 +80,32 @@ pub(crate) fn start(
         if let (Some(r), _) = applied_or_gone(event) {
             let namespace = r.namespace().unwrap_or_default();
             match (&r.spec.rollout, &r.spec.pipeline) {
-                (Some(name), _) => q.now(Key::Rollout { namespace, name: name.clone() }),
-                (None, Some(name)) => q.now(Key::Pipeline { namespace, name: name.clone() }),
+                (Some(name), _) => q.now(Key::Rollout {
+                    namespace,
+                    name: name.clone(),
+                }),
+                (None, Some(name)) => q.now(Key::Pipeline {
+                    namespace,
+                    name: name.clone(),
+                }),
                 (None, None) => {}
             }
         }
     });
     deployments(client, target_namespaces, queue, &index, tasks);
-    World { pipelines, rollouts, approvals, requests }
+    World {
+        pipelines,
+        rollouts,
+        approvals,
+        requests,
+    }
 }
 
 pub(crate) fn pipeline_key(p: &Pipeline) -> Key {
-    Key::Pipeline { namespace: p.namespace().unwrap_or_default(), name: p.name_any() }
+    Key::Pipeline {
+        namespace: p.namespace().unwrap_or_default(),
+        name: p.name_any(),
+    }
 }
 
 fn applied_or_gone<K>(event: &Event<K>) -> (Option<&K>, bool) {
@@ -115,7 +138,11 @@ where
     };
     let (reader, writer) = reflector::store();
     let stream = reflector::reflector(writer, watcher(api, watcher::Config::default()));
-    tasks.spawn(drain(stream.default_backoff(), K::kind(&()).into_owned(), seen));
+    tasks.spawn(drain(
+        stream.default_backoff(),
+        K::kind(&()).into_owned(),
+        seen,
+    ));
     reader
 }
 
@@ -127,8 +154,10 @@ fn deployments(
     index: &Arc<Index>,
     tasks: &mut JoinSet<()>,
 ) {
-    let mut apis: Vec<Api<PartialObjectMeta<Deployment>>> =
-        namespaces.iter().map(|ns| Api::namespaced(client.clone(), ns)).collect();
+    let mut apis: Vec<Api<PartialObjectMeta<Deployment>>> = namespaces
+        .iter()
+        .map(|ns| Api::namespaced(client.clone(), ns))
+        .collect();
     if apis.is_empty() {
         apis.push(Api::all(client.clone()));
     }
@@ -174,4 +203,3 @@ pub(crate) async fn ready(world: &World) -> bool {
     );
     a.is_ok() && b.is_ok() && c.is_ok() && d.is_ok()
 }
-

@@ -51,5 +51,7 @@ impl World {
 
 /// When an object was created; the beginning of time where the API server did not say.
 pub(crate) fn created<K: ResourceExt>(object: &K) -> jiff::Timestamp {
-    object.creation_timestamp().map_or(jiff::Timestamp::UNIX_EPOCH, |t| t.0)
+    object
+        .creation_timestamp()
+        .map_or(jiff::Timestamp::UNIX_EPOCH, |t| t.0)
 }

@@ -24,10 +24,16 @@ pub fn adopt(
     }
     if !target.settled() {
         // Without counts: they change with every pod, and each change would be a write.
-        return Err(format!("{spec} is not healthy yet: not all of its pods are available"));
+        return Err(format!(
+            "{spec} is not healthy yet: not all of its pods are available"
+        ));
     }
-    if release_containers(target.template(), spec.container.as_deref(), &image.repository)
-        .is_empty()
+    if release_containers(
+        target.template(),
+        spec.container.as_deref(),
+        &image.repository,
+    )
+    .is_empty()
     {
         return Err(format!(
             "no container of {spec} uses {}; its images are {}",
@@ -50,12 +56,17 @@ pub fn adopt(
 
 fn same_repository(image: &str, repository: &str) -> Option<ImageRef> {
     let wanted: Repository = repository.parse().ok()?;
-    let image: ImageRef = image.trim_start_matches("docker-pullable://").parse().ok()?;
+    let image: ImageRef = image
+        .trim_start_matches("docker-pullable://")
+        .parse()
+        .ok()?;
     (image.repository == wanted).then_some(image)
 }
 
 fn template_tag(target: &WorkloadSeen, repository: &str) -> Option<String> {
-    images(target.template()).iter().find_map(|i| same_repository(i, repository)?.tag)
+    images(target.template())
+        .iter()
+        .find_map(|i| same_repository(i, repository)?.tag)
 }
 
 fn running_digest(
@@ -81,6 +92,9 @@ fn running_digest(
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(format!("no pod reports the digest of {repository} yet")),
-        more => Err(format!("the pods run {} different digests of one tag", more.len())),
+        more => Err(format!(
+            "the pods run {} different digests of one tag",
+            more.len()
+        )),
     }
 }

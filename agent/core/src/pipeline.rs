@@ -232,19 +232,29 @@ impl PipelineSpec {
         }
         if self.image.repository.parse::<Repository>().is_err() {
             out.push(
-                Problem::new("spec.image.repository", "not a repository without tag or digest")
-                    .with_hint("write it like registry.example.com/shop/storefront"),
+                Problem::new(
+                    "spec.image.repository",
+                    "not a repository without tag or digest",
+                )
+                .with_hint("write it like registry.example.com/shop/storefront"),
             );
         }
         if self.environments.is_empty() {
             out.push(Problem::new("spec.environments", "names no environment"));
         }
         for (what, len, limit) in [
-            ("spec.environments", self.environments.len(), ENVIRONMENT_LIMIT),
+            (
+                "spec.environments",
+                self.environments.len(),
+                ENVIRONMENT_LIMIT,
+            ),
             ("spec.notify", self.notify.len(), NOTIFIER_LIMIT),
         ] {
             if len > limit {
-                out.push(Problem::new(what, &format!("has {len} entries; {limit} is the limit")));
+                out.push(Problem::new(
+                    what,
+                    &format!("has {len} entries; {limit} is the limit"),
+                ));
             }
         }
         for (i, e) in self.environments.iter().enumerate() {
@@ -256,12 +266,18 @@ impl PipelineSpec {
     fn environment_problems(&self, i: usize, e: &EnvironmentSpec, out: &mut Vec<Problem>) {
         let at = |field: &str| format!("spec.environments[{i}].{field}");
         if self.environments.iter().take(i).any(|o| o.name == e.name) {
-            out.push(Problem::new(at("name"), format!("`{}` stands here twice", e.name)));
+            out.push(Problem::new(
+                at("name"),
+                format!("`{}` stands here twice", e.name),
+            ));
         }
         if self.environments.iter().take(i).any(|o| {
             o.target.namespace == e.target.namespace && o.target.deployment == e.target.deployment
         }) {
-            out.push(Problem::new(at("target"), "another environment has the same Deployment"));
+            out.push(Problem::new(
+                at("target"),
+                "another environment has the same Deployment",
+            ));
         }
         for after in &e.after {
             if *after == e.name || self.environment(after).is_none() {
@@ -273,8 +289,11 @@ impl PipelineSpec {
         }
         if e.after.is_empty() && e.triggers.iter().any(|t| matches!(t, Trigger::Upstream(_))) {
             out.push(
-                Problem::new(at("triggers"), "`upstream` needs an environment to come after")
-                    .with_hint("add after: [staging], or use the registry trigger"),
+                Problem::new(
+                    at("triggers"),
+                    "`upstream` needs an environment to come after",
+                )
+                .with_hint("add after: [staging], or use the registry trigger"),
             );
         }
         if e.triggers.is_empty() {
@@ -299,7 +318,10 @@ impl PipelineSpec {
             }
         }
         if e.checks.len() > CHECK_LIMIT {
-            out.push(Problem::new(at("checks"), format!("more than {CHECK_LIMIT} checks")));
+            out.push(Problem::new(
+                at("checks"),
+                format!("more than {CHECK_LIMIT} checks"),
+            ));
         }
         for (n, c) in e.checks.iter().enumerate() {
             if e.checks.iter().take(n).any(|o| o.label() == c.label()) {

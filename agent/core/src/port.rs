@@ -26,7 +26,8 @@ pub trait PluginHost: Send + Sync {
 pub trait Registry: Send + Sync {
     /// All tags of a repository such as `registry.example.com/shop/storefront`. A list that could
     /// not be read to its end is an error, never a shorter list.
-    fn tags<'a>(&'a self, repository: &'a str) -> BoxFuture<'a, Result<Vec<String>, RegistryFault>>;
+    fn tags<'a>(&'a self, repository: &'a str)
+    -> BoxFuture<'a, Result<Vec<String>, RegistryFault>>;
 
     /// The digest (`sha256:…`) that a tag names now.
     fn resolve<'a>(

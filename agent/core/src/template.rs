@@ -36,15 +36,19 @@ pub fn with_image(
     let mut out = template.clone();
     let mut changed = false;
     for list in ["initContainers", "containers"] {
-        let Some(containers) =
-            out.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut)
+        let Some(containers) = out
+            .pointer_mut(&format!("/spec/{list}"))
+            .and_then(Value::as_array_mut)
         else {
             continue;
         };
         for c in containers {
             if carries(c, container, repository) {
                 if let Some(map) = c.as_object_mut() {
-                    map.insert("image".into(), Value::from(format!("{repository}@{digest}")));
+                    map.insert(
+                        "image".into(),
+                        Value::from(format!("{repository}@{digest}")),
+                    );
                     changed = true;
                 }
             }
@@ -85,7 +89,11 @@ fn carries(c: &Value, container: Option<&str>, repository: &str) -> bool {
             .get("image")
             .and_then(Value::as_str)
             .and_then(|i| i.parse::<ImageRef>().ok())
-            .is_some_and(|i| repository.parse::<Repository>().is_ok_and(|r| r == i.repository)),
+            .is_some_and(|i| {
+                repository
+                    .parse::<Repository>()
+                    .is_ok_and(|r| r == i.repository)
+            }),
     }
 }
 

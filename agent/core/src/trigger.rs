@@ -30,7 +30,9 @@ pub fn newer_tags(filter: &TagFilter, tags: &[String], status: &EnvironmentStatu
         .collect();
     let mut out = Vec::new();
     while out.len() < CANDIDATE_TAGS {
-        let Some(newest) = filter.newest(&left).map(str::to_owned) else { break };
+        let Some(newest) = filter.newest(&left).map(str::to_owned) else {
+            break;
+        };
         left.retain(|t| *t != newest);
         out.push(newest);
     }
@@ -43,8 +45,10 @@ pub fn upstream(pipeline: &PipelineView, environment: &EnvironmentSpec) -> Optio
     let of = |name: &String| pipeline.status.environments.get(name);
     let first = of(environment.after.first()?)?.stable.clone()?;
     first.promoted_by.as_ref()?;
-    let everywhere =
-        environment.after.iter().all(|name| of(name).is_some_and(|s| s.succeeded(&first.digest)));
+    let everywhere = environment
+        .after
+        .iter()
+        .all(|name| of(name).is_some_and(|s| s.succeeded(&first.digest)));
     everywhere.then_some(first)
 }
 

@@ -12,11 +12,7 @@ use std::sync::Arc;
 use sluice_web::serve;
 
 #[path = "../tests/web/sample.rs"]
-#[expect(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "made for the tests"
-)]
+#[expect(dead_code, clippy::unwrap_used, reason = "made for the tests")]
 mod sample;
 
 #[tokio::main]

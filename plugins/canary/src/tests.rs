@@ -118,7 +118,10 @@ fn steps_that_are_no_canary_are_refused_with_their_place() {
         assert_eq!(found.len(), 1, "{settings}: {found:?}");
         assert_eq!(found[0].pointer, place, "{settings}: {found:?}");
         let refused = planned(settings.clone());
-        assert!(matches!(refused, Err(Error::InvalidConfig(_))), "{settings}: {refused:?}");
+        assert!(
+            matches!(refused, Err(Error::InvalidConfig(_))),
+            "{settings}: {refused:?}"
+        );
     }
     let many: Vec<Value> = (1..=33)
         .map(|i| json!({"weight": format!("{i}%")}))

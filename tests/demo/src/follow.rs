@@ -33,7 +33,11 @@ pub(crate) fn settled_step(world: &World) -> Option<Step> {
         if spec.environment != "production" || !at_rest {
             return None;
         }
-        let planned = journal.plan.as_ref()?.steps.get(usize::try_from(step.index).ok()?)?;
+        let planned = journal
+            .plan
+            .as_ref()?
+            .steps
+            .get(usize::try_from(step.index).ok()?)?;
         Some(Step {
             tag: spec.image.tag.clone()?,
             index: step.index,
@@ -65,7 +69,10 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     pub(crate) fn new(start: Instant) -> Self {
-        Self { told: HashMap::new(), start }
+        Self {
+            told: HashMap::new(),
+            start,
+        }
     }
 
     /// Tells what is new. Returns whether anything was.

@@ -5,7 +5,10 @@
 //! with an error where that is not what the router announced.
 
 // It is a program that tells a story on a terminal.
-#![expect(clippy::print_stdout, reason = "a demo talks to the person who runs it")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a demo talks to the person who runs it"
+)]
 
 mod follow;
 mod people;
@@ -21,7 +24,10 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("SLUICE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -17,13 +17,17 @@ pub(crate) fn cli() -> anyhow::Result<std::path::PathBuf> {
 }
 
 /// `person` approves a Rollout on the command line.
-pub(crate) async fn approve(
-    kubeconfig: &Path,
-    person: &str,
-    rollout: &str,
-) -> anyhow::Result<()> {
+pub(crate) async fn approve(kubeconfig: &Path, person: &str, rollout: &str) -> anyhow::Result<()> {
     let output = Command::new(cli()?)
-        .args(["approve", rollout, "--context", person, "--yes", "--reason", "looked at it"])
+        .args([
+            "approve",
+            rollout,
+            "--context",
+            person,
+            "--yes",
+            "--reason",
+            "looked at it",
+        ])
         .env("KUBECONFIG", kubeconfig)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -41,10 +45,7 @@ pub(crate) async fn approve(
 }
 
 /// What `sluice explain` says of a Rollout.
-pub(crate) async fn explain(
-    kubeconfig: &Path,
-    rollout: &str,
-) -> anyhow::Result<String> {
+pub(crate) async fn explain(kubeconfig: &Path, rollout: &str) -> anyhow::Result<String> {
     let output = Command::new(cli()?)
         .args(["explain", rollout, "--context", super::setting::PEOPLE[0]])
         .env("KUBECONFIG", kubeconfig)
@@ -54,7 +55,10 @@ pub(crate) async fn explain(
         .await
         .context("the CLI does not run")?;
     if !output.status.success() {
-        bail!("`sluice explain` failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "`sluice explain` failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -18,7 +18,10 @@ pub(crate) fn shares(versions: &BTreeMap<String, u64>) -> String {
     let mut parts = Vec::new();
     for (version, n) in versions {
         let bp = n.saturating_mul(10_000).checked_div(total).unwrap_or(0);
-        parts.push(format!("{version} {}", percent(u16::try_from(bp).unwrap_or(u16::MAX))));
+        parts.push(format!(
+            "{version} {}",
+            percent(u16::try_from(bp).unwrap_or(u16::MAX))
+        ));
     }
     parts.join(", ")
 }
@@ -35,7 +38,10 @@ pub(crate) fn judge(counts: &Counts) -> anyhow::Result<()> {
     for (step, versions) in &counts.served {
         let total: u64 = versions.values().sum();
         let candidate = versions.get(&step.tag).copied().unwrap_or(0);
-        let measured = candidate.saturating_mul(10_000).checked_div(total).unwrap_or(0);
+        let measured = candidate
+            .saturating_mul(10_000)
+            .checked_div(total)
+            .unwrap_or(0);
         println!(
             "  {} step {}        {:>9}  {total:>8}  {}",
             step.tag,
@@ -56,12 +62,20 @@ pub(crate) fn judge(counts: &Counts) -> anyhow::Result<()> {
         }
         let off = i64::try_from(measured).unwrap_or(i64::MAX) - i64::from(step.share_bp);
         if total >= SAMPLE && off.abs() > TOLERANCE_BP {
-            wrong.push(format!("step {} of {} is off by {off} bp", step.index + 1, step.tag));
+            wrong.push(format!(
+                "step {} of {} is off by {off} bp",
+                step.index + 1,
+                step.tag
+            ));
         }
     }
     println!("\n  failed requests: {}", counts.failed);
     if counts.failed > 0 {
-        wrong.push(format!("{} requests failed: {}", counts.failed, counts.causes.join("; ")));
+        wrong.push(format!(
+            "{} requests failed: {}",
+            counts.failed,
+            counts.causes.join("; ")
+        ));
     }
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));

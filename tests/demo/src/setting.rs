@@ -35,13 +35,22 @@ impl Setting {
     /// v1.0.0 serves in staging and production.
     pub(crate) async fn new() -> anyhow::Result<Self> {
         let cluster = Cluster::real()?;
-        let registry = Registry::start().await.context("the registry does not start")?;
+        let registry = Registry::start()
+            .await
+            .context("the registry does not start")?;
         let repository = registry.repository(NAME);
         let folder = folder(registry.host())?;
-        let setting = Self { cluster, registry, repository, folder };
+        let setting = Self {
+            cluster,
+            registry,
+            repository,
+            folder,
+        };
         setting.push("v1.0.0", Behaviour::serving("v1.0.0"))?;
         for (namespace, replicas) in [("staging", 3), (PRODUCTION, 10)] {
-            setting.cluster.apply(setting.deployment(namespace, replicas))?;
+            setting
+                .cluster
+                .apply(setting.deployment(namespace, replicas))?;
             setting.cluster.apply(service(namespace))?;
         }
         for person in PEOPLE {
@@ -57,7 +66,9 @@ impl Setting {
         // that is no release, and gets its tag when it can run.
         let content = format!("storefront {tag}");
         let digest = self.registry.push(NAME, &format!("build-{tag}"), &content);
-        self.cluster.images().set(&self.repository, &digest, behaviour);
+        self.cluster
+            .images()
+            .set(&self.repository, &digest, behaviour);
         self.cluster.images().tag(&self.repository, tag, &digest);
         self.registry.retag(NAME, tag, &digest)?;
         Ok(digest)
@@ -65,15 +76,19 @@ impl Setting {
 
     /// v1.2.0: says that it is well everywhere but under production's data.
     pub(crate) fn push_bad(&self, tag: &str) -> anyhow::Result<String> {
-        let sick = Rule::at("/health")
-            .in_namespace(PRODUCTION)
-            .answers(200, json!({"status": "degraded", "cause": "orders table is not readable"}));
+        let sick = Rule::at("/health").in_namespace(PRODUCTION).answers(
+            200,
+            json!({"status": "degraded", "cause": "orders table is not readable"}),
+        );
         self.push(tag, Behaviour::serving(tag).rule(sick))
     }
 
     /// How the agent reaches the registry: over plain HTTP, on loopback.
     pub(crate) fn registry_config(&self) -> RegistryConfig {
-        let host = HostConfig { insecure: true, ..HostConfig::default() };
+        let host = HostConfig {
+            insecure: true,
+            ..HostConfig::default()
+        };
         RegistryConfig {
             hosts: [(self.registry.host().to_owned(), host)].into(),
             ..RegistryConfig::default()
@@ -104,9 +119,7 @@ impl Setting {
         let checks = json!([{"plugin": "http-smoke", "settings": {"requests": [
             {"name": "health", "path": "/health",
              "expect": {"status": 200, "json": {"status": "ok"}}}]}}]);
-        let target = |namespace: &str| {
-            json!({"namespace": namespace, "deployment": "storefront", "service": "storefront"})
-        };
+        let target = |namespace: &str| json!({"namespace": namespace, "deployment": "storefront", "service": "storefront"});
         json!({
             "apiVersion": "sluice.dev/v1alpha1", "kind": "Pipeline",
             "metadata": {"name": "storefront", "namespace": DELIVERY},
@@ -161,7 +174,11 @@ fn folder(registry: &str) -> anyhow::Result<PathBuf> {
         }
         std::fs::copy(&from, plugins.join(name))?;
     }
-    write(&plugins, "plugins.yaml", include_str!("../files/plugins.yaml"))?;
+    write(
+        &plugins,
+        "plugins.yaml",
+        include_str!("../files/plugins.yaml"),
+    )?;
     let policy = include_str!("../files/policy.yaml").replace("REGISTRY", registry);
     write(&folder, "policy.yaml", &policy)?;
     Ok(folder)

@@ -46,7 +46,10 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
         },
         policy: setting.folder.join("policy.yaml"),
         plugins: setting.folder.join("plugins"),
-        host: HostOptions { allow_loopback: true, ..HostOptions::default() },
+        host: HostOptions {
+            allow_loopback: true,
+            ..HostOptions::default()
+        },
         records: setting.folder.join("records.jsonl"),
         registry: setting.registry_config(),
         web: Some((address(auto), web())),
@@ -59,8 +62,17 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
         println!("  dashboard   http://{web}/");
     }
     println!("  kubeconfig  {}", kubeconfig.display());
-    println!("  records     {}\n", setting.folder.join("records.jsonl").display());
-    let stage = Stage { setting, world, kubeconfig, start, auto };
+    println!(
+        "  records     {}\n",
+        setting.folder.join("records.jsonl").display()
+    );
+    let stage = Stage {
+        setting,
+        world,
+        kubeconfig,
+        start,
+        auto,
+    };
     tokio::select! {
         ended = agent.run() => {
             ended?;
@@ -81,22 +93,30 @@ struct Stage {
 
 impl Stage {
     async fn acts(&self) -> anyhow::Result<()> {
-        self.wait("v1.0.0 is adopted as the baseline", ACT, || self.adopted()).await?;
+        self.wait("v1.0.0 is adopted as the baseline", ACT, || self.adopted())
+            .await?;
         self.say("v1.0.0 serves in staging and production and is adopted as the way back");
         let traffic = Traffic::start(self.service()?, &self.world);
         let mut narrator = Narrator::new(self.start);
         self.setting.push(GOOD, Behaviour::serving(GOOD))?;
         self.say(&format!("{GOOD} is pushed"));
-        self.release(&mut narrator, &traffic, GOOD, OutcomeKind::Succeeded).await?;
+        self.release(&mut narrator, &traffic, GOOD, OutcomeKind::Succeeded)
+            .await?;
         let digest = self.setting.push_bad(BAD)?;
-        self.say(&format!("{BAD} is pushed; its health lies under production's data"));
-        self.release(&mut narrator, &traffic, BAD, OutcomeKind::RolledBack).await?;
+        self.say(&format!(
+            "{BAD} is pushed; its health lies under production's data"
+        ));
+        self.release(&mut narrator, &traffic, BAD, OutcomeKind::RolledBack)
+            .await?;
         self.nothing_is_left(&digest)?;
         let counts = traffic.counts();
         drop(traffic);
         self.say("canary gone, digest quarantined, v1.1.0 serves alone");
         judge(&counts)?;
-        println!("\nThe whole story took {:.0} s.", self.start.elapsed().as_secs_f64());
+        println!(
+            "\nThe whole story took {:.0} s.",
+            self.start.elapsed().as_secs_f64()
+        );
         self.stay().await
     }
 
@@ -140,7 +160,11 @@ impl Stage {
                         people::explain(&self.kubeconfig, &r.name_any()).await?
                     );
                     if found.kind != end {
-                        bail!("{tag} ended {:?} in production: {}", found.kind, found.message);
+                        bail!(
+                            "{tag} ended {:?} in production: {}",
+                            found.kind,
+                            found.message
+                        );
                     }
                     return Ok(());
                 }
@@ -152,7 +176,10 @@ impl Stage {
                 bail!("{tag} ended {:?} in staging: {}", found.kind, found.message);
             }
             if started.elapsed() > patience {
-                bail!("{tag} has not ended in production after {} s", patience.as_secs());
+                bail!(
+                    "{tag} has not ended in production after {} s",
+                    patience.as_secs()
+                );
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -179,7 +206,9 @@ impl Stage {
         for person in PEOPLE {
             println!(
                 "  {person}  {}",
-                self.setting.cluster.mint_token(person, &[web().audience.as_str()])
+                self.setting
+                    .cluster
+                    .mint_token(person, &[web().audience.as_str()])
             );
         }
         println!();
@@ -187,13 +216,15 @@ impl Stage {
     }
 
     fn adopted(&self) -> bool {
-        self.world.pipeline(DELIVERY, "storefront").is_some_and(|p| {
-            p.status.as_ref().is_some_and(|s| {
-                ["staging", "production"]
-                    .iter()
-                    .all(|e| s.environments.get(*e).is_some_and(|e| e.stable.is_some()))
+        self.world
+            .pipeline(DELIVERY, "storefront")
+            .is_some_and(|p| {
+                p.status.as_ref().is_some_and(|s| {
+                    ["staging", "production"]
+                        .iter()
+                        .all(|e| s.environments.get(*e).is_some_and(|e| e.stable.is_some()))
+                })
             })
-        })
     }
 
     /// The address that users of production reach.
@@ -203,15 +234,24 @@ impl Stage {
             .cluster
             .object(Resource::Services, PRODUCTION, "storefront")
             .context("the Service is gone")?;
-        let ip = service["spec"]["clusterIP"].as_str().context("the Service has no address")?;
-        let port = service["spec"]["ports"][0]["port"].as_u64().context("no port")?;
+        let ip = service["spec"]["clusterIP"]
+            .as_str()
+            .context("the Service has no address")?;
+        let port = service["spec"]["ports"][0]["port"]
+            .as_u64()
+            .context("no port")?;
         Ok(SocketAddr::new(ip.parse()?, u16::try_from(port)?))
     }
 
     fn nothing_is_left(&self, digest: &str) -> anyhow::Result<()> {
-        let deployments = self.setting.cluster.objects(Resource::Deployments, PRODUCTION);
-        let names: Vec<&str> =
-            deployments.iter().filter_map(|d| d["metadata"]["name"].as_str()).collect();
+        let deployments = self
+            .setting
+            .cluster
+            .objects(Resource::Deployments, PRODUCTION);
+        let names: Vec<&str> = deployments
+            .iter()
+            .filter_map(|d| d["metadata"]["name"].as_str())
+            .collect();
         if names != ["storefront"] {
             bail!("Deployments are left in production: {names:?}");
         }
@@ -221,7 +261,10 @@ impl Stage {
             .object(Resource::Pipelines, DELIVERY, "storefront")
             .unwrap_or_default();
         let quarantined = &pipeline["status"]["environments"]["production"]["quarantined"];
-        let found = quarantined.as_array().and_then(|q| q.first()).map(|q| &q["digest"]);
+        let found = quarantined
+            .as_array()
+            .and_then(|q| q.first())
+            .map(|q| &q["digest"]);
         if found != Some(&Value::from(digest)) {
             bail!("{BAD} is not quarantined: {quarantined}");
         }
@@ -267,7 +310,10 @@ fn web() -> WebConfig {
 }
 
 async fn kubeconfig(setting: &Setting) -> anyhow::Result<PathBuf> {
-    let address = setting.cluster.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    let address = setting
+        .cluster
+        .serve(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await?;
     let text = setting
         .cluster
         .kubeconfig(address, PEOPLE[0])

@@ -54,11 +54,17 @@ impl Traffic {
         for _ in 0..CLIENTS {
             tasks.spawn(client(address, world.clone(), counts.clone()));
         }
-        Self { counts, _tasks: tasks }
+        Self {
+            counts,
+            _tasks: tasks,
+        }
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -82,7 +88,12 @@ async fn client(address: SocketAddr, world: World, counts: Arc<Mutex<Counts>>) {
                 if let Some(step) = before.filter(|_| after.is_some())
                     && after.as_ref() == Some(&step)
                 {
-                    *counts.served.entry(step).or_default().entry(version).or_default() += 1;
+                    *counts
+                        .served
+                        .entry(step)
+                        .or_default()
+                        .entry(version)
+                        .or_default() += 1;
                 }
             }
             Err(cause) => {
@@ -98,7 +109,9 @@ async fn client(address: SocketAddr, world: World, counts: Arc<Mutex<Counts>>) {
 /// One request on a connection of its own; answers the version that served it.
 async fn ask(address: SocketAddr) -> Result<String, String> {
     let text = |what: &str, e: &dyn std::fmt::Display| format!("{what}: {e}");
-    let stream = TcpStream::connect(address).await.map_err(|e| text("connect", &e))?;
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|e| text("connect", &e))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|e| text("handshake", &e))?;
@@ -108,7 +121,10 @@ async fn ask(address: SocketAddr) -> Result<String, String> {
         .body(Empty::<Bytes>::new())
         .map_err(|e| text("request", &e))?;
     let exchange = async {
-        let response = sender.send_request(request).await.map_err(|e| text("send", &e))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|e| text("send", &e))?;
         let status = response.status();
         let version = response
             .headers()
@@ -120,7 +136,11 @@ async fn ask(address: SocketAddr) -> Result<String, String> {
             .collect()
             .await
             .map_err(|e| text("body", &e))?;
-        if status.as_u16() == 200 { Ok(version) } else { Err(format!("status {status}")) }
+        if status.as_u16() == 200 {
+            Ok(version)
+        } else {
+            Err(format!("status {status}"))
+        }
     };
     // The connection works while the exchange waits, and ends with it.
     let (answer, _) = tokio::join!(exchange, async {

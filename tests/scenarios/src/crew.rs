@@ -36,7 +36,12 @@ impl Crew {
 
     /// These people decide so.
     pub fn voting(votes: &[(&str, &'static str)]) -> Self {
-        Self { votes: votes.iter().map(|(who, what)| ((*who).to_owned(), *what)).collect() }
+        Self {
+            votes: votes
+                .iter()
+                .map(|(who, what)| ((*who).to_owned(), *what))
+                .collect(),
+        }
     }
 
     /// Decides for ever: drop it to end the story.
@@ -52,7 +57,11 @@ impl Crew {
                 if !waits || !matches!(journal.state, State::AwaitingApproval) {
                     continue;
                 }
-                let hash = journal.approval.as_ref().map(|a| a.hash.clone()).unwrap_or_default();
+                let hash = journal
+                    .approval
+                    .as_ref()
+                    .map(|a| a.hash.clone())
+                    .unwrap_or_default();
                 for (who, what) in &self.votes {
                     vote(stage, &r, &hash, who, what).await;
                 }
@@ -69,7 +78,9 @@ impl Crew {
             "metadata": {"name": name, "namespace": "delivery"}, "spec": spec,
         }))
         .expect("a Request");
-        api.create(&PostParams::default(), &request).await.expect("the Request is taken")
+        api.create(&PostParams::default(), &request)
+            .await
+            .expect("the Request is taken")
     }
 }
 

@@ -32,7 +32,9 @@ pub struct Life {
 impl Life {
     /// A life under the policy of the stage.
     pub fn new(stage: &Stage) -> Self {
-        Self { policy: watch::Sender::new(stage.policy.clone()) }
+        Self {
+            policy: watch::Sender::new(stage.policy.clone()),
+        }
     }
 
     /// Changes the policy under the running agent.
@@ -50,10 +52,16 @@ impl Life {
                 clock: Arc::new(ClusterClock(stage.cluster.clock())),
                 sink: stage.sink.clone(),
             };
-            let config =
-                AgentConfig { namespace: Some("delivery".into()), ..AgentConfig::default() };
-            let agent =
-                Agent::new(process.client.clone(), &config, ports, self.policy.subscribe());
+            let config = AgentConfig {
+                namespace: Some("delivery".into()),
+                ..AgentConfig::default()
+            };
+            let agent = Agent::new(
+                process.client.clone(),
+                &config,
+                ports,
+                self.policy.subscribe(),
+            );
             tokio::select! {
                 ended = agent.run() => panic!("the agent ended by itself: {ended:?}"),
                 () = process.crashed() => {}

@@ -23,13 +23,20 @@ pub struct FinalState {
 /// Reads the end of a story from the cluster.
 pub fn final_state(cluster: &Cluster) -> FinalState {
     let text = |v: &Value, p: &str| {
-        v.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned()
+        v.pointer(p)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     };
     let rollouts = cluster
         .objects(Resource::Rollouts, "delivery")
         .iter()
         .map(|r| {
-            let what = format!("{} {}", text(r, "/spec/environment"), text(r, "/spec/image/tag"));
+            let what = format!(
+                "{} {}",
+                text(r, "/spec/environment"),
+                text(r, "/spec/image/tag")
+            );
             (what, text(r, "/status/phase"))
         })
         .collect();
@@ -45,9 +52,13 @@ pub fn final_state(cluster: &Cluster) -> FinalState {
             deployments.insert(format!("{namespace}/{}", text(&d, "/metadata/name")), state);
         }
     }
-    let pipeline =
-        cluster.object(Resource::Pipelines, "delivery", "storefront").unwrap_or_default();
-    let environments = pipeline["status"]["environments"].as_object().cloned().unwrap_or_default();
+    let pipeline = cluster
+        .object(Resource::Pipelines, "delivery", "storefront")
+        .unwrap_or_default();
+    let environments = pipeline["status"]["environments"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     FinalState {
         rollouts,
         deployments,
@@ -96,8 +107,10 @@ pub fn gate_was_open(cluster: &Cluster) -> Result<(), String> {
     let mut current = String::new();
     for change in production_changes(cluster) {
         // The first change of every Rollout is its claim; what follows belongs to it.
-        if let Some(uid) =
-            change.body.pointer("/metadata/annotations/sluice.dev~1rollout-uid").and_then(Value::as_str)
+        if let Some(uid) = change
+            .body
+            .pointer("/metadata/annotations/sluice.dev~1rollout-uid")
+            .and_then(Value::as_str)
         {
             uid.clone_into(&mut current);
         }

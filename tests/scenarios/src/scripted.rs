@@ -102,7 +102,11 @@ impl ScriptedPlugins {
         } else {
             Outcome::Pass
         };
-        Report { outcome, summary: format!("{} pods asked", checks.len()), checks }
+        Report {
+            outcome,
+            summary: format!("{} pods asked", checks.len()),
+            checks,
+        }
     }
 }
 
@@ -116,7 +120,11 @@ fn set(list: &Mutex<Vec<String>>, name: &str, on: bool) {
 
 fn fault(code: &str, message: &str) -> PluginAnswer {
     let (code, message) = (code.to_owned(), message.to_owned());
-    PluginAnswer::Failed(PluginFault { code, message, retryable: true })
+    PluginAnswer::Failed(PluginFault {
+        code,
+        message,
+        retryable: true,
+    })
 }
 
 fn plan(strategy: &str) -> Vec<PlanStep> {
@@ -130,7 +138,11 @@ fn plan(strategy: &str) -> Vec<PlanStep> {
     };
     if strategy == "canary" {
         let hold = 120_000;
-        vec![step("10 %", 1000, hold), step("50 %", 5000, hold), step("100 %", 10_000, 0)]
+        vec![
+            step("10 %", 1000, hold),
+            step("50 %", 5000, hold),
+            step("100 %", 10_000, 0),
+        ]
     } else {
         vec![step("roll", 10_000, 0)]
     }
@@ -173,7 +185,9 @@ impl ScriptedRegistry {
     /// A tag names this digest from now on.
     pub fn push(&self, repository: &str, tag: &str, digest: &str) {
         let mut tags = self.tags.lock().expect("not poisoned");
-        tags.entry(repository.to_owned()).or_default().insert(tag.to_owned(), digest.to_owned());
+        tags.entry(repository.to_owned())
+            .or_default()
+            .insert(tag.to_owned(), digest.to_owned());
     }
 
     /// Whether nobody can reach it.
@@ -183,7 +197,9 @@ impl ScriptedRegistry {
 
     fn up(&self) -> Result<(), RegistryFault> {
         if *self.down.lock().expect("not poisoned") {
-            return Err(RegistryFault::Unavailable("the registry does not answer".into()));
+            return Err(RegistryFault::Unavailable(
+                "the registry does not answer".into(),
+            ));
         }
         Ok(())
     }
@@ -197,7 +213,10 @@ impl Registry for ScriptedRegistry {
         Box::pin(async move {
             self.up()?;
             let tags = self.tags.lock().expect("not poisoned");
-            Ok(tags.get(repository).map(|t| t.keys().cloned().collect()).unwrap_or_default())
+            Ok(tags
+                .get(repository)
+                .map(|t| t.keys().cloned().collect())
+                .unwrap_or_default())
         })
     }
 
@@ -226,7 +245,12 @@ pub struct MemorySink {
 impl MemorySink {
     /// All records, and how often each was stored.
     pub fn records(&self) -> Vec<(Value, u32)> {
-        self.records.lock().expect("not poisoned").values().cloned().collect()
+        self.records
+            .lock()
+            .expect("not poisoned")
+            .values()
+            .cloned()
+            .collect()
     }
 }
 

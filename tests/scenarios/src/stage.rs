@@ -76,9 +76,15 @@ impl Stage {
             .in_namespace(PRODUCTION)
             .answers(200, json!({"status": "degraded"}));
         set('c', "v1.2.0", Behaviour::serving("v1.2.0").rule(sick));
-        set('d', "v1.3.0", Behaviour::serving("v1.3.0").readiness(Readiness::Never));
+        set(
+            'd',
+            "v1.3.0",
+            Behaviour::serving("v1.3.0").readiness(Readiness::Never),
+        );
         for (namespace, replicas) in [(STAGING, 3), (PRODUCTION, 10)] {
-            cluster.apply(deployment(namespace, replicas)).expect("a Deployment");
+            cluster
+                .apply(deployment(namespace, replicas))
+                .expect("a Deployment");
             cluster.apply(service(namespace)).expect("a Service");
         }
         for (user, groups) in [

@@ -122,9 +122,15 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
     }
     gate_was_open(&stage.cluster)?;
     for (namespace, least) in [(STAGING, 3), (PRODUCTION, 10)] {
-        let fewest = stage.cluster.fewest_ready(namespace, "storefront", begin + jiff::SignedDuration::from_secs(10));
+        let fewest = stage.cluster.fewest_ready(
+            namespace,
+            "storefront",
+            begin + jiff::SignedDuration::from_secs(10),
+        );
         if fewest < least {
-            return Err(format!("only {fewest} ready pods behind the Service in {namespace}"));
+            return Err(format!(
+                "only {fewest} ready pods behind the Service in {namespace}"
+            ));
         }
     }
     let problems = stage.cluster.problems();
@@ -135,8 +141,12 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
     let mut ids: Vec<&String> = told.iter().map(|e| &e.id).collect();
     ids.sort();
     ids.dedup();
-    let records: usize =
-        stage.sink.records().iter().map(|(_, n)| usize::try_from(*n).unwrap_or(0) - 1).sum();
+    let records: usize = stage
+        .sink
+        .records()
+        .iter()
+        .map(|(_, n)| usize::try_from(*n).unwrap_or(0) - 1)
+        .sum();
     Ok(Run {
         writes: plan.writes(),
         listing: stage
@@ -145,10 +155,15 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
             .iter()
             .filter(|w| w.user == agent)
             .map(|w| {
-                format!("{} {:?} {} {}/{}", w.verb, w.resource, w.subresource, w.namespace, w.name)
+                format!(
+                    "{} {:?} {} {}/{}",
+                    w.verb, w.resource, w.subresource, w.namespace, w.name
+                )
             })
             .collect(),
-        ending: Ending { state: final_state(&stage.cluster) },
+        ending: Ending {
+            state: final_state(&stage.cluster),
+        },
         repeats: told.len() - ids.len() + records,
         told: told.len(),
     })

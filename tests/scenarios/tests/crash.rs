@@ -41,7 +41,10 @@ fn every_single_fault(story: Story) {
 
 fn same_end(calm: &Run, found: &Run) -> Result<(), String> {
     if calm.ending != found.ending {
-        return Err(format!("ends otherwise: {:#?} and not {:#?}", found.ending, calm.ending));
+        return Err(format!(
+            "ends otherwise: {:#?} and not {:#?}",
+            found.ending, calm.ending
+        ));
     }
     // At least once each, and at most one repetition for the one crash (D8, P13).
     if found.told < calm.told {

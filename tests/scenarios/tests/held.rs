@@ -15,7 +15,11 @@ use sluice_sim::Resource;
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTES: Duration = Duration::from_secs(20 * 60);
 
-fn phase_is(environment: &'static str, tag: &'static str, phase: &'static str) -> impl Fn(&Stage) -> bool {
+fn phase_is(
+    environment: &'static str,
+    tag: &'static str,
+    phase: &'static str,
+) -> impl Fn(&Stage) -> bool {
     move |stage| status(stage, environment, tag)["phase"] == phase
 }
 
@@ -43,7 +47,12 @@ fn without_a_policy_nothing_moves_anywhere() {
         stage.pass(Duration::from_secs(5)).await;
         stage.push("v1.1.0", 'b');
         stage.pass(HOUR).await;
-        assert!(stage.cluster.objects(Resource::Rollouts, "delivery").is_empty());
+        assert!(
+            stage
+                .cluster
+                .objects(Resource::Rollouts, "delivery")
+                .is_empty()
+        );
         assert!(production_changes(&stage.cluster).is_empty());
         for environment in ["staging", "production"] {
             let waiting = remembered(stage, environment)["waiting"].to_string();
@@ -58,7 +67,13 @@ fn an_environment_that_no_policy_names_stays_closed() {
         let text = POLICY.replace("\n  production:", "\n  elsewhere:");
         life.set_policy(Policy::parse(&text).unwrap());
         stage.push("v1.1.0", 'b');
-        until(stage, "staging has it", HOUR, phase_is("staging", "v1.1.0", "Succeeded")).await;
+        until(
+            stage,
+            "staging has it",
+            HOUR,
+            phase_is("staging", "v1.1.0", "Succeeded"),
+        )
+        .await;
         stage.pass(HOUR).await;
         assert!(production_changes(&stage.cluster).is_empty());
         let waiting = remembered(stage, "production")["waiting"].to_string();
@@ -74,9 +89,20 @@ fn a_registry_that_is_down_holds_only_new_releases_and_loses_none() {
         stage.pass(HOUR).await;
         let waiting = remembered(stage, "staging")["waiting"].to_string();
         assert!(waiting.contains("registry"), "{waiting}");
-        assert!(stage.cluster.objects(Resource::Rollouts, "delivery").is_empty());
+        assert!(
+            stage
+                .cluster
+                .objects(Resource::Rollouts, "delivery")
+                .is_empty()
+        );
         stage.registry.set_down(false);
-        until(stage, "it is delivered", HOUR, phase_is("production", "v1.1.0", "Succeeded")).await;
+        until(
+            stage,
+            "it is delivered",
+            HOUR,
+            phase_is("production", "v1.1.0", "Succeeded"),
+        )
+        .await;
         assert!(remembered(stage, "staging")["waiting"].is_null());
     });
 }
@@ -84,12 +110,23 @@ fn a_registry_that_is_down_holds_only_new_releases_and_loses_none() {
 #[test]
 fn a_missing_deployment_holds_only_its_environment() {
     play(&Crew::approving(), async |stage, _| {
-        stage.cluster.delete(Resource::Deployments, PRODUCTION, "storefront");
+        stage
+            .cluster
+            .delete(Resource::Deployments, PRODUCTION, "storefront");
         stage.push("v1.1.0", 'b');
-        until(stage, "staging has it", HOUR, phase_is("staging", "v1.1.0", "Succeeded")).await;
+        until(
+            stage,
+            "staging has it",
+            HOUR,
+            phase_is("staging", "v1.1.0", "Succeeded"),
+        )
+        .await;
         stage.pass(Duration::from_secs(90)).await;
         let waiting = remembered(stage, "production")["waiting"].to_string();
-        assert!(waiting.contains("shop/storefront does not exist"), "{waiting}");
+        assert!(
+            waiting.contains("shop/storefront does not exist"),
+            "{waiting}"
+        );
     });
 }
 
@@ -102,10 +139,20 @@ fn a_missing_plugin_holds_only_who_needs_it_and_then_it_goes_on() {
             status(s, "production", "v1.1.0")["why"]["code"] == "PluginMissing"
         })
         .await;
-        assert!(status(stage, "production", "v1.1.0")["message"].to_string().contains("canary"));
+        assert!(
+            status(stage, "production", "v1.1.0")["message"]
+                .to_string()
+                .contains("canary")
+        );
         assert!(production_changes(&stage.cluster).is_empty());
         stage.plugins.set_missing("canary", false);
-        until(stage, "it goes on", HOUR, phase_is("production", "v1.1.0", "Succeeded")).await;
+        until(
+            stage,
+            "it goes on",
+            HOUR,
+            phase_is("production", "v1.1.0", "Succeeded"),
+        )
+        .await;
     });
 }
 
@@ -122,7 +169,13 @@ fn a_hanging_smoke_test_is_never_a_pass() {
         stage.pass(Duration::from_secs(120)).await;
         assert_eq!(status(stage, "staging", "v1.1.0")["phase"], "Promoting");
         stage.plugins.set_hanging("http-smoke", false);
-        until(stage, "it goes on", HOUR, phase_is("staging", "v1.1.0", "Succeeded")).await;
+        until(
+            stage,
+            "it goes on",
+            HOUR,
+            phase_is("staging", "v1.1.0", "Succeeded"),
+        )
+        .await;
     });
 }
 
@@ -131,9 +184,21 @@ fn a_smoke_test_that_hangs_for_good_rolls_back_without_blaming_the_digest() {
     play(&Crew::approving(), async |stage, _| {
         stage.plugins.set_hanging("http-smoke", true);
         stage.push("v1.1.0", 'b');
-        until(stage, "it is rolled back", HOUR, phase_is("staging", "v1.1.0", "RolledBack")).await;
-        assert!(remembered(stage, "staging")["quarantined"].is_null(), "an outage of ours");
-        assert_eq!(remembered(stage, "staging")["stable"]["digest"], digest('a'));
+        until(
+            stage,
+            "it is rolled back",
+            HOUR,
+            phase_is("staging", "v1.1.0", "RolledBack"),
+        )
+        .await;
+        assert!(
+            remembered(stage, "staging")["quarantined"].is_null(),
+            "an outage of ours"
+        );
+        assert_eq!(
+            remembered(stage, "staging")["stable"]["digest"],
+            digest('a')
+        );
     });
 }
 
@@ -161,13 +226,27 @@ fn a_policy_that_closes_while_votes_are_counted_holds_and_opens_again() {
 
 #[test]
 fn a_no_of_a_required_role_ends_it_and_the_digest_is_not_proposed_again() {
-    let crew = Crew::voting(&[("alice@example.com", "approve"), ("bob@example.com", "reject")]);
+    let crew = Crew::voting(&[
+        ("alice@example.com", "approve"),
+        ("bob@example.com", "reject"),
+    ]);
     play(&crew, async |stage, _| {
         stage.push("v1.1.0", 'b');
-        until(stage, "it is rejected", HOUR, phase_is("production", "v1.1.0", "Rejected")).await;
+        until(
+            stage,
+            "it is rejected",
+            HOUR,
+            phase_is("production", "v1.1.0", "Rejected"),
+        )
+        .await;
         stage.pass(HOUR).await;
         let all = stage.cluster.objects(Resource::Rollouts, "delivery");
-        assert_eq!(all.iter().filter(|r| r["spec"]["environment"] == "production").count(), 1);
+        assert_eq!(
+            all.iter()
+                .filter(|r| r["spec"]["environment"] == "production")
+                .count(),
+            1
+        );
         assert!(production_changes(&stage.cluster).is_empty());
     });
 }
@@ -182,7 +261,13 @@ fn who_asked_for_it_and_who_has_no_role_cannot_open_the_gate() {
     play(&crew, async |stage, _| {
         stage.plugins.set_missing("canary", true);
         stage.push("v1.1.0", 'b');
-        until(stage, "staging has it", HOUR, phase_is("staging", "v1.1.0", "Succeeded")).await;
+        until(
+            stage,
+            "staging has it",
+            HOUR,
+            phase_is("staging", "v1.1.0", "Succeeded"),
+        )
+        .await;
         until(stage, "production is proposed", HOUR, |s| {
             status(s, "production", "v1.1.0").is_object()
         })
@@ -200,7 +285,13 @@ fn who_asked_for_it_and_who_has_no_role_cannot_open_the_gate() {
             json!({"action": "abort", "rollout": name}),
         )
         .await;
-        until(stage, "it is cancelled", HOUR, phase_is("production", "v1.1.0", "Cancelled")).await;
+        until(
+            stage,
+            "it is cancelled",
+            HOUR,
+            phase_is("production", "v1.1.0", "Cancelled"),
+        )
+        .await;
         stage.plugins.set_missing("canary", false);
         Crew::ask(
             stage,
@@ -211,10 +302,13 @@ fn who_asked_for_it_and_who_has_no_role_cannot_open_the_gate() {
         )
         .await;
         until(stage, "alice's own wish waits", HOUR, |s| {
-            s.cluster.objects(Resource::Rollouts, "delivery").iter().any(|r| {
-                r["spec"]["cause"]["requester"]["username"] == "alice@example.com"
-                    && r["status"]["why"]["code"] == "WaitsForVotes"
-            })
+            s.cluster
+                .objects(Resource::Rollouts, "delivery")
+                .iter()
+                .any(|r| {
+                    r["spec"]["cause"]["requester"]["username"] == "alice@example.com"
+                        && r["status"]["why"]["code"] == "WaitsForVotes"
+                })
         })
         .await;
         stage.pass(HOUR).await;
@@ -228,7 +322,10 @@ fn who_asked_for_it_and_who_has_no_role_cannot_open_the_gate() {
             .unwrap();
         assert_eq!(waiting["why"]["missing"], json!(["devops-lead"]));
         let text = waiting["message"].to_string();
-        assert!(text.contains("carol@example.com") && text.contains("alice"), "{text}");
+        assert!(
+            text.contains("carol@example.com") && text.contains("alice"),
+            "{text}"
+        );
     });
 }
 
@@ -236,7 +333,13 @@ fn who_asked_for_it_and_who_has_no_role_cannot_open_the_gate() {
 fn a_person_goes_back_to_the_version_before_and_it_sticks() {
     play(&Crew::approving(), async |stage, _| {
         stage.push("v1.1.0", 'b');
-        until(stage, "it serves", HOUR, phase_is("production", "v1.1.0", "Succeeded")).await;
+        until(
+            stage,
+            "it serves",
+            HOUR,
+            phase_is("production", "v1.1.0", "Succeeded"),
+        )
+        .await;
         Crew::ask(
             stage,
             "carol@example.com",
@@ -245,12 +348,23 @@ fn a_person_goes_back_to_the_version_before_and_it_sticks() {
                    "reason": "orders are lost"}),
         )
         .await;
-        until(stage, "v1.0.0 is back", HOUR, phase_is("production", "v1.0.0", "Succeeded")).await;
+        until(
+            stage,
+            "v1.0.0 is back",
+            HOUR,
+            phase_is("production", "v1.0.0", "Succeeded"),
+        )
+        .await;
         stage.pass(HOUR).await;
-        let production =
-            stage.cluster.object(Resource::Deployments, PRODUCTION, "storefront").unwrap();
+        let production = stage
+            .cluster
+            .object(Resource::Deployments, PRODUCTION, "storefront")
+            .unwrap();
         let image = production["spec"]["template"]["spec"]["containers"][0]["image"].to_string();
-        assert!(image.contains("storefront:v1.0.0"), "the template of then, byte for byte: {image}");
+        assert!(
+            image.contains("storefront:v1.0.0"),
+            "the template of then, byte for byte: {image}"
+        );
         let state = remembered(stage, "production");
         assert_eq!(state["stable"]["digest"], digest('a'));
         assert_eq!(state["quarantined"][0]["digest"], digest('b'));
@@ -278,10 +392,25 @@ fn an_abort_in_the_canary_puts_the_stable_version_back() {
             json!({"action": "abort", "rollout": name, "reason": "not today"}),
         )
         .await;
-        until(stage, "it is back", MINUTES, phase_is("production", "v1.1.0", "RolledBack")).await;
-        assert_eq!(stage.cluster.objects(Resource::Deployments, PRODUCTION).len(), 1);
+        until(
+            stage,
+            "it is back",
+            MINUTES,
+            phase_is("production", "v1.1.0", "RolledBack"),
+        )
+        .await;
+        assert_eq!(
+            stage
+                .cluster
+                .objects(Resource::Deployments, PRODUCTION)
+                .len(),
+            1
+        );
         let state = remembered(stage, "production");
-        assert!(state["quarantined"].is_null(), "an abort is nobody's verdict");
+        assert!(
+            state["quarantined"].is_null(),
+            "an abort is nobody's verdict"
+        );
     });
 }
 
@@ -293,8 +422,16 @@ fn a_target_deleted_in_the_middle_ends_failed_and_is_not_resurrected() {
             status(s, "production", "v1.1.0")["why"]["code"] == "Holds"
         })
         .await;
-        stage.cluster.delete(Resource::Deployments, PRODUCTION, "storefront");
-        until(stage, "it is over", HOUR, phase_is("production", "v1.1.0", "Failed")).await;
+        stage
+            .cluster
+            .delete(Resource::Deployments, PRODUCTION, "storefront");
+        until(
+            stage,
+            "it is over",
+            HOUR,
+            phase_is("production", "v1.1.0", "Failed"),
+        )
+        .await;
         stage.pass(HOUR).await;
         let left = stage.cluster.objects(Resource::Deployments, PRODUCTION);
         assert!(left.is_empty(), "nothing is left: {left:?}");

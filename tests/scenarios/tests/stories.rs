@@ -12,7 +12,12 @@ fn a_good_release_goes_to_production_through_the_gate() {
     assert_eq!(state.rollouts["staging v1.1.0"], "Succeeded");
     assert_eq!(state.rollouts["production v1.1.0"], "Succeeded");
     assert_eq!(state.stable["production"], digest('b'));
-    assert_eq!(state.deployments.len(), 2, "no canary is left: {:?}", state.deployments);
+    assert_eq!(
+        state.deployments.len(),
+        2,
+        "no canary is left: {:?}",
+        state.deployments
+    );
     assert!(state.deployments["shop/storefront"].contains(&digest('b')));
     assert!(state.deployments["shop/storefront"].ends_with("x10 ready 10"));
     assert_eq!(run.repeats, 0);
@@ -26,7 +31,12 @@ fn a_bad_release_is_caught_at_ten_percent_and_quarantined() {
     assert_eq!(state.rollouts["production v1.2.0"], "RolledBack");
     assert_eq!(state.stable["production"], digest('a'));
     assert_eq!(state.quarantined["production"], [digest('c')]);
-    assert_eq!(state.deployments.len(), 2, "no canary is left: {:?}", state.deployments);
+    assert_eq!(
+        state.deployments.len(),
+        2,
+        "no canary is left: {:?}",
+        state.deployments
+    );
     assert!(state.deployments["shop/storefront"].contains("storefront:v1.0.0"));
     assert!(state.deployments["shop/storefront"].ends_with("x10 ready 10"));
 }

@@ -60,7 +60,10 @@ pub(super) async fn adopt_now(
     found: &WorkloadSeen,
 ) -> Result<(), Held> {
     let revision = revision_of(context, found, environment, view).await?;
-    let owner = OwnerRef { name: found.name.clone(), uid: found.uid.clone() };
+    let owner = OwnerRef {
+        name: found.name.clone(),
+        uid: found.uid.clone(),
+    };
     save_revision(
         &context.client,
         &found.namespace,
@@ -77,7 +80,10 @@ pub(super) async fn adopt_now(
         digest = revision.digest,
         "adopted what serves as the baseline"
     );
-    remember(context, namespace, view, &environment.name, |e| e.with_stable(revision)).await
+    remember(context, namespace, view, &environment.name, |e| {
+        e.with_stable(revision)
+    })
+    .await
 }
 
 async fn revision_of(
@@ -93,8 +99,14 @@ async fn revision_of(
         .filter(|p| p.ready)
         .map(|p| p.image_ids)
         .collect();
-    adopt(found, &running, &environment.target, &view.spec.image, context.now())
-        .map_err(Held::soon)
+    adopt(
+        found,
+        &running,
+        &environment.target,
+        &view.spec.image,
+        context.now(),
+    )
+    .map_err(Held::soon)
 }
 
 /// Whether a Rollout has begun to change this target: its template is not anybody's drift then.

@@ -32,7 +32,13 @@ pub(crate) async fn propose(
     environment: &EnvironmentSpec,
     candidate: &Candidate,
 ) -> Result<Proposed, Held> {
-    match admit(&context.policy(), view, environment, candidate, context.now()) {
+    match admit(
+        &context.policy(),
+        view,
+        environment,
+        candidate,
+        context.now(),
+    ) {
         Admission::Nothing(why) => Ok(Proposed::Nothing(why)),
         Admission::Refused(reasons) => {
             let refusal = Refusal {
@@ -41,8 +47,10 @@ pub(crate) async fn propose(
                 reasons: reasons.clone(),
                 at: context.now(),
             };
-            remember(context, namespace, view, &environment.name, |e| e.with_refusal(refusal))
-                .await?;
+            remember(context, namespace, view, &environment.name, |e| {
+                e.with_refusal(refusal)
+            })
+            .await?;
             Ok(Proposed::Refused(reasons))
         }
         Admission::Create { name, spec } => {
@@ -56,7 +64,10 @@ pub(crate) async fn propose(
                     labels: Some(
                         [
                             ("sluice.dev/pipeline".to_owned(), spec.pipeline.clone()),
-                            ("sluice.dev/environment".to_owned(), spec.environment.clone()),
+                            (
+                                "sluice.dev/environment".to_owned(),
+                                spec.environment.clone(),
+                            ),
                         ]
                         .into(),
                     ),
@@ -96,7 +107,10 @@ pub(super) async fn forget_old(context: &Context, namespace: &str, pipeline: &st
     let api: Api<Rollout> = Api::namespaced(context.client.clone(), namespace);
     for r in ended.iter().skip(ENDED_KEPT) {
         let params = DeleteParams {
-            preconditions: Some(Preconditions { uid: r.uid(), resource_version: None }),
+            preconditions: Some(Preconditions {
+                uid: r.uid(),
+                resource_version: None,
+            }),
             ..DeleteParams::background()
         };
         if let Err(e) = api.delete(&r.name_any(), &params).await {

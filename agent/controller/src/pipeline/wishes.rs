@@ -28,15 +28,23 @@ pub(super) async fn grant(
             && r.spec.rollout.is_none()
             && r.spec.pipeline.as_deref() == Some(view.name.as_str())
             && r.spec.environment.as_deref() == Some(environment.name.as_str())
-            && r.status.as_ref().is_none_or(|s| s.state == RequestState::Pending)
+            && r.status
+                .as_ref()
+                .is_none_or(|s| s.state == RequestState::Pending)
     });
     open.sort_by_key(|r| (created(r.as_ref()), r.name_any()));
     for request in open {
         let status = match one(context, namespace, view, environment, &request).await? {
-            Ok((message, rollout)) => {
-                RequestStatus { state: RequestState::Accepted, message, rollout }
-            }
-            Err(message) => RequestStatus { state: RequestState::Refused, message, rollout: None },
+            Ok((message, rollout)) => RequestStatus {
+                state: RequestState::Accepted,
+                message,
+                rollout,
+            },
+            Err(message) => RequestStatus {
+                state: RequestState::Refused,
+                message,
+                rollout: None,
+            },
         };
         tracing::info!(
             request = request.name_any(),
@@ -59,15 +67,21 @@ async fn one(
     environment: &EnvironmentSpec,
     request: &Request,
 ) -> Result<Answer, Held> {
-    let by =
-        Identity { username: request.spec.requester.clone(), groups: request.spec.groups.clone() };
+    let by = Identity {
+        username: request.spec.requester.clone(),
+        groups: request.spec.groups.clone(),
+    };
     match request.spec.action {
         RequestAction::Deploy => {
             let image = match image(context, view, request).await {
                 Ok(image) => image,
                 Err(why) => return Ok(Err(why)),
             };
-            let candidate = Candidate { image, cause: cause(request, by), returns_to: None };
+            let candidate = Candidate {
+                image,
+                cause: cause(request, by),
+                returns_to: None,
+            };
             let proposed = propose(context, namespace, view, environment, &candidate).await?;
             Ok(answer_of(proposed))
         }
@@ -90,7 +104,11 @@ async fn one(
         }
         RequestAction::Retry | RequestAction::LiftQuarantine => {
             let lift = request.spec.action == RequestAction::LiftQuarantine;
-            let action = if lift { Action::LiftQuarantine } else { Action::Retry };
+            let action = if lift {
+                Action::LiftQuarantine
+            } else {
+                Action::Retry
+            };
             if let Err(why) = may(context, environment, action, &by) {
                 return Ok(Err(why));
             }
@@ -99,10 +117,16 @@ async fn one(
                 Err(why) => return Ok(Err(why)),
             };
             remember(context, namespace, view, &environment.name, |e| {
-                if lift { e.with_lifted(&digest) } else { e.with_retry(&digest) }
+                if lift {
+                    e.with_lifted(&digest)
+                } else {
+                    e.with_retry(&digest)
+                }
             })
             .await?;
-            context.polls.hurry(&format!("{namespace}/{}", view.name), &environment.name);
+            context
+                .polls
+                .hurry(&format!("{namespace}/{}", view.name), &environment.name);
             Ok(Ok((format!("{digest} may be proposed again"), None)))
         }
         RequestAction::Adopt => {
@@ -125,9 +149,9 @@ async fn one(
         RequestAction::Abort
         | RequestAction::Pause
         | RequestAction::Resume
-        | RequestAction::Promote => {
-            Ok(Err("this wish is about one Rollout: name it in spec.rollout".into()))
-        }
+        | RequestAction::Promote => Ok(Err(
+            "this wish is about one Rollout: name it in spec.rollout".into(),
+        )),
     }
 }
 
@@ -172,13 +196,21 @@ async fn image(
     let repository = view.spec.image.repository.clone();
     let tag = request.spec.tag.clone();
     if let Some(digest) = &request.spec.digest {
-        return Ok(CandidateImage { repository, tag, digest: digest.clone() });
+        return Ok(CandidateImage {
+            repository,
+            tag,
+            digest: digest.clone(),
+        });
     }
     let Some(name) = &tag else {
         return Err("the Request names neither a tag nor a digest".into());
     };
     match context.ports.registry.resolve(&repository, name).await {
-        Ok(digest) => Ok(CandidateImage { repository, tag, digest }),
+        Ok(digest) => Ok(CandidateImage {
+            repository,
+            tag,
+            digest,
+        }),
         Err(fault @ RegistryFault::NotFound(_)) => Err(format!("no such image: {fault}")),
         Err(fault) => Err(format!("the tag could not be resolved now: {fault}")),
     }
@@ -194,17 +226,22 @@ fn earlier(
     let wanted = |r: &&Revision| match (&request.spec.digest, &request.spec.tag) {
         (Some(digest), _) => r.digest == *digest,
         (None, Some(tag)) => r.tag.as_ref() == Some(tag),
-        (None, None) => {
-            status.stable.as_ref().is_none_or(|s| s.digest != r.digest)
-        }
+        (None, None) => status.stable.as_ref().is_none_or(|s| s.digest != r.digest),
     };
     status.earlier.iter().find(wanted).cloned().ok_or_else(|| {
-        let known: Vec<&str> =
-            status.earlier.iter().map(|r| r.tag.as_deref().unwrap_or(&r.digest)).collect();
+        let known: Vec<&str> = status
+            .earlier
+            .iter()
+            .map(|r| r.tag.as_deref().unwrap_or(&r.digest))
+            .collect();
         format!(
             "{} has no such earlier revision that served well; there are: {}",
             environment.name,
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
         )
     })
 }
@@ -219,11 +256,21 @@ fn known_digest(
     if let Some(digest) = &request.spec.digest {
         return Ok(digest.clone());
     }
-    let tag = request.spec.tag.as_ref().ok_or("the Request names neither a tag nor a digest")?;
-    let quarantined =
-        status.quarantined.iter().find(|q| q.tag.as_ref() == Some(tag)).map(|q| q.digest.clone());
-    let ended =
-        status.history.iter().find(|o| o.tag.as_ref() == Some(tag)).map(|o| o.digest.clone());
+    let tag = request
+        .spec
+        .tag
+        .as_ref()
+        .ok_or("the Request names neither a tag nor a digest")?;
+    let quarantined = status
+        .quarantined
+        .iter()
+        .find(|q| q.tag.as_ref() == Some(tag))
+        .map(|q| q.digest.clone());
+    let ended = status
+        .history
+        .iter()
+        .find(|o| o.tag.as_ref() == Some(tag))
+        .map(|o| o.digest.clone());
     quarantined
         .or(ended)
         .ok_or_else(|| format!("{} remembers no rollout of {tag}", environment.name))

@@ -17,19 +17,41 @@ pub(super) fn ask(
     call: &CallId,
     question: &PluginQuestion,
 ) {
-    let (context_, view_, call_, question) =
-        (context.clone(), view.clone(), call.clone(), question.clone());
-    context.calls.start(&view.uid, &call.0, &context.queue, key, async move {
-        let answer = match question {
-            PluginQuestion::Plan { plugin, invocation } => {
-                context_.ports.plugins.call(PluginCall::Plan { plugin, invocation }).await
-            }
-            PluginQuestion::Judge { plugin, invocation, step, observations } => {
-                let call = PluginCall::Judge { plugin, invocation, step, observations };
-                context_.ports.plugins.call(call).await
-            }
-            PluginQuestion::Check { plugin, mut invocation } => {
-                match addresses(&context_, &view_).await {
+    let (context_, view_, call_, question) = (
+        context.clone(),
+        view.clone(),
+        call.clone(),
+        question.clone(),
+    );
+    context
+        .calls
+        .start(&view.uid, &call.0, &context.queue, key, async move {
+            let answer = match question {
+                PluginQuestion::Plan { plugin, invocation } => {
+                    context_
+                        .ports
+                        .plugins
+                        .call(PluginCall::Plan { plugin, invocation })
+                        .await
+                }
+                PluginQuestion::Judge {
+                    plugin,
+                    invocation,
+                    step,
+                    observations,
+                } => {
+                    let call = PluginCall::Judge {
+                        plugin,
+                        invocation,
+                        step,
+                        observations,
+                    };
+                    context_.ports.plugins.call(call).await
+                }
+                PluginQuestion::Check {
+                    plugin,
+                    mut invocation,
+                } => match addresses(&context_, &view_).await {
                     Ok(targets) => {
                         invocation.targets = targets;
                         let call = PluginCall::RunSmokeTest { plugin, invocation };
@@ -40,22 +62,27 @@ pub(super) fn ask(
                         message,
                         retryable: true,
                     }),
-                }
+                },
+            };
+            Fact::Answered {
+                call: call_,
+                answer,
             }
-        };
-        Fact::Answered { call: call_, answer }
-    });
+        });
 }
 
 async fn addresses(context: &Context, view: &RolloutView) -> Result<Targets, String> {
     let spec = &view.spec;
     let name = &spec.target.deployment;
     match deployment(&context.client, &spec.target.namespace, name).await {
-        Seen::Present(target) => {
-            targets(&context.client, &target, &spec.target.service, &spec.image.digest)
-                .await
-                .map_err(|fault| fault.to_string())
-        }
+        Seen::Present(target) => targets(
+            &context.client,
+            &target,
+            &spec.target.service,
+            &spec.image.digest,
+        )
+        .await
+        .map_err(|fault| fault.to_string()),
         Seen::Absent => Err(format!("Deployment {} does not exist", spec.target)),
         Seen::Unknown(why) => Err(why),
     }

@@ -34,7 +34,11 @@ pub(super) async fn observe(
     let (target, canary, stable_template, return_template) = futures::join!(
         deployment(client, namespace, &target.deployment),
         async {
-            if canary_matters { deployment(client, namespace, &canary).await } else { Seen::Absent }
+            if canary_matters {
+                deployment(client, namespace, &canary).await
+            } else {
+                Seen::Absent
+            }
         },
         async {
             match &back {
@@ -83,8 +87,11 @@ async fn environment(context: &Context, view: &RolloutView) -> Seen<EnvironmentS
 
 /// The votes on a Rollout, as `core` counts them.
 pub fn votes_of(world: &World, namespace: &str, rollout_uid: &str) -> Vec<Vote> {
-    let mut votes: Vec<Vote> =
-        world.approvals_of(namespace, rollout_uid).iter().map(|a| vote(a)).collect();
+    let mut votes: Vec<Vote> = world
+        .approvals_of(namespace, rollout_uid)
+        .iter()
+        .map(|a| vote(a))
+        .collect();
     votes.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
     votes
 }
@@ -92,7 +99,10 @@ pub fn votes_of(world: &World, namespace: &str, rollout_uid: &str) -> Vec<Vote> 
 fn vote(a: &Approval) -> Vote {
     Vote {
         id: a.name_any(),
-        approver: Identity { username: a.spec.approver.clone(), groups: a.spec.groups.clone() },
+        approver: Identity {
+            username: a.spec.approver.clone(),
+            groups: a.spec.groups.clone(),
+        },
         channel: a.spec.channel,
         decision: a.spec.decision,
         hash: a.spec.hash.clone(),

@@ -42,36 +42,47 @@ fn start(
     notifier: u32,
 ) {
     let seq = delivery.seq;
-    let Some(call) = notification(view, journal, delivery, notifier) else { return };
+    let Some(call) = notification(view, journal, delivery, notifier) else {
+        return;
+    };
     let queued_at = delivery.queued_at;
     let context_ = context.clone();
     let id = format!("notify-{notifier}-{seq}");
-    context.calls.start(&view.uid, &id, &context.queue, key, async move {
-        let mut tries = 0;
-        loop {
-            match tell(&context_, call.clone()).await {
-                Ok(thread) => {
-                    return Fact::Delivered { seq, notifier, thread, given_up: None };
-                }
-                Err((why, retryable)) => {
-                    tries += 1;
-                    let age = context_.now().duration_since(queued_at);
-                    let old = Duration::try_from(age).is_ok_and(|a| a > GIVE_UP_AFTER);
-                    if old || tries >= TRIES || (!retryable && tries >= TRIES_WHEN_HOPELESS) {
-                        let given_up = Some(why);
-                        return Fact::Delivered { seq, notifier, thread: None, given_up };
+    context
+        .calls
+        .start(&view.uid, &id, &context.queue, key, async move {
+            let mut tries = 0;
+            loop {
+                match tell(&context_, call.clone()).await {
+                    Ok(thread) => {
+                        return Fact::Delivered {
+                            seq,
+                            notifier,
+                            thread,
+                            given_up: None,
+                        };
                     }
-                    tokio::time::sleep(backoff::wait(tries + 2)).await;
+                    Err((why, retryable)) => {
+                        tries += 1;
+                        let age = context_.now().duration_since(queued_at);
+                        let old = Duration::try_from(age).is_ok_and(|a| a > GIVE_UP_AFTER);
+                        if old || tries >= TRIES || (!retryable && tries >= TRIES_WHEN_HOPELESS) {
+                            let given_up = Some(why);
+                            return Fact::Delivered {
+                                seq,
+                                notifier,
+                                thread: None,
+                                given_up,
+                            };
+                        }
+                        tokio::time::sleep(backoff::wait(tries + 2)).await;
+                    }
                 }
             }
-        }
-    });
+        });
 }
 
-async fn tell(
-    context: &Context,
-    call: PluginCall,
-) -> Result<Option<String>, (String, bool)> {
+async fn tell(context: &Context, call: PluginCall) -> Result<Option<String>, (String, bool)> {
     match context.ports.plugins.call(call).await {
         PluginAnswer::Notified(thread) => Ok(thread),
         PluginAnswer::Failed(f) => Err((format!("[{}] {}", f.code, f.message), f.retryable)),
@@ -86,17 +97,19 @@ fn store_record(context: &Arc<Context>, key: &Key, view: &RolloutView, journal: 
     let votes = votes_of(&context.world, &view.namespace, &view.uid);
     let text = record(view, journal, &votes).to_string();
     let (context_, uid) = (context.clone(), view.uid.clone());
-    context.calls.start(&view.uid, "record", &context.queue, key, async move {
-        let mut failures = 0;
-        loop {
-            match context_.ports.sink.store(&uid, &text).await {
-                Ok(()) => return Fact::Recorded,
-                Err(why) => {
-                    failures += 1;
-                    tracing::warn!(uid, why, "the record is not stored yet; tries again");
-                    tokio::time::sleep(backoff::wait(failures)).await;
+    context
+        .calls
+        .start(&view.uid, "record", &context.queue, key, async move {
+            let mut failures = 0;
+            loop {
+                match context_.ports.sink.store(&uid, &text).await {
+                    Ok(()) => return Fact::Recorded,
+                    Err(why) => {
+                        failures += 1;
+                        tracing::warn!(uid, why, "the record is not stored yet; tries again");
+                        tokio::time::sleep(backoff::wait(failures)).await;
+                    }
                 }
             }
-        }
-    });
+        });
 }

@@ -35,18 +35,28 @@ struct Poll {
 impl Polls {
     fn get(&self, pipeline: &str, environment: &str) -> Option<Poll> {
         let key = (pipeline.to_owned(), environment.to_owned());
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+        self.next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned()
     }
 
     fn set(&self, pipeline: &str, environment: &str, poll: Poll) {
         let key = (pipeline.to_owned(), environment.to_owned());
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).insert(key, poll);
+        self.next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, poll);
     }
 
     /// Looks at the registry with the next turn.
     pub(crate) fn hurry(&self, pipeline: &str, environment: &str) {
         let key = (pipeline.to_owned(), environment.to_owned());
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key);
     }
 }
 
@@ -66,21 +76,36 @@ pub(crate) async fn fire(
         let wait = poll.at - Instant::now();
         return match &poll.held {
             None => Ok(Some(wait)),
-            Some(why) => Err(Held { why: why.clone(), look_again: Some(wait) }),
+            Some(why) => Err(Held {
+                why: why.clone(),
+                look_again: Some(wait),
+            }),
         };
     }
-    let found = look(context, namespace, view, environment, TriggerKind::Registry, None).await;
+    let found = look(
+        context,
+        namespace,
+        view,
+        environment,
+        TriggerKind::Registry,
+        None,
+    )
+    .await;
     let failures = match &found {
         Ok(()) => 0,
         Err(_) => last.map_or(0, |p| p.failures).saturating_add(1),
     };
     let (wait, held) = match found {
-        Ok(()) => (jittered(Duration::from_millis(trigger.every.as_millis())), None),
+        Ok(()) => (
+            jittered(Duration::from_millis(trigger.every.as_millis())),
+            None,
+        ),
         Err(LookFault::Registry(fault)) => {
             let wait = match &fault {
-                RegistryFault::RateLimited { retry_after_seconds, .. } => {
-                    Duration::from_secs(u64::from(*retry_after_seconds))
-                }
+                RegistryFault::RateLimited {
+                    retry_after_seconds,
+                    ..
+                } => Duration::from_secs(u64::from(*retry_after_seconds)),
                 RegistryFault::NotFound(_)
                 | RegistryFault::Denied(_)
                 | RegistryFault::Unavailable(_) => backoff::wait(failures.saturating_add(2)),
@@ -89,11 +114,18 @@ pub(crate) async fn fire(
         }
         Err(LookFault::Held(held)) => (backoff::wait(failures), Some(held.why)),
     };
-    let poll = Poll { at: Instant::now() + wait, failures, held: held.clone() };
+    let poll = Poll {
+        at: Instant::now() + wait,
+        failures,
+        held: held.clone(),
+    };
     context.polls.set(&pipeline, &environment.name, poll);
     match held {
         None => Ok(Some(wait)),
-        Some(why) => Err(Held { why, look_again: Some(wait) }),
+        Some(why) => Err(Held {
+            why,
+            look_again: Some(wait),
+        }),
     }
 }
 
@@ -122,7 +154,10 @@ pub(crate) async fn look(
 ) -> Result<(), LookFault> {
     let registry = &context.ports.registry;
     let repository = view.spec.image.repository.clone();
-    let tags = registry.tags(&repository).await.map_err(LookFault::Registry)?;
+    let tags = registry
+        .tags(&repository)
+        .await
+        .map_err(LookFault::Registry)?;
     let status = status_of(view, &environment.name);
     let filter = view
         .spec
@@ -131,17 +166,25 @@ pub(crate) async fn look(
         .compile()
         .map_err(|p| LookFault::Held(Held::soon(p.to_string())))?;
     for tag in newer_tags(&filter, &tags, &status) {
-        let digest =
-            registry.resolve(&repository, &tag).await.map_err(LookFault::Registry)?;
+        let digest = registry
+            .resolve(&repository, &tag)
+            .await
+            .map_err(LookFault::Registry)?;
         if status.stable.as_ref().is_some_and(|s| s.digest == digest) {
             return Ok(());
         }
         let quarantined = status.quarantine(&digest).is_some();
         let candidate = Candidate {
-            image: CandidateImage { repository: repository.clone(), tag: Some(tag), digest },
+            image: CandidateImage {
+                repository: repository.clone(),
+                tag: Some(tag),
+                digest,
+            },
             cause: Cause {
                 trigger,
-                id: cause_id.clone().unwrap_or_else(|| format!("registry-{}", status.attempt)),
+                id: cause_id
+                    .clone()
+                    .unwrap_or_else(|| format!("registry-{}", status.attempt)),
                 requester: None,
                 reason: None,
             },

@@ -64,14 +64,21 @@ async fn propose_at(
             Err(LookFault::Registry(fault)) => Err(Held::soon(no_whole_answer(&fault))),
         };
     }
-    let Some(revision) = upstream(view, environment) else { return Ok(()) };
+    let Some(revision) = upstream(view, environment) else {
+        return Ok(());
+    };
     let candidate = Candidate {
         image: CandidateImage {
             repository: view.spec.image.repository.clone(),
             tag: revision.tag,
             digest: revision.digest,
         },
-        cause: Cause { trigger: TriggerKind::Schedule, id, requester: None, reason: None },
+        cause: Cause {
+            trigger: TriggerKind::Schedule,
+            id,
+            requester: None,
+            reason: None,
+        },
         returns_to: None,
     };
     propose(context, namespace, view, environment, &candidate).await?;

@@ -17,7 +17,9 @@ pub(crate) async fn fire(
     view: &mut PipelineView,
     environment: &EnvironmentSpec,
 ) -> Result<Option<Duration>, Held> {
-    let Some(revision) = upstream(view, environment) else { return Ok(None) };
+    let Some(revision) = upstream(view, environment) else {
+        return Ok(None);
+    };
     let attempt = status_of(view, &environment.name).attempt;
     let candidate = Candidate {
         image: CandidateImage {

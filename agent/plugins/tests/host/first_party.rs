@@ -465,15 +465,30 @@ async fn http_smoke_skips_what_needs_a_secret_that_is_not_configured() {
 "#;
     let settings = json!({ "requests": [
         { "path": "/me", "auth": { "secret": "smoke-token" }, "expect": { "status": 200 } }] });
-    for (value, wanted) in [(None, Outcome::Skipped), (Some("smoke-secret-1"), Outcome::Pass)] {
+    for (value, wanted) in [
+        (None, Outcome::Skipped),
+        (Some("smoke-secret-1"), Outcome::Pass),
+    ] {
         let secrets = match value {
             None => MemorySecrets::default(),
-            Some(value) => MemorySecrets::default().with("smoke", "token", value).unwrap(),
+            Some(value) => MemorySecrets::default()
+                .with("smoke", "token", value)
+                .unwrap(),
         };
-        let options = HostOptions { secrets: Arc::new(secrets), ..test_options() };
-        let folder = Folder::new().plugin("http_smoke", "http_smoke.wasm").file("plugins.yaml", entry);
+        let options = HostOptions {
+            secrets: Arc::new(secrets),
+            ..test_options()
+        };
+        let folder = Folder::new()
+            .plugin("http_smoke", "http_smoke.wasm")
+            .file("plugins.yaml", entry);
         let host = folder.host_with(options).await;
-        let report = smoke(&host, "http-smoke", invocation(settings.clone(), &[shop.url()])).await;
+        let report = smoke(
+            &host,
+            "http-smoke",
+            invocation(settings.clone(), &[shop.url()]),
+        )
+        .await;
         assert_eq!(report.unwrap().outcome, wanted);
     }
 }

@@ -19,13 +19,19 @@ const SEED: u64 = 1;
 const CRASHES: [Fault; 2] = [Fault::CrashBefore, Fault::CrashAfter];
 
 fn main() -> ExitCode {
-    let limit = std::env::var("SOAK_SECONDS").ok().and_then(|s| s.parse().ok());
+    let limit = std::env::var("SOAK_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok());
     let deadline = limit.map(|s| Instant::now() + Duration::from_secs(s));
     let mut failed = 0;
     for story in [Story::Good, Story::Bad] {
         failed += pairs(story, deadline);
     }
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn pairs(story: Story, deadline: Option<Instant>) -> usize {
