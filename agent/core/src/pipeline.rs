@@ -253,7 +253,7 @@ impl PipelineSpec {
             if len > limit {
                 out.push(Problem::new(
                     what,
-                    &format!("has {len} entries; {limit} is the limit"),
+                    format!("has {len} entries; {limit} is the limit"),
                 ));
             }
         }
@@ -282,8 +282,8 @@ impl PipelineSpec {
         for after in &e.after {
             if *after == e.name || self.environment(after).is_none() {
                 out.push(Problem::new(
-                    &at("after"),
-                    &format!("`{after}` is no other environment of this pipeline"),
+                    at("after"),
+                    format!("`{after}` is no other environment of this pipeline"),
                 ));
             }
         }
@@ -311,7 +311,7 @@ impl PipelineSpec {
                     }
                 }
                 Trigger::Registry(r) if r.every.as_millis() < 1000 => out.push(
-                    Problem::new(&format!("{field}.registry.every"), "shorter than 1s")
+                    Problem::new(format!("{field}.registry.every"), "shorter than 1s")
                         .with_hint("registries limit their callers: 1m is usual"),
                 ),
                 Trigger::Registry(_) | Trigger::Upstream(_) | Trigger::Manual(_) => {}
@@ -327,8 +327,8 @@ impl PipelineSpec {
             if e.checks.iter().take(n).any(|o| o.label() == c.label()) {
                 out.push(
                     Problem::new(
-                        &at(&format!("checks[{n}]")),
-                        &format!("a check named `{}` is already there", c.label()),
+                        at(&format!("checks[{n}]")),
+                        format!("a check named `{}` is already there", c.label()),
                     )
                     .with_hint("give each use of a plugin its own name:"),
                 );

@@ -37,3 +37,6 @@ pub use spec::{CandidateImage, Cause, RolloutSpec};
 pub use state::{BackReason, CheckRun, End, Ending, Stage, State, StepState};
 pub use why::Why;
 pub(crate) use why::clock;
+
+#[cfg(test)]
+mod tests;

@@ -43,14 +43,14 @@ pub fn with_image(
             continue;
         };
         for c in containers {
-            if carries(c, container, repository) {
-                if let Some(map) = c.as_object_mut() {
-                    map.insert(
-                        "image".into(),
-                        Value::from(format!("{repository}@{digest}")),
-                    );
-                    changed = true;
-                }
+            if carries(c, container, repository)
+                && let Some(map) = c.as_object_mut()
+            {
+                map.insert(
+                    "image".into(),
+                    Value::from(format!("{repository}@{digest}")),
+                );
+                changed = true;
             }
         }
     }

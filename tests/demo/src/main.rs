@@ -9,6 +9,10 @@
     clippy::print_stdout,
     reason = "a demo talks to the person who runs it"
 )]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indexing JSON by key gives null, never a panic"
+)]
 
 mod follow;
 mod people;

@@ -3,6 +3,12 @@
 //!
 //! Every single fault at every single write of the stories. Ordered pairs: `make soak`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and print their figures"
+)]
+
 use std::collections::BTreeMap;
 
 use sluice_scenarios::{Run, Story, on_virtual_time, run};

@@ -1,3 +1,6 @@
+//! The policy file, from text to verdict. It is past 600 lines because the rules share one set of sample texts,
+//! and a reader compares them side by side.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -32,6 +32,10 @@ pub struct OwnerRef {
 }
 
 /// One thing to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful per decision, never kept: boxes would only hide the fields"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
     /// Keep a pod template as a ControllerRevision. Existing with the same hash is success.

@@ -1,5 +1,6 @@
 //! Builders for tests. A [`Case`] is a Rollout in a world in which everything is well; a test changes
-//! the one thing that it is about and looks at what is decided.
+//! the one thing that it is about and looks at what is decided. It is past 600 lines because every builder
+//! speaks of the same world.
 
 use std::fmt::Write as _;
 
@@ -352,6 +353,7 @@ pub(crate) fn mk_in_step(index: u32, stage: Stage) -> Case {
     let letter = if index == 2 { 'b' } else { 'a' };
     let mut target = mk_workload("storefront", "target-1", letter, pods.0);
     target.claimed_by = Some(UID.into());
+    c.journal.claimed = true;
     c.seen.target = Seen::Present(target);
     c.seen.canary = if pods.1 == 0 {
         Seen::Absent

@@ -77,6 +77,10 @@ pub struct Journal {
     /// Pods of the target when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_replicas: Option<u32>,
+    /// Whether the claim on the target was seen to be this Rollout's. Every other write comes after,
+    /// so without it nothing was changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
     /// Who paused it, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Moment>,

@@ -58,17 +58,16 @@ impl Turn<'_> {
         let why = Why::RollsBack {
             reason: reason.message.clone(),
         };
-        // Nobody takes the claim of a live Rollout: another claim means that this one never changed
-        // the target, and what stands there is not its to put back.
-        let ours = target
-            .claimed_by
-            .as_ref()
-            .is_none_or(|uid| *uid == self.rollout.uid);
-        let total = match self.journal.total_replicas {
-            Some(n) if ours => n,
-            Some(_) | None => target.replicas,
-        };
-        if ours && template_hash(target.template()) != stable.template_hash {
+        if !self.journal.claimed && target.claimed_by.as_ref() != Some(&self.rollout.uid) {
+            // The claim is the first write: what stands there is not this Rollout's to put back.
+            return self.restored(&Ending {
+                kind: reason.ends_as,
+                message: clip(&format!("nothing had been changed: {}", reason.message)),
+                quarantine: reason.candidate_failed.then(|| reason.message.clone()),
+            });
+        }
+        let total = self.journal.total_replicas.unwrap_or(target.replicas);
+        if template_hash(target.template()) != stable.template_hash {
             let template = match &self.seen.stable_template {
                 Seen::Present(t) if template_hash(t) == stable.template_hash => t,
                 Seen::Present(_) => {
@@ -104,14 +103,9 @@ impl Turn<'_> {
             Convergence::WaitFor { .. } => Flow::Wait(why),
             Convergence::Reached => {
                 let stable_name = stable.tag.clone().unwrap_or(stable.digest);
-                let how = if ours {
-                    format!("{stable_name} serves again")
-                } else {
-                    "nothing had been changed".to_owned()
-                };
                 self.restored(&Ending {
                     kind: reason.ends_as,
-                    message: clip(&format!("{how}: {}", reason.message)),
+                    message: clip(&format!("{stable_name} serves again: {}", reason.message)),
                     quarantine: reason.candidate_failed.then(|| reason.message.clone()),
                 })
             }

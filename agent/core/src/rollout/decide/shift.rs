@@ -35,7 +35,8 @@ impl Turn<'_> {
         let Some(planned) = planned else {
             return self.back_without_plan();
         };
-        if self.nothing_changed(&target, &step)
+        self.journal.claimed |= target.claimed_by.as_ref() == Some(&self.rollout.uid);
+        if !self.journal.claimed
             && let Some(flow) = self.not_begun_after_all()
         {
             return flow;
@@ -153,18 +154,6 @@ impl Turn<'_> {
             .candidate_template(target.template())
             .map_err(NoTemplate::why)?;
         Ok(Some(set_template(target, &template, total)))
-    }
-
-    /// Whether this Rollout has surely not changed the target yet. Its claim would be the first
-    /// change; where there is none at all, somebody may have taken it off.
-    fn nothing_changed(&self, target: &WorkloadSeen, step: &StepState) -> bool {
-        let claim = target.claimed_by.as_ref();
-        let candidate = self.journal.candidate_template_hash.as_ref();
-        step.index == 0
-            && matches!(step.stage, Stage::Shift)
-            && matches!(self.seen.canary, Seen::Absent)
-            && claim != Some(&self.rollout.uid)
-            && (claim.is_some() || candidate != Some(&template_hash(target.template())))
     }
 
     /// While the claim is being written. An agent that was down since the start gets a new term, but

@@ -9,6 +9,7 @@ use crate::rollout::{Action, Effect, Seen};
 #[test]
 fn the_first_write_is_the_claim() {
     let mut c = mk_shifting(0);
+    c.journal.claimed = false;
     c.target().claimed_by = None;
     c.seen.canary = Seen::Absent;
     check(
@@ -292,6 +293,7 @@ fn writes_that_never_go_through_end_too() {
 #[test]
 fn a_claim_that_is_never_accepted_ends_too() {
     let mut c = mk_shifting(0);
+    c.journal.claimed = false;
     c.target().claimed_by = None;
     c.seen.canary = Seen::Absent;
     for n in 0..1000 {

@@ -1,0 +1,1 @@
+//! Any journal, any observation: `decide` answers, twice the same.

@@ -1,0 +1,1 @@
+//! The journal at its largest.
