@@ -41,6 +41,7 @@ pub(crate) async fn reconcile(
     if let Some(cached) = context.world.rollout(namespace, name)
         && finished(&cached)
     {
+        refuse_late_requests(context, &cached).await;
         return None;
     }
     let mut rollout = match api.get_opt(name).await {
@@ -211,6 +212,23 @@ async fn answer_requests(context: &Context, view: &RolloutView, before: &Journal
             },
         };
         answer(context, &request, status).await;
+    }
+}
+
+/// A wish about a Rollout that is over gets an answer too: whoever waits for it must not wait for ever.
+async fn refuse_late_requests(context: &Context, rollout: &Rollout) {
+    let namespace = rollout.namespace().unwrap_or_default();
+    let message = rollout.status.as_ref().map(|j| j.message.clone()).unwrap_or_default();
+    for request in context.world.requests_of(&namespace, &rollout.name_any()) {
+        let open = request.status.as_ref().is_none_or(|s| s.state == RequestState::Pending);
+        if open {
+            let status = RequestStatus {
+                state: RequestState::Refused,
+                message: format!("the Rollout is over: {message}"),
+                rollout: Some(rollout.name_any()),
+            };
+            answer(context, &request, status).await;
+        }
     }
 }
 
