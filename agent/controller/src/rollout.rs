@@ -218,9 +218,16 @@ async fn answer_requests(context: &Context, view: &RolloutView, before: &Journal
 /// A wish about a Rollout that is over gets an answer too: whoever waits for it must not wait for ever.
 async fn refuse_late_requests(context: &Context, rollout: &Rollout) {
     let namespace = rollout.namespace().unwrap_or_default();
-    let message = rollout.status.as_ref().map(|j| j.message.clone()).unwrap_or_default();
+    let message = rollout
+        .status
+        .as_ref()
+        .map(|j| j.message.clone())
+        .unwrap_or_default();
     for request in context.world.requests_of(&namespace, &rollout.name_any()) {
-        let open = request.status.as_ref().is_none_or(|s| s.state == RequestState::Pending);
+        let open = request
+            .status
+            .as_ref()
+            .is_none_or(|s| s.state == RequestState::Pending);
         if open {
             let status = RequestStatus {
                 state: RequestState::Refused,

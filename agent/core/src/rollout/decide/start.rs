@@ -102,6 +102,8 @@ impl Turn<'_> {
         self.journal.started_at = None;
         let shut = match self.shut() {
             Some(flow) => Some(flow),
+            // What is open is another request than the one that it started under.
+            None if self.journal.approval != begun.approval => Some(Flow::Again),
             None => self.ready().err(),
         };
         if matches!(shut, None | Some(Flow::Wait(Why::CannotSee { .. }))) {

@@ -223,10 +223,12 @@ impl World {
         if !self.siblings.is_empty() {
             return;
         }
-        let ours = self
-            .target
-            .as_ref()
-            .is_some_and(|d| d.claimed_by.as_deref() == Some(UID));
+        // Whoever sees that this one has begun stays away; two may start at once all the same.
+        let ours = self.stored.claimed
+            || self
+                .target
+                .as_ref()
+                .is_some_and(|d| d.claimed_by.as_deref() == Some(UID));
         if ours || self.rng.chance(60) {
             let mut s = mk_sibling("newer", 500_000, SiblingStage::Queued);
             s.returns = self.rng.chance(20);

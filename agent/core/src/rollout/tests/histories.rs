@@ -10,7 +10,11 @@ use crate::rollout::*;
 /// Looks in calm weather until an end must have come: the longest waits are a few deadlines of ten
 /// minutes each, seen every half minute at least.
 const CALM: u32 = 900;
-const HISTORIES: u64 = 1500;
+/// `SLUICE_HISTORIES` asks for more; a second is about fifty.
+fn histories() -> u64 {
+    let asked = std::env::var("SLUICE_HISTORIES").ok();
+    asked.and_then(|n| n.parse().ok()).unwrap_or(1000)
+}
 
 fn play(seed: u64) -> World {
     let mut w = World::new(seed);
@@ -18,6 +22,9 @@ fn play(seed: u64) -> World {
     w.crash = w.rng.pick(&[0, 3, 10]);
     let wild = w.rng.chance(80);
     for _ in 0..storm {
+        if w.stored.state.ended() {
+            break;
+        }
         w.turn();
         if wild {
             w.event();
@@ -79,8 +86,10 @@ fn at_the_end(w: &mut World) {
     );
     match end.kind {
         OutcomeKind::Succeeded => {
-            let d = w.target.as_ref().unwrap();
-            assert_eq!(d.hash, w.candidate_hash(), "seed {seed}");
+            // It may have been deleted since; what was recorded is judged when it is decided.
+            if let Some(d) = w.target.as_ref().filter(|_| ours) {
+                assert_eq!(d.hash, w.candidate_hash(), "seed {seed}");
+            }
             assert!(
                 w.candidate == Candidate::Good,
                 "seed {seed}: promoted {:?}",
@@ -135,18 +144,18 @@ fn at_the_end(w: &mut World) {
 }
 
 /// Seeds of histories that once failed.
-const REGRESSIONS: &[u64] = &[];
+const REGRESSIONS: &[u64] = &[7018];
 
 #[test]
 fn every_history_comes_to_a_right_end() {
     let mut ends: BTreeMap<String, u32> = BTreeMap::new();
-    for seed in REGRESSIONS.iter().copied().chain(0..HISTORIES) {
+    for seed in REGRESSIONS.iter().copied().chain(0..histories()) {
         let w = play(seed);
         *ends.entry(w.stored.phase.clone()).or_default() += 1;
     }
     println!(
         "{} histories: {ends:?}",
-        REGRESSIONS.len() as u64 + HISTORIES
+        REGRESSIONS.len() as u64 + histories()
     );
     // A world in which nothing but one end ever comes would prove little.
     for phase in [

@@ -91,6 +91,18 @@ impl World {
         self.left_step_was_passed(before, after);
         let rolling_back = matches!(after.state, State::RollingBack(_));
         for effect in &d.effects {
+            if let Effect::RecordOutcome {
+                promoted: Some(r), ..
+            } = effect
+            {
+                let serves = seen.target.present().map(|t| template_hash(t.template()));
+                assert_eq!(
+                    serves,
+                    Some(self.candidate_hash()),
+                    "seed {seed}: what is promoted"
+                );
+                assert_eq!(r.template_hash, self.candidate_hash(), "seed {seed}");
+            }
             if !crate::invariants::changes_target(effect) {
                 continue;
             }
@@ -107,7 +119,7 @@ impl World {
                 !elsewhere || own_canary,
                 "seed {seed}: touches what another holds: {effect:?}"
             );
-            if !rolling_back && self.grows(effect, seen) && !self.returns() {
+            if !rolling_back && self.grows(effect, before, seen) && !self.returns() {
                 let hash = after
                     .approval
                     .as_ref()
@@ -121,7 +133,7 @@ impl World {
                     "seed {seed}: the gate is closed: {effect:?}\n{:?}",
                     after.why
                 );
-                if matches!(effect, Effect::Claim { .. }) && before.state.step().is_none() {
+                if matches!(effect, Effect::Claim { .. }) {
                     let now = self.subject(after, seen);
                     let then = self.oracle.subjects.get(hash).cloned();
                     assert_eq!(now, then, "seed {seed}: not what was signed");
@@ -130,12 +142,10 @@ impl World {
         }
     }
 
-    fn grows(&self, effect: &Effect, seen: &Observation) -> bool {
+    fn grows(&self, effect: &Effect, before: &Journal, seen: &Observation) -> bool {
         match effect {
             // A claim that somebody took off in the middle is not the first write.
-            Effect::Claim { .. } => {
-                seen.canary.present().is_none() && self.stored.checks.is_empty()
-            }
+            Effect::Claim { .. } => !before.claimed,
             Effect::CreateDeployment { .. } | Effect::SetTemplate { .. } => true,
             Effect::Scale {
                 deployment,

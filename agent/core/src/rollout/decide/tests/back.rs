@@ -154,12 +154,15 @@ fn what_it_never_claimed_is_not_its_to_put_back() {
     *c.target() = mk_workload("storefront", "target-1", 'c', 10);
     c.target().claimed_by = Some("uid-of-another".into());
     c.seen.canary = Seen::Absent;
-    check(&c, expect![[r#"
+    check(
+        &c,
+        expect![[r#"
         Recording RolledBack: writes the outcome to the pipeline
           because nothing had been changed: http-smoke failed
           record storefront-production-abcdefgh23 RolledBack
             quarantines v1.1.0: http-smoke failed
-    "#]]);
+    "#]],
+    );
     // A claim that somebody took off later is another matter.
     c.journal.claimed = true;
     c.target().claimed_by = None;
