@@ -286,3 +286,6 @@ fn not_yet(
         reasons.push(text);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,3 +98,6 @@ fn running_digest(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -263,3 +263,6 @@ fn effect_rules(
         out.push("acts after its end".into());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::problem::Problem;
 use crate::schedule::Schedule;
 use crate::tags::TagPolicy;
 
+mod limits;
 mod status;
 
 pub use status::{
@@ -260,7 +261,24 @@ impl PipelineSpec {
         for (i, e) in self.environments.iter().enumerate() {
             self.environment_problems(i, e, &mut out);
         }
+        limits::problems(self, &mut out);
         out
+    }
+
+    /// Whether following `after` from this environment leads back to it: none of them could start.
+    fn waits_for_itself(&self, environment: &EnvironmentSpec) -> bool {
+        let mut reached: Vec<&str> = Vec::new();
+        let mut next: Vec<&String> = environment.after.iter().collect();
+        while let Some(name) = next.pop() {
+            if *name == environment.name {
+                return true;
+            }
+            if !reached.contains(&name.as_str()) {
+                reached.push(name);
+                next.extend(self.environment(name).iter().flat_map(|e| &e.after));
+            }
+        }
+        false
     }
 
     fn environment_problems(&self, i: usize, e: &EnvironmentSpec, out: &mut Vec<Problem>) {
@@ -286,6 +304,12 @@ impl PipelineSpec {
                     format!("`{after}` is no other environment of this pipeline"),
                 ));
             }
+        }
+        if !e.after.contains(&e.name) && self.waits_for_itself(e) {
+            out.push(Problem::new(
+                at("after"),
+                format!("leads back to `{}`: it would wait for itself", e.name),
+            ));
         }
         if e.after.is_empty() && e.triggers.iter().any(|t| matches!(t, Trigger::Upstream(_))) {
             out.push(
@@ -336,3 +360,6 @@ impl PipelineSpec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,3 +43,6 @@ pub fn record(rollout: &RolloutView, journal: &Journal, votes: &[Vote]) -> Value
         "timelineCut": journal.timeline_cut,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,6 @@ fn types(schema: &mut Value) -> Vec<Value> {
         None => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

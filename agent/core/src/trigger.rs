@@ -62,3 +62,6 @@ pub fn due(schedule: &Schedule, looked_at: Timestamp, now: Timestamp) -> Option<
 pub fn schedule_key(cron: &str, time_zone: &str) -> String {
     format!("{cron} {time_zone}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,3 +243,6 @@ impl EnvironmentStatus {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

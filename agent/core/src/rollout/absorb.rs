@@ -192,7 +192,7 @@ fn bounded(report: &Report) -> Report {
     });
     lines.truncate(LINE_LIMIT);
     for l in &mut lines {
-        l.name = clip(&l.name);
+        l.name = clip_short(&l.name);
         l.message = clip(&l.message);
     }
     let outcome = if any_fail {
@@ -322,3 +322,6 @@ fn no_answer(answer: &PluginAnswer) -> String {
 fn again(now: Timestamp) -> Timestamp {
     later(now, ASK_AGAIN_MS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -290,12 +290,15 @@ impl Journal {
             self.checks_cut = self.checks_cut.saturating_add(1);
             return true;
         }
-        let long = self
+        if let Some(c) = self.checks.iter_mut().find(|c| !c.lines.is_empty()) {
+            c.lines.pop();
+            return true;
+        }
+        if let Some(c) = self
             .checks
             .iter_mut()
-            .find(|c| c.summary.len() > SHORT_LIMIT || !c.lines.is_empty());
-        if let Some(c) = long {
-            c.lines.clear();
+            .find(|c| c.summary.len() > SHORT_LIMIT)
+        {
             c.summary = cut(&c.summary, SHORT_LIMIT);
             return true;
         }

@@ -149,8 +149,9 @@ pub fn converge(
         }
     }
     // Both sides have at least what they shall have: now the surplus may go.
-    let floor = floor(total, stable.max_unavailable, stable.ready + canary.ready);
-    if want.stable + want.candidate >= floor {
+    let ready = stable.ready.saturating_add(canary.ready);
+    let floor = floor(total, stable.max_unavailable, ready);
+    if want.stable.saturating_add(want.candidate) >= floor {
         if canary.replicas > want.candidate {
             moves.push(Move::ScaleCanary(want.candidate));
         }
@@ -199,7 +200,8 @@ pub fn withdraw_canary(
         moves.push(Move::ScaleStable(total));
     }
     if let Seen::Present(c) = canary {
-        let floor = floor(total, stable.max_unavailable, stable.ready + c.ready);
+        let ready = stable.ready.saturating_add(c.ready);
+        let floor = floor(total, stable.max_unavailable, ready);
         let whole = stable.settled() && stable.replicas >= total;
         let spare = if whole {
             0

@@ -13,7 +13,7 @@ const CALM: u32 = 900;
 /// `SLUICE_HISTORIES` asks for more; a second is about fifty.
 fn histories() -> u64 {
     let asked = std::env::var("SLUICE_HISTORIES").ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(1000)
+    asked.and_then(|n| n.parse().ok()).unwrap_or(1200)
 }
 
 fn play(seed: u64) -> World {
@@ -21,7 +21,7 @@ fn play(seed: u64) -> World {
     let storm = w.rng.below(60);
     w.crash = w.rng.pick(&[0, 3, 10]);
     let wild = w.rng.chance(80);
-    for _ in 0..storm {
+    for n in 0..storm {
         if w.stored.state.ended() {
             break;
         }
@@ -32,7 +32,9 @@ fn play(seed: u64) -> World {
             w.calm_people();
         }
         w.pass(wild);
-        stays_small(&w);
+        if n % 4 == 0 {
+            stays_small(&w);
+        }
     }
     for n in 0..CALM {
         if w.stored.state.ended() && w.stored.recorded && w.stored.outbox.is_empty() {
