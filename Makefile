@@ -21,7 +21,7 @@ help: ## Show this list
 
 .PHONY: demo
 demo: plugins ## Play the story on a simulated cluster; AUTO=1 lets it approve by itself
-	cargo build --workspace
+	cargo build --workspace $(FIXTURES:%=--exclude %)
 	AUTO=$(AUTO) target/debug/sluice-demo
 
 .PHONY: test
@@ -30,7 +30,7 @@ test: plugins ## Run every test (single crashes; their ordered pairs: make soak)
 
 .PHONY: soak
 soak: ## Run both stories with every ordered pair of crashes; SOAK_SECONDS=n ends it early
-	cargo build --workspace
+	cargo build --workspace $(FIXTURES:%=--exclude %)
 	target/debug/soak
 
 .PHONY: plugins
