@@ -354,7 +354,7 @@ impl PipelineSpec {
                         at(&format!("checks[{n}]")),
                         format!("a check named `{}` is already there", c.label()),
                     )
-                    .with_hint("give each use of a plugin its own name:"),
+                    .with_hint("give each use of a plugin its own `name`"),
                 );
             }
         }

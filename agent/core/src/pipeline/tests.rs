@@ -74,7 +74,7 @@ fn every_mistake_at_once() {
         spec.environments[1].target: another environment has the same Deployment
         spec.environments[1].after: `staging` is no other environment of this pipeline
         spec.environments[1].triggers: no trigger: nothing could ever start here; add {manual: {}}
-        spec.environments[1].checks[1]: a check named `http-smoke` is already there; give each use of a plugin its own name:
+        spec.environments[1].checks[1]: a check named `http-smoke` is already there; give each use of a plugin its own `name`
     "#]],
     );
     wrong(

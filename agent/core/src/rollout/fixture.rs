@@ -3,6 +3,7 @@
 //! speaks of the same world.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use expect_test::Expect;
 use jiff::{SignedDuration, Timestamp};
@@ -49,7 +50,14 @@ pub(crate) fn t(seconds: i64) -> Timestamp {
 }
 
 pub(crate) fn mk_policy(text: &str) -> Policy {
-    Policy::parse(text).unwrap_or_else(|problems| panic!("{problems:?}"))
+    // Thousands of cases share the usual one.
+    static USUAL: OnceLock<Policy> = OnceLock::new();
+    let parse = || Policy::parse(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    if text == POLICY {
+        USUAL.get_or_init(parse).clone()
+    } else {
+        parse()
+    }
 }
 
 /// [`POLICY`] with more lines in the environment.

@@ -10,10 +10,10 @@ use crate::rollout::*;
 /// Looks in calm weather until an end must have come: the longest waits are a few deadlines of ten
 /// minutes each, seen every half minute at least.
 const CALM: u32 = 900;
-/// `SLUICE_HISTORIES` asks for more; a second is about fifty.
+/// `SLUICE_HISTORIES` asks for more; a second is more than a hundred.
 fn histories() -> u64 {
     let asked = std::env::var("SLUICE_HISTORIES").ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(1200)
+    asked.and_then(|n| n.parse().ok()).unwrap_or(1500)
 }
 
 fn play(seed: u64) -> World {

@@ -1,6 +1,8 @@
 //! An independent, small answer to "may this Rollout change its target now?": written from the rules,
 //! sharing no code with the engine, the policy or the vote counting.
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 
 use crate::approval::{Decision as Ballot, Vote};
@@ -17,7 +19,12 @@ pub(super) struct Rules {
 }
 
 /// The policies that a history moves between. The first is the calm one.
-pub(super) fn rules() -> Vec<Rules> {
+pub(super) fn rules() -> &'static [Rules] {
+    static RULES: OnceLock<Vec<Rules>> = OnceLock::new();
+    RULES.get_or_init(read)
+}
+
+fn read() -> Vec<Rules> {
     let base = POLICY.replace(", firstStepAtMost: 10%", "").replace(
         "environments:",
         "  - {name: carol, kubernetes: carol@example.com}\nenvironments:",

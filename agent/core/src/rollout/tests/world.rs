@@ -42,7 +42,7 @@ pub(super) struct World {
     pub(super) requests: Vec<RequestSeen>,
     pub(super) siblings: Vec<Sibling>,
     pub(super) plugins: Vec<PluginInfo>,
-    pub(super) rules: Vec<Rules>,
+    pub(super) rules: &'static [Rules],
     /// Which of `rules` is in force.
     pub(super) in_force: usize,
     pub(super) candidate: Candidate,
