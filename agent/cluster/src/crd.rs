@@ -1,11 +1,27 @@
-//! The four custom resources. Their specs are the types of `core`; this file only gives them a kind.
+//! The four custom resources. Their specs are the types of `core`; this file only gives them a kind,
+//! and `crd/rules.rs` what the API server refuses of them.
 
-use kube::CustomResource;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{CustomResource, CustomResourceExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_core::approval::{Channel, Decision};
 use sluice_core::pipeline::{PipelineSpec, PipelineStatus};
 use sluice_core::rollout::{Journal, RolloutSpec};
+
+mod phases;
+mod rules;
+
+/// The definitions that a cluster must know, with every rule that its API server holds.
+pub fn definitions() -> [CustomResourceDefinition; 4] {
+    [
+        Pipeline::crd(),
+        Rollout::crd(),
+        Approval::crd(),
+        Request::crd(),
+    ]
+    .map(rules::add)
+}
 
 /// The standing definition of a delivery.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -164,6 +180,9 @@ pub struct RequestStatus {
     /// The Rollout that came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<String>,
+    /// Epoch of the leader that wrote this.
+    #[serde(skip_serializing_if = "sluice_core::lease::unfenced")]
+    pub epoch: u64,
 }
 
 /// Whether a wish was taken up.

@@ -1,17 +1,6 @@
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
 use serde_json::Value;
 
 use super::*;
-
-fn all() -> Vec<CustomResourceDefinition> {
-    vec![
-        Pipeline::crd(),
-        Rollout::crd(),
-        Approval::crd(),
-        Request::crd(),
-    ]
-}
 
 /// The schema of the one version, as the API server gets it.
 fn schema(crd: &CustomResourceDefinition) -> Value {
@@ -111,9 +100,52 @@ fn problems(at: &str, s: &Value, inside: bool, out: &mut Vec<String>) {
 
 #[test]
 fn every_schema_is_structural() {
-    for crd in all() {
+    for crd in definitions() {
         let mut out = Vec::new();
         problems("", &schema(&crd), false, &mut out);
         assert!(out.is_empty(), "{}: {out:#?}", crd.spec.names.kind);
     }
+}
+
+/// Every rule found its place: a field that is renamed must not lose its guard in silence.
+#[test]
+fn every_rule_is_in_its_schema() {
+    let counted: Vec<(String, usize, usize)> = definitions()
+        .iter()
+        .map(|crd| {
+            let text = schema(crd).to_string();
+            let limits =
+                text.matches("\"maxLength\"").count() + text.matches("\"maxItems\"").count();
+            (
+                crd.spec.names.kind.clone(),
+                text.matches("\"rule\"").count(),
+                limits,
+            )
+        })
+        .collect();
+    // Limits of a Pipeline: those of the types of core, and four of ours (a number each).
+    let expected = [
+        ("Pipeline", 2, 10),
+        ("Rollout", 9, 0),
+        ("Approval", 1, 7),
+        ("Request", 3, 9),
+    ];
+    let expected = expected.map(|(kind, rules, limits)| (kind.to_owned(), rules, limits));
+    assert_eq!(counted, expected);
+}
+
+/// The words are those of the engine: each end, and each phase that is none.
+#[test]
+fn the_phases_are_those_of_the_engine() {
+    let words: Vec<&str> = phases::words().collect();
+    let state = schema(&definitions()[1])["properties"]["status"]["properties"]["state"].clone();
+    let live = state["properties"]["phase"]["enum"].as_array().unwrap();
+    for phase in live.iter().map(|p| p.as_str().unwrap()) {
+        assert!(phase == "Ended" || words.contains(&phase), "{phase}");
+    }
+    let ends = state["properties"]["kind"]["enum"]
+        .as_array()
+        .unwrap()
+        .len();
+    assert_eq!(words.len(), 1 + (live.len() - 1) + ends);
 }
