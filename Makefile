@@ -37,6 +37,26 @@ soak: ## Run both stories with every ordered pair of crashes; SOAK_SECONDS=n end
 plugins: wasm-target ## Build the plugins, and the tests' hostile one, to target/wasm32-wasip2/plugin
 	cargo build --target $(WASM) --profile plugin $(COMPONENTS)
 
+# What the image is called, without tag: name the registry that it is pushed to.
+IMAGE ?= sluice.dev/sluice
+IMAGE_SOURCE ?=
+
+.PHONY: image
+image: plugins ## Write the container image to target/image; IMAGE=name, without tag
+	cargo build --release -p sluice
+	cargo build -p sluice-image
+	@mkdir -p target/image
+	@version=$$(cargo pkgid -p sluice | sed 's/.*[#@]//'); \
+	target/debug/sluice-image write --name "$(IMAGE):$$version" --program target/release/sluice \
+	  $(foreach p,$(subst -,_,$(PLUGINS)),--file target/$(WASM)/plugin/$(p).wasm=/usr/share/sluice/plugins/$(p).wasm) \
+	  --label org.opencontainers.image.title=sluice \
+	  --label "org.opencontainers.image.version=$$version" \
+	  --label "org.opencontainers.image.revision=$$(git rev-parse HEAD)" \
+	  --label "org.opencontainers.image.source=$(IMAGE_SOURCE)" \
+	  --label org.opencontainers.image.licenses=Apache-2.0 \
+	  --created "$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" \
+	  --out "target/image/sluice-$$version.oci.tar"
+
 .PHONY: lint
 lint: wasm-target ## Check format and lints, natively and for wasm
 	cargo fmt --all --check

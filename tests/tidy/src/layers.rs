@@ -13,7 +13,7 @@
 use crate::{manifests, tree};
 
 /// Which of our crates each crate may need to be built. Absent: none.
-const MAY_IMPORT: [(&str, &[&str]); 6] = [
+const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("agent/cluster", &["sluice-core"]),
     ("agent/registry", &["sluice-core"]),
     ("agent/plugins", &["sluice-core"]),
@@ -34,6 +34,8 @@ const MAY_IMPORT: [(&str, &[&str]); 6] = [
             "sluice-web",
         ],
     ),
+    // The sample writes its own images.
+    ("tests/sample", &["sluice-image"]),
 ];
 
 /// What the tests of the agent's crates may stand them before: a simulated world, and its stories.

@@ -1,0 +1,19 @@
+//! The service that end-to-end tests release on a real cluster.
+//!
+//! One program, `sample`, and one image per version: images differ by environment variables alone,
+//! so they share their layers. [`Behaviour`] is what the containers of `tests/sim` can do.
+//! `sample load` is the client that asks it all the while, one fresh connection per request.
+
+mod behaviour;
+mod error;
+mod images;
+pub mod load;
+mod reply;
+mod serve;
+mod stop;
+
+pub use behaviour::{Behaviour, Readiness, Rule};
+pub use error::{Error, Result};
+pub use images::sample_image;
+pub use serve::{Place, Sample, serve};
+pub use stop::terminated;

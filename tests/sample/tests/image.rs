@@ -1,0 +1,114 @@
+//! Images of the sample, and the program inside them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects by unwrapping; clippy.toml excepts the test functions \
+              themselves, not what they share"
+)]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sluice_sample::{Behaviour, sample_image};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sample");
+const REPOSITORY: &str = "registry.example.com/shop/storefront";
+
+#[test]
+fn versions_have_their_own_digests_and_the_same_layers() {
+    let folder = TempDir::new().unwrap();
+    // A small program that every machine has, in place of the sample.
+    let program = std::fs::canonicalize("/bin/sh").unwrap();
+    let write = |version: &str, behaviour: &Behaviour| {
+        sample_image(&program, REPOSITORY, version, behaviour, folder.path()).unwrap()
+    };
+    let (path, good) = write("v1.0.0", &Behaviour::good());
+    assert!(path.ends_with("v1.0.0.oci.tar"));
+    assert_eq!(sluice_image::digest_of(&path).unwrap(), good);
+    let (again, same) = write("v1.0.0", &Behaviour::good());
+    assert_eq!((again, same), (path.clone(), good.clone()));
+    let (bad, other) = write("v1.1.0", &Behaviour::unhealthy_in_production());
+    assert_ne!(other, good);
+    let layers = |path: &Path| {
+        let mut tar = tar_list(path);
+        tar.retain(|(_, size)| *size > 50_000);
+        tar
+    };
+    assert_eq!(layers(&path), layers(&bad));
+}
+
+/// Name and size of each file in a tar.
+fn tar_list(path: &Path) -> Vec<(String, u64)> {
+    let output = Command::new("tar").arg("tvf").arg(path).output().unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            (words[5].to_owned(), words[2].parse().unwrap())
+        })
+        .collect()
+}
+
+fn start(arguments: &[&str]) -> Child {
+    Command::new(PROGRAM)
+        .args(arguments)
+        .env("SAMPLE_LISTEN", "127.0.0.1:0")
+        .env("DRAIN_SECONDS", "0.2")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Tells it to stop, and answers whether it ended well, in time.
+fn terminated(mut child: Child) -> bool {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(id).status().unwrap().success());
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(10) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.success();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    false
+}
+
+#[test]
+fn the_service_ends_well_at_sigterm() {
+    let mut child = start(&["serve"]);
+    let mut line = String::new();
+    // It listens, so its handlers are there.
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(line.starts_with("v0.0.0 on "), "{line}");
+    assert!(terminated(child));
+}
+
+#[test]
+fn the_client_prints_its_total_at_sigterm() {
+    // Port 1 of loopback: nothing listens there.
+    let mut child = start(&[
+        "load",
+        "--url",
+        "http://127.0.0.1:1/",
+        "--rate",
+        "20",
+        "--seconds",
+        "60",
+    ]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("\"refused\""), "{first}");
+    let reader = std::thread::spawn(move || lines.map_while(Result::ok).last());
+    assert!(terminated(child));
+    let last = reader.join().unwrap().unwrap();
+    assert!(last.starts_with("{\"total\":"), "{last}");
+}
