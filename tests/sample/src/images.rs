@@ -28,3 +28,13 @@ pub fn sample_image(
     let digest = sluice_image::write(&spec, &path)?;
     Ok((path, digest))
 }
+
+/// Writes the image of a pod's sandbox, which only waits, to this file. `name` has a tag.
+pub fn pause_image(program: &Path, name: &str, path: &Path) -> Result<Digest> {
+    let mut spec = ImageSpec::new(name, program)
+        .label("org.opencontainers.image.title", "pause")
+        .arguments(&["pause"]);
+    spec.program_path = "/usr/bin/sample".to_owned();
+    spec.certificates = None;
+    Ok(sluice_image::write(&spec, path)?)
+}

@@ -14,6 +14,6 @@ mod stop;
 
 pub use behaviour::{Behaviour, Readiness, Rule};
 pub use error::{Error, Result};
-pub use images::sample_image;
+pub use images::{pause_image, sample_image};
 pub use serve::{Place, Sample, serve};
 pub use stop::terminated;

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use sluice_sample::load::{self, Counts, Plan};
-use sluice_sample::{Behaviour, Error, Place, Result, Sample, sample_image, serve, terminated};
+use sluice_sample::{
+    Behaviour, Error, Place, Result, Sample, pause_image, sample_image, serve, terminated,
+};
 use tokio::net::TcpListener;
 
 /// What end-to-end tests release.
@@ -64,6 +66,15 @@ enum Verb {
         #[arg(long, default_value = "good")]
         behaviour: String,
         /// The folder for VERSION.oci.tar.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Write the image of a pod's sandbox, which runs `pause`; prints path and digest.
+    PauseImage {
+        /// Full name with tag, such as registry.example.com/pause:v1.
+        #[arg(long)]
+        name: String,
+        /// The archive to write.
         #[arg(long)]
         out: PathBuf,
     },
@@ -131,16 +142,26 @@ async fn run(verb: Verb) -> Result<()> {
             out,
         } => {
             let behaviour = Behaviour::named(&behaviour)?;
-            let program = std::env::current_exe().map_err(|e| Error::Setting {
-                name: "program",
-                value: "this one".to_owned(),
-                why: e.to_string(),
-            })?;
+            let program = own_program()?;
             let (path, digest) = sample_image(&program, &repository, &version, &behaviour, &out)?;
             println!("{}  {digest}", path.display());
             Ok(())
         }
+        Verb::PauseImage { name, out } => {
+            let digest = pause_image(&own_program()?, &name, &out)?;
+            println!("{}  {digest}", out.display());
+            Ok(())
+        }
     }
+}
+
+/// What goes into the images.
+fn own_program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|e| Error::Setting {
+        name: "program",
+        value: "this one".to_owned(),
+        why: e.to_string(),
+    })
 }
 
 /// `:9090` is every address of the machine.

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sluice_sample::{Behaviour, sample_image};
+use sluice_sample::{Behaviour, pause_image, sample_image};
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sample");
@@ -78,6 +78,19 @@ fn terminated(mut child: Child) -> bool {
     child.kill().unwrap();
     child.wait().unwrap();
     false
+}
+
+#[test]
+fn the_sandbox_waits_for_sigterm() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("pause.oci.tar");
+    let program = std::fs::canonicalize("/bin/sh").unwrap();
+    let digest = pause_image(&program, "registry.example.com/pause:v1", &path).unwrap();
+    assert_eq!(sluice_image::digest_of(&path).unwrap(), digest);
+    let mut child = start(&["pause"]);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it waits");
+    assert!(terminated(child));
 }
 
 #[test]
