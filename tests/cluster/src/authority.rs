@@ -104,10 +104,8 @@ impl Authority {
 
     /// A person's certificate.
     pub(crate) fn client(&self, person: &Person) -> Result<Files, BedError> {
-        let key = new_key(&person.name)?;
-        let signed = client_certificate::der(person, &key, &self.key, NAME)
-            .map_err(|source| refused(&person.name, source))?;
-        self.write_pair(&person.file_stem(), &signed, &key)
+        let (certificate, key) = self.signed(person)?;
+        self.write_pair(&person.file_stem(), &certificate, &key)
     }
 
     /// The file with which a person reaches the API server; made at the first call.
@@ -116,12 +114,8 @@ impl Authority {
         if path.exists() {
             return Ok(path);
         }
-        let files = self.client(person)?;
-        let read = |path: &Path| {
-            fs::read(path)
-                .map(|bytes| STANDARD.encode(bytes))
-                .map_err(BedError::file("read", path))
-        };
+        let (certificate, key) = self.signed(person)?;
+        let in_base64 = |kind, der: &[u8]| STANDARD.encode(pem::encode(kind, der));
         // JSON is YAML: every client reads it.
         let text = json!({
             "apiVersion": "v1",
@@ -133,15 +127,23 @@ impl Authority {
                 "certificate-authority-data": STANDARD.encode(&self.certificate),
             }}],
             "users": [{"name": person.name, "user": {
-                "client-certificate-data": read(&files.certificate)?,
-                "client-key-data": read(&files.key)?,
+                "client-certificate-data": in_base64(CERTIFICATE, &certificate),
+                "client-key-data": in_base64(KEY, key.serialized_der()),
             }}],
         });
-        // Whole or not at all: another thread may ask for the same person.
-        let unfinished = path.with_extension(format!("{:?}", std::thread::current().id()));
+        // Whole or not at all: another process may ask for the same person.
+        let (process, thread) = (std::process::id(), std::thread::current().id());
+        let unfinished = path.with_extension(format!("{process}-{thread:?}"));
         write(&unfinished, &format!("{text:#}\n"))?;
         fs::rename(&unfinished, &path).map_err(BedError::file("write", &path))?;
         Ok(path)
+    }
+
+    fn signed(&self, person: &Person) -> Result<(Vec<u8>, KeyPair), BedError> {
+        let key = new_key(&person.name)?;
+        let certificate = client_certificate::der(person, &key, &self.key, NAME)
+            .map_err(|source| refused(&person.name, source))?;
+        Ok((certificate, key))
     }
 
     fn write_pair(&self, stem: &str, certificate: &[u8], key: &KeyPair) -> Result<Files, BedError> {

@@ -36,6 +36,15 @@ pub(crate) fn groups(name: &str) -> Vec<PathBuf> {
 pub(crate) fn create(name: &str) -> Result<(), BedError> {
     for place in hierarchies() {
         let group = place.join(name);
+        // In version 2 a group has the controllers that the one above it hands down. One that cannot
+        // be handed down is named by the kubelet, where it needs it.
+        let controllers = fs::read_to_string(place.join("cgroup.controllers")).unwrap_or_default();
+        for controller in controllers.split_whitespace() {
+            let _ = fs::write(
+                place.join("cgroup.subtree_control"),
+                format!("+{controller}"),
+            );
+        }
         fs::create_dir_all(&group).map_err(BedError::file("make the control group", &group))?;
         // In version 1 a group without processors and memory nodes can hold no process.
         for setting in ["cpuset.cpus", "cpuset.mems"] {

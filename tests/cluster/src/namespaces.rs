@@ -149,3 +149,54 @@ impl Namespaces {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Needs the rights of root, and a kernel that gives namespaces.
+    #[test]
+    fn what_runs_behind_the_walls_ends_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut walls = match Namespaces::create(folder.path()) {
+            Ok(walls) => walls,
+            Err(error) => {
+                let name = "what_runs_behind_the_walls_ends_with_its_owner";
+                println!("SKIPPED {name}, which needs root and namespaces: {error}");
+                return;
+            }
+        };
+        let mut part = walls
+            .door()
+            .inside(Path::new("sleep"))
+            .arg("1000")
+            .spawn()
+            .unwrap();
+        let inside = walls.door().processes();
+        let until = Instant::now() + Duration::from_secs(10);
+        while crate::process::running(&inside, &["sleep", "1000"]).is_empty() {
+            assert!(Instant::now() < until, "sleep runs inside");
+            thread::sleep(Duration::from_millis(5));
+        }
+        let interfaces = walls
+            .door()
+            .in_network(Path::new("ip"))
+            .args(["-brief", "address"])
+            .output()
+            .unwrap();
+        let interfaces = String::from_utf8_lossy(&interfaces.stdout).into_owned();
+        assert!(
+            interfaces.contains(&address::node().to_string()),
+            "{interfaces}"
+        );
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(
+            !mounts.contains(&*folder.path().to_string_lossy()),
+            "{mounts}"
+        );
+
+        walls.end();
+        assert!(!part.wait().unwrap().success(), "it was killed");
+        assert!(!walls.door().holder.lives());
+    }
+}
