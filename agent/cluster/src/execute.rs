@@ -2,8 +2,8 @@
 //! object is still the one that was decided on, and refused otherwise.
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use sluice_core::pipeline::{EnvironmentStatus, PipelineStatus};
 use sluice_core::rollout::{Effect, Guard, Journal, OwnerRef, ROLLOUT_ANNOTATION, ROLLOUT_LABEL};
@@ -11,15 +11,18 @@ use sluice_core::rollout::{Effect, Guard, Journal, OwnerRef, ROLLOUT_ANNOTATION,
 use crate::crd::{Pipeline, Rollout};
 use crate::fault::ClusterFault;
 use crate::observe::deployments;
+use crate::writer::{Writer, annotate};
 
-/// The name under which the API server notes Sluice's fields (W9).
-const FIELD_MANAGER: &str = "sluice-rollout";
+/// The name under which the API server notes what is rolled out: templates, claims, journals (W9).
+const ROLLOUT_MANAGER: &str = "sluice-rollout";
+/// The name for what shares traffic: numbers of pods.
+const TRAFFIC_MANAGER: &str = "sluice-traffic";
 
 /// Does it. `pipeline` is the namespace and name of the Pipeline whose status takes outcomes.
 ///
 /// [`Effect::Ask`] is not a write and is refused here: the controller asks plugins.
 pub async fn execute(
-    client: &Client,
+    writer: &Writer,
     effect: &Effect,
     pipeline: (&str, &str, &str),
 ) -> Result<(), ClusterFault> {
@@ -30,33 +33,39 @@ pub async fn execute(
             owner,
             template,
             hash,
-        } => save_revision(client, namespace, name, owner, template, hash).await,
+        } => save_revision(writer, namespace, name, owner, template, hash).await,
         Effect::Claim {
             target,
             rollout_uid,
         } => {
             let change = json!({"metadata": {"annotations": {ROLLOUT_ANNOTATION: rollout_uid}}});
-            patch(client, target, change).await
+            patch(writer, ROLLOUT_MANAGER, target, change).await
         }
-        Effect::CreateDeployment { manifest } => create(client, manifest).await,
+        Effect::CreateDeployment { manifest } => create(writer, manifest).await,
         Effect::Scale {
             deployment,
             replicas,
             ..
-        } => patch(client, deployment, json!({"spec": {"replicas": replicas}})).await,
+        } => {
+            let change = json!({"spec": {"replicas": replicas}});
+            patch(writer, TRAFFIC_MANAGER, deployment, change).await
+        }
         Effect::SetTemplate {
             deployment,
             spec_patch,
             ..
-        } => patch(client, deployment, json!({"spec": spec_patch})).await,
-        Effect::DeleteDeployment { deployment } => delete(client, deployment).await,
+        } => {
+            let change = json!({"spec": spec_patch});
+            patch(writer, ROLLOUT_MANAGER, deployment, change).await
+        }
+        Effect::DeleteDeployment { deployment } => delete(writer, deployment).await,
         Effect::RecordOutcome {
             outcome,
             promoted,
             quarantine,
         } => {
             let (namespace, name, environment) = pipeline;
-            update_environment(client, namespace, name, environment, |e| {
+            update_environment(writer, namespace, name, environment, |e| {
                 e.with_outcome(outcome.clone(), promoted.clone(), quarantine.clone())
             })
             .await
@@ -71,15 +80,16 @@ pub async fn execute(
 
 /// Keeps a pod template. Existing with the same hash is success: the name is the hash.
 pub async fn save_revision(
-    client: &Client,
+    writer: &Writer,
     namespace: &str,
     name: &str,
     owner: &OwnerRef,
     template: &Value,
     hash: &str,
 ) -> Result<(), ClusterFault> {
-    let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
     let object = format!("ControllerRevision {namespace}/{name}");
+    let (client, _) = writer.pen(&object)?;
+    let api: Api<ControllerRevision> = Api::namespaced(client.clone(), namespace);
     let body: ControllerRevision = serde_json::from_value(json!({
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -107,9 +117,12 @@ pub async fn save_revision(
     }
 }
 
-async fn create(client: &Client, manifest: &Value) -> Result<(), ClusterFault> {
+async fn create(writer: &Writer, manifest: &Value) -> Result<(), ClusterFault> {
+    let (client, epoch) = writer.pen("a Deployment")?;
+    let mut manifest = manifest.clone();
+    annotate(&mut manifest, epoch);
     let body: DynamicObject =
-        serde_json::from_value(manifest.clone()).map_err(|e| ClusterFault::Malformed {
+        serde_json::from_value(manifest).map_err(|e| ClusterFault::Malformed {
             object: "Deployment".into(),
             message: e.to_string(),
         })?;
@@ -137,7 +150,20 @@ async fn create(client: &Client, manifest: &Value) -> Result<(), ClusterFault> {
     }
 }
 
-async fn patch(client: &Client, guard: &Guard, mut change: Value) -> Result<(), ClusterFault> {
+/// Notes the epoch of this leader on a workload, before anything else is written there: from then on
+/// an older one can write nothing (F4).
+pub async fn stamp(writer: &Writer, guard: &Guard) -> Result<(), ClusterFault> {
+    patch(writer, ROLLOUT_MANAGER, guard, json!({})).await
+}
+
+async fn patch(
+    writer: &Writer,
+    manager: &str,
+    guard: &Guard,
+    mut change: Value,
+) -> Result<(), ClusterFault> {
+    let (client, epoch) = writer.pen(&path(guard))?;
+    annotate(&mut change, epoch);
     if let Some(map) = change.as_object_mut() {
         let metadata = map.entry("metadata").or_insert_with(|| json!({}));
         if let Some(metadata) = metadata.as_object_mut() {
@@ -146,7 +172,7 @@ async fn patch(client: &Client, guard: &Guard, mut change: Value) -> Result<(), 
         }
     }
     let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
+        field_manager: Some(manager.to_owned()),
         ..PatchParams::default()
     };
     deployments(client, &guard.namespace)
@@ -156,7 +182,8 @@ async fn patch(client: &Client, guard: &Guard, mut change: Value) -> Result<(), 
         .map_err(|e| ClusterFault::sort("patch", path(guard), e))
 }
 
-async fn delete(client: &Client, guard: &Guard) -> Result<(), ClusterFault> {
+async fn delete(writer: &Writer, guard: &Guard) -> Result<(), ClusterFault> {
+    let (client, _) = writer.pen(&path(guard))?;
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: Some(guard.uid.clone()),
@@ -178,14 +205,20 @@ async fn delete(client: &Client, guard: &Guard) -> Result<(), ClusterFault> {
 
 /// Stores the journal if nobody else wrote the Rollout since it was read (W1).
 pub async fn commit(
-    client: &Client,
+    writer: &Writer,
     rollout: &Rollout,
     journal: &Journal,
 ) -> Result<Rollout, ClusterFault> {
     let namespace = rollout.namespace().unwrap_or_default();
     let object = format!("Rollout {namespace}/{}", rollout.name_any());
+    let found = rollout.status.as_ref().map_or(0, |j| j.epoch);
+    let epoch = writer.epoch(&object, found)?;
+    let (client, _) = writer.pen(&object)?;
     let mut next = rollout.clone();
-    next.status = Some(journal.clone());
+    next.status = Some(Journal {
+        epoch,
+        ..journal.clone()
+    });
     next.metadata.managed_fields = None;
     let api: Api<Rollout> = Api::namespaced(client.clone(), &namespace);
     api.replace_status(&rollout.name_any(), &post(), &next)
@@ -196,13 +229,13 @@ pub async fn commit(
 /// Changes what the Pipeline remembers of one environment, by compare-and-swap on a live read.
 /// Writes nothing where `change` changes nothing.
 pub async fn update_environment(
-    client: &Client,
+    writer: &Writer,
     namespace: &str,
     name: &str,
     environment: &str,
     change: impl FnOnce(EnvironmentStatus) -> EnvironmentStatus,
 ) -> Result<Pipeline, ClusterFault> {
-    update_pipeline_status(client, namespace, name, |status| {
+    update_pipeline_status(writer, namespace, name, |status| {
         let before = status
             .environments
             .get(environment)
@@ -217,13 +250,13 @@ pub async fn update_environment(
 
 /// Changes the status of a Pipeline, by compare-and-swap on a live read.
 pub async fn update_pipeline_status(
-    client: &Client,
+    writer: &Writer,
     namespace: &str,
     name: &str,
     change: impl FnOnce(&mut PipelineStatus),
 ) -> Result<Pipeline, ClusterFault> {
-    let api: Api<Pipeline> = Api::namespaced(client.clone(), namespace);
     let object = format!("Pipeline {namespace}/{name}");
+    let api: Api<Pipeline> = Api::namespaced(writer.client().clone(), namespace);
     let mut pipeline = api
         .get(name)
         .await
@@ -231,9 +264,11 @@ pub async fn update_pipeline_status(
     let before = pipeline.status.clone().unwrap_or_default();
     let mut after = before.clone();
     change(&mut after);
+    after.epoch = before.epoch;
     if after == before {
         return Ok(pipeline);
     }
+    after.epoch = writer.epoch(&object, before.epoch)?;
     pipeline.status = Some(after);
     pipeline.metadata.managed_fields = None;
     api.replace_status(name, &post(), &pipeline)
@@ -243,7 +278,7 @@ pub async fn update_pipeline_status(
 
 fn post() -> PostParams {
     PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
+        field_manager: Some(ROLLOUT_MANAGER.to_owned()),
         ..PostParams::default()
     }
 }

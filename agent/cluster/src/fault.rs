@@ -38,6 +38,12 @@ pub enum ClusterFault {
         #[source]
         source: Box<kube::Error>,
     },
+    /// This process does not lead any more: it must not write.
+    #[error("this agent does not lead any more, so it does not write {object}")]
+    Deposed {
+        /// Kind, namespace and name.
+        object: String,
+    },
     /// An object is not of the shape that it must have.
     #[error("{object}: {message}")]
     Malformed {

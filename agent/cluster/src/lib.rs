@@ -4,5 +4,8 @@
 pub mod crd;
 pub mod execute;
 pub mod fault;
+pub mod lease;
 pub mod observe;
+pub mod own;
 pub mod targets;
+pub mod writer;

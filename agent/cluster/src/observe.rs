@@ -2,12 +2,17 @@
 //! objects, so that no decision rests on an old cache (reliability.md R2, R4).
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
-use kube::api::{Api, ApiResource, DynamicObject};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 use sluice_core::rollout::{ROLLOUT_ANNOTATION, ROLLOUT_LABEL, Seen, WorkloadSeen};
 
 use crate::fault::ClusterFault;
+use crate::writer::EPOCH_ANNOTATION;
+
+/// Autoscalers of one namespace that are looked through for the target's.
+const AUTOSCALER_LIMIT: u32 = 500;
 
 /// Deployments as plain JSON: a typed read would drop fields newer than the type, and a rollback
 /// must give back every byte.
@@ -25,6 +30,33 @@ pub async fn deployment(client: &Client, namespace: &str, name: &str) -> Seen<Wo
         },
         Ok(None) => Seen::Absent,
         Err(e) => unseen("Deployment", namespace, name, e),
+    }
+}
+
+/// The HorizontalPodAutoscaler that owns a Deployment's number of pods, by name. More autoscalers
+/// than the limit would be a namespace that nobody oversees.
+pub async fn autoscaler(client: &Client, namespace: &str, deployment: &str) -> Seen<String> {
+    let api: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), namespace);
+    let list = match api
+        .list(&ListParams::default().limit(AUTOSCALER_LIMIT))
+        .await
+    {
+        Ok(list) => list,
+        Err(e) => {
+            return unseen("HorizontalPodAutoscalers", namespace, deployment, e);
+        }
+    };
+    let owns = |h: &HorizontalPodAutoscaler| {
+        h.spec.as_ref().is_some_and(|s| {
+            s.scale_target_ref.kind == "Deployment" && s.scale_target_ref.name == deployment
+        })
+    };
+    match list.items.iter().find(|h| owns(h)) {
+        Some(h) => Seen::Present(h.name_any()),
+        None if list.metadata.continue_.is_some_and(|c| !c.is_empty()) => Seen::Unknown(format!(
+            "namespace {namespace} has more than {AUTOSCALER_LIMIT} autoscalers"
+        )),
+        None => Seen::Absent,
     }
 }
 
@@ -84,6 +116,11 @@ pub fn workload(d: &DynamicObject) -> Result<WorkloadSeen, ClusterFault> {
         available: number("/availableReplicas"),
         max_unavailable: max_unavailable(&spec, replicas),
         claimed_by: d.annotations().get(ROLLOUT_ANNOTATION).cloned(),
+        epoch: d
+            .annotations()
+            .get(EPOCH_ANNOTATION)
+            .and_then(|e| e.parse().ok())
+            .unwrap_or(0),
         created_by: d.labels().get(ROLLOUT_LABEL).cloned(),
         namespace,
         spec,

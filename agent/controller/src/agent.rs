@@ -4,12 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use sluice_cluster::writer::{Fence, Writer};
 use sluice_core::policy::Policy;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::calls::Calls;
 use crate::context::{Context, Ports};
+use crate::health::{Health, Looks};
+use crate::leader::{self, LeaseConfig, Resignation, Tenure};
+use crate::own::OwnWrites;
+use crate::pace::Pace;
 use crate::queue::{Key, Queue};
 use crate::trigger::registry::Polls;
 use crate::world::World;
@@ -26,6 +31,11 @@ pub struct AgentConfig {
     pub namespace: Option<String>,
     /// Namespaces of targets, one watch each. Empty: all, in one watch.
     pub target_namespaces: Vec<String>,
+    /// The Lease that says which of several agents works. None: this is the only one.
+    pub lease: Option<LeaseConfig>,
+    /// Calls of the API server in a second that ordinary work may make; rollbacks are not counted.
+    /// 0: no limit.
+    pub calls_per_second: u32,
 }
 
 /// Why the agent stopped.
@@ -34,6 +44,9 @@ pub enum AgentError {
     /// A task that must run as long as the agent does has ended.
     #[error("{0} ended; the agent stops so that it is started again")]
     TaskEnded(String),
+    /// It does not lead any more.
+    #[error("{0}: this agent stops, another one goes on")]
+    Deposed(String),
 }
 
 /// A running agent: everything it does happens inside [`Agent::run`]; dropping that future stops it
@@ -41,6 +54,9 @@ pub enum AgentError {
 pub struct Agent {
     context: Arc<Context>,
     background: JoinSet<()>,
+    lease: Option<LeaseConfig>,
+    leads: watch::Sender<bool>,
+    ready: watch::Sender<bool>,
 }
 
 impl Agent {
@@ -60,8 +76,21 @@ impl Agent {
             &queue,
             &mut background,
         );
+        let tenure = config.lease.as_ref().map(|_| Arc::new(Tenure::new()));
+        let writer = match &tenure {
+            Some(tenure) => {
+                let fence: Arc<dyn Fence> = tenure.clone();
+                Writer::fenced(client.clone(), fence)
+            }
+            None => Writer::unfenced(client.clone()),
+        };
         let context = Arc::new(Context {
             client,
+            writer,
+            tenure,
+            own: OwnWrites::default(),
+            looks: Arc::new(Looks::default()),
+            pace: Pace::new(config.calls_per_second),
             ports,
             policy,
             world,
@@ -72,6 +101,9 @@ impl Agent {
         Self {
             context,
             background,
+            lease: config.lease.clone(),
+            leads: watch::Sender::new(config.lease.is_none()),
+            ready: watch::Sender::new(false),
         }
     }
 
@@ -80,19 +112,53 @@ impl Agent {
         self.context.world.clone()
     }
 
+    /// For probes and metrics.
+    pub fn health(&self) -> Health {
+        Health {
+            world: self.world(),
+            looks: self.context.looks.clone(),
+            leads: self.leads.subscribe(),
+            ready: self.ready.subscribe(),
+        }
+    }
+
+    /// For the end: to be handed in when [`Agent::run`] was dropped.
+    pub fn resignation(&self) -> Option<Resignation> {
+        Some(Resignation {
+            client: self.context.client.clone(),
+            config: self.lease.clone()?,
+            tenure: self.context.tenure.clone()?,
+            clock: self.context.ports.clock.clone(),
+        })
+    }
+
     /// Works until it is dropped.
     ///
     /// # Errors
-    /// A watch has ended for good.
+    /// A watch has ended for good, or another agent leads.
     pub async fn run(mut self) -> Result<(), AgentError> {
         if !watches::ready(&self.context.world).await {
             return Err(AgentError::TaskEnded("a watch".into()));
+        }
+        self.ready.send_replace(true);
+        let mut leads = self.leads.subscribe();
+        let mut campaign = JoinSet::new();
+        if let (Some(config), Some(tenure)) = (&self.lease, &self.context.tenure) {
+            let world = self.context.world.clone();
+            campaign.spawn(leader::campaign(
+                self.context.client.clone(),
+                config.clone(),
+                tenure.clone(),
+                self.context.ports.clock.clone(),
+                move || highest_epoch(&world),
+                self.leads.clone(),
+            ));
         }
         let mut policy = self.context.policy.clone();
         let mut workers: JoinSet<Key> = JoinSet::new();
         loop {
             tokio::select! {
-                key = self.context.queue.next(), if workers.len() < WORKERS => {
+                key = self.context.queue.next(), if workers.len() < WORKERS && *leads.borrow() => {
                     let context = Arc::clone(&self.context);
                     workers.spawn(async move {
                         work(&context, &key).await;
@@ -108,6 +174,17 @@ impl Agent {
                     Ok(()) => self.look_at_everything(),
                     Err(_) => return Err(AgentError::TaskEnded("the policy's source".into())),
                 },
+                changed = leads.changed() => match changed {
+                    // What the leader before left undone, and may still try to write.
+                    Ok(()) => self.look_at_everything(),
+                    Err(_) => return Err(AgentError::TaskEnded("leading".into())),
+                },
+                Some(ended) = campaign.join_next() => {
+                    return Err(match ended {
+                        Ok(why) => AgentError::Deposed(why),
+                        Err(e) => AgentError::TaskEnded(format!("the keeper of the Lease ({e})")),
+                    });
+                }
                 Some(ended) = self.background.join_next() => {
                     return Err(AgentError::TaskEnded(format!("a watch ({ended:?})")));
                 }
@@ -130,11 +207,28 @@ impl Agent {
     }
 }
 
+/// The highest epoch that any leader noted: a Lease that is made anew begins above it (F4).
+fn highest_epoch(world: &World) -> u64 {
+    let rollouts = world.rollouts.state();
+    let pipelines = world.pipelines.state();
+    let of_rollouts = rollouts
+        .iter()
+        .filter_map(|r| Some(r.status.as_ref()?.epoch));
+    let of_pipelines = pipelines
+        .iter()
+        .filter_map(|p| Some(p.status.as_ref()?.epoch));
+    of_rollouts.chain(of_pipelines).max().unwrap_or(0)
+}
+
 /// Looks at one object and says when to look again.
 async fn work(context: &Arc<Context>, key: &Key) {
     let wait: Option<Duration> = match key {
         Key::Pipeline { namespace, name } => pipeline::reconcile(context, namespace, name).await,
-        Key::Rollout { namespace, name } => rollout::reconcile(context, namespace, name).await,
+        Key::Rollout { namespace, name } => {
+            let wait = rollout::reconcile(context, namespace, name).await;
+            context.looks.looked(namespace, name);
+            wait
+        }
     };
     if let Some(wait) = wait {
         context.queue.after(key.clone(), wait);

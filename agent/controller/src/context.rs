@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use kube::Client;
+use sluice_cluster::writer::Writer;
 use sluice_core::policy::Policy;
 use sluice_core::port::{Clock, PluginHost, RecordSink, Registry};
 use tokio::sync::watch;
 
 use crate::calls::Calls;
+use crate::health::Looks;
+use crate::leader::Tenure;
+use crate::own::OwnWrites;
+use crate::pace::Pace;
 use crate::queue::Queue;
 use crate::trigger::registry::Polls;
 use crate::world::World;
@@ -28,6 +33,11 @@ pub struct Ports {
 /// Shared by all workers of one agent. Holds caches and timers only.
 pub(crate) struct Context {
     pub(crate) client: Client,
+    pub(crate) writer: Writer,
+    pub(crate) tenure: Option<Arc<Tenure>>,
+    pub(crate) own: OwnWrites,
+    pub(crate) looks: Arc<Looks>,
+    pub(crate) pace: Pace,
     pub(crate) ports: Ports,
     pub(crate) policy: watch::Receiver<Arc<Policy>>,
     pub(crate) world: World,
@@ -40,6 +50,13 @@ impl Context {
     /// The policy as it is now.
     pub(crate) fn policy(&self) -> Arc<Policy> {
         self.policy.borrow().clone()
+    }
+
+    /// Another agent leads: this one writes nothing any more, and ends.
+    pub(crate) fn deposed(&self) {
+        if let Some(tenure) = &self.tenure {
+            tenure.end();
+        }
     }
 
     /// The present instant.

@@ -8,17 +8,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use kube::api::Api;
 use sluice_cluster::crd::Pipeline;
 use sluice_cluster::execute::{update_environment, update_pipeline_status};
+use sluice_cluster::fault::ClusterFault;
 use sluice_core::admit::PipelineView;
 use sluice_core::pipeline::{EnvironmentSpec, EnvironmentStatus, Trigger};
 use sluice_core::policy::EnvironmentVerdict;
 
 use crate::context::Context;
+use crate::own::{Cache, PIPELINE};
+use crate::pace::CALLS_OF_A_LOOK;
 use crate::trigger;
 
 /// Targets that are not healthy yet are looked at again this often, beside their events.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// A watch event is under way so long at most, usually.
+const CACHE_COMES: Duration = Duration::from_millis(50);
 /// After a fault of the API server or a lost race.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
@@ -28,7 +34,26 @@ pub(crate) async fn reconcile(
     namespace: &str,
     name: &str,
 ) -> Option<Duration> {
-    let pipeline = context.world.pipeline(namespace, name)?;
+    let cached = context.world.pipeline(namespace, name)?;
+    let pipeline = match context
+        .own
+        .state(PIPELINE, namespace, name, Some(cached.as_ref()))
+    {
+        Cache::Current => cached.as_ref().clone(),
+        Cache::Behind => return Some(CACHE_COMES),
+        Cache::Stuck => match live(context, namespace, name).await {
+            Ok(pipeline) => pipeline?,
+            Err(why) => {
+                tracing::warn!(
+                    pipeline = name,
+                    why,
+                    "the pipeline cannot be read; tries again"
+                );
+                return Some(AFTER_FAULT);
+            }
+        },
+    };
+    context.pace.take(CALLS_OF_A_LOOK).await;
     match turn(context, namespace, &pipeline).await {
         Ok(wait) => wait,
         Err(why) => {
@@ -40,6 +65,16 @@ pub(crate) async fn reconcile(
             Some(AFTER_FAULT)
         }
     }
+}
+
+/// The Pipeline as the API server has it, where the cache is behind this agent's own writes.
+async fn live(context: &Context, namespace: &str, name: &str) -> Result<Option<Pipeline>, String> {
+    let api: Api<Pipeline> = Api::namespaced(context.client.clone(), namespace);
+    let found = api.get_opt(name).await.map_err(|e| {
+        ClusterFault::sort("get", format!("Pipeline {namespace}/{name}"), e).to_string()
+    })?;
+    context.own.settled(PIPELINE, namespace, name);
+    Ok(found)
 }
 
 async fn turn(
@@ -65,12 +100,13 @@ async fn turn(
                 "the pipeline cannot be used as it is"
             );
         }
-        update_pipeline_status(&context.client, namespace, &name, |s| {
+        let updated = update_pipeline_status(&context.writer, namespace, &name, |s| {
             s.problems.clone_from(&problems);
             s.observed_generation = generation;
         })
         .await
         .map_err(|f| f.to_string())?;
+        context.own.wrote(PIPELINE, &updated);
     }
     if !problems.is_empty() {
         return Ok(None);
@@ -91,7 +127,7 @@ async fn turn(
         let status = view.status.environments.get(&environment.name);
         if status.and_then(|s| s.waiting.clone()) != waiting {
             let updated = update_environment(
-                &context.client,
+                &context.writer,
                 namespace,
                 &name,
                 &environment.name,
@@ -102,6 +138,7 @@ async fn turn(
             )
             .await
             .map_err(|f| f.to_string())?;
+            context.own.wrote(PIPELINE, &updated);
             view.status = updated.status.unwrap_or_default();
         }
     }
@@ -182,12 +219,13 @@ pub(crate) async fn remember(
     environment: &str,
     change: impl FnOnce(EnvironmentStatus) -> EnvironmentStatus,
 ) -> Result<(), Held> {
-    let updated = update_environment(&context.client, namespace, &view.name, environment, change)
+    let updated = update_environment(&context.writer, namespace, &view.name, environment, change)
         .await
         .map_err(|f| Held {
             why: f.to_string(),
             look_again: Some(AFTER_FAULT),
         })?;
+    context.own.wrote(PIPELINE, &updated);
     view.status = updated.status.unwrap_or_default();
     Ok(())
 }

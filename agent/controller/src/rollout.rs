@@ -3,6 +3,7 @@
 mod ask;
 mod observe;
 mod outbox;
+mod siblings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,19 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::api::Api;
 use sluice_cluster::crd::{Request, RequestState, RequestStatus, Rollout};
-use sluice_cluster::execute::{commit, execute};
+use sluice_cluster::execute::{commit, execute, stamp};
 use sluice_cluster::fault::ClusterFault;
+use sluice_cluster::own::answer_request;
 use sluice_core::invariants;
-use sluice_core::rollout::{Decision, Effect, Journal, RolloutView, absorb, decide};
+use sluice_core::rollout::{
+    Decision, Effect, Fact, Guard, Journal, Observation, RolloutView, State, WorkloadSeen, absorb,
+    decide,
+};
 
 use crate::backoff;
 use crate::context::Context;
+use crate::own::ROLLOUT;
+use crate::pace::CALLS_OF_A_LOOK;
 use crate::queue::Key;
 use crate::world::created;
 
@@ -38,7 +45,12 @@ pub(crate) async fn reconcile(
 ) -> Option<Duration> {
     let api: Api<Rollout> = Api::namespaced(context.client.clone(), namespace);
     // The cache tells at no cost that an ended Rollout has nothing left to do.
-    if let Some(cached) = context.world.rollout(namespace, name)
+    let cached = context.world.rollout(namespace, name);
+    // Forgets the write that the cache shows by now.
+    context
+        .own
+        .state(ROLLOUT, namespace, name, cached.as_deref());
+    if let Some(cached) = cached
         && finished(&cached)
     {
         refuse_late_requests(context, &cached).await;
@@ -46,7 +58,10 @@ pub(crate) async fn reconcile(
     }
     let mut rollout = match api.get_opt(name).await {
         Ok(Some(r)) => r,
-        Ok(None) => return None,
+        Ok(None) => {
+            context.own.settled(ROLLOUT, namespace, name);
+            return None;
+        }
         Err(e) => {
             let fault = ClusterFault::sort("get", format!("Rollout {namespace}/{name}"), e);
             return Some(failed(name, &fault));
@@ -93,13 +108,20 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
         }
     };
     let stored = rollout.status.clone().unwrap_or_default();
-    let now = context.now();
     let facts = context.calls.facts(&view.uid);
+    if !urgent(context, &view, &stored, &facts) {
+        context.pace.take(CALLS_OF_A_LOOK).await;
+    }
+    let siblings = match siblings::siblings(context, &view).await {
+        Ok(siblings) => siblings,
+        Err(wait) => return Pass::Wait(Some(wait)),
+    };
+    let now = context.now();
     let mut journal = stored.clone();
     for (_, fact) in &facts {
         journal = absorb(&view, &journal, fact, now);
     }
-    let seen = observe::observe(context, &view, &journal).await;
+    let seen = observe::observe(context, &view, &journal, siblings).await;
     let decision = decide(&view, &journal, &seen, &context.policy(), now);
     let broken = invariants::broken(&view, &journal, &seen, &decision);
     if !broken.is_empty() {
@@ -110,10 +132,16 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
         );
         return Pass::Wait(Some(AFTER_REFUSAL));
     }
-    if worth_writing(&stored, &decision) {
-        match commit(&context.client, rollout, &decision.journal).await {
+    let epoch = match context.writer.epoch(&view.name, stored.epoch) {
+        Ok(epoch) => epoch,
+        Err(fault) => return deposed(context, &view.name, &fault),
+    };
+    let takes_over = epoch != stored.epoch && !stored.state.ended();
+    if takes_over || worth_writing(&stored, &decision) {
+        match commit(&context.writer, rollout, &decision.journal).await {
             Ok(updated) => {
                 told(&view.name, &stored, &decision);
+                context.own.wrote(ROLLOUT, &updated);
                 *rollout = updated;
                 context.calls.stored(&view.uid, &facts);
                 answer_requests(context, &view, &stored, &decision.journal).await;
@@ -129,7 +157,72 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
         context.calls.stored(&view.uid, &facts);
     }
     outbox::deliver(context, key, &view, &decision.journal);
+    match fence_off(context, &view, &decision.journal, &seen, epoch).await {
+        Ok(false) => {}
+        Ok(true) => return Pass::Again,
+        Err(ClusterFault::Conflict { .. }) => return Pass::Wait(Some(AFTER_CONFLICT)),
+        Err(fault) => return Pass::Wait(Some(failed(&view.name, &fault))),
+    }
     act(context, key, &view, decision).await
+}
+
+/// What must not wait behind the crowd: a rollback, an answer that may begin one, a person's wish.
+fn urgent(
+    context: &Context,
+    view: &RolloutView,
+    stored: &Journal,
+    facts: &[(String, Fact)],
+) -> bool {
+    let wish = |r: &Arc<Request>| {
+        r.status
+            .as_ref()
+            .is_none_or(|s| s.state == RequestState::Pending)
+    };
+    matches!(stored.state, State::RollingBack(_))
+        || !facts.is_empty()
+        || context
+            .world
+            .requests_of(&view.namespace, &view.name)
+            .iter()
+            .any(wish)
+}
+
+/// A new leader puts its epoch on the workloads of a Rollout that is under way, before it decides
+/// about them: what the leader before still has in hand is refused from then on (F4). True: it
+/// wrote, so everything must be looked at again.
+async fn fence_off(
+    context: &Context,
+    view: &RolloutView,
+    journal: &Journal,
+    seen: &Observation,
+    epoch: u64,
+) -> Result<bool, ClusterFault> {
+    if epoch == 0 || !journal.state.begun() {
+        return Ok(false);
+    }
+    let ours = |w: &&WorkloadSeen| {
+        w.epoch < epoch && (w.claimed_by.as_ref() == Some(&view.uid) || w.made_by(&view.uid))
+    };
+    let mut wrote = false;
+    for workload in [&seen.target, &seen.canary] {
+        if let Some(w) = workload.present().filter(ours) {
+            let guard = Guard {
+                namespace: w.namespace.clone(),
+                name: w.name.clone(),
+                uid: w.uid.clone(),
+                resource_version: w.resource_version.clone(),
+            };
+            stamp(&context.writer, &guard).await?;
+            wrote = true;
+        }
+    }
+    Ok(wrote)
+}
+
+fn deposed(context: &Context, name: &str, fault: &ClusterFault) -> Pass {
+    tracing::error!(rollout = name, %fault, "stops writing");
+    context.deposed();
+    Pass::Wait(Some(AFTER_REFUSAL))
 }
 
 /// Carries out the effects in order. The first that does not go through ends the pass: what comes
@@ -147,11 +240,14 @@ async fn act(context: &Arc<Context>, key: &Key, view: &RolloutView, decision: De
             spec.pipeline.as_str(),
             spec.environment.as_str(),
         );
-        match execute(&context.client, effect, pipeline).await {
+        match execute(&context.writer, effect, pipeline).await {
             Ok(()) => wrote = true,
             Err(ClusterFault::Conflict { object }) => {
                 tracing::debug!(object, "changed meanwhile; looks again");
                 return Pass::Wait(Some(AFTER_CONFLICT));
+            }
+            Err(fault @ ClusterFault::Deposed { .. }) => {
+                return deposed(context, &view.name, &fault);
             }
             Err(fault) => return Pass::Wait(Some(failed(&view.name, &fault))),
         }
@@ -204,11 +300,13 @@ async fn answer_requests(context: &Context, view: &RolloutView, before: &Journal
                 state: RequestState::Accepted,
                 message: "taken up".into(),
                 rollout: Some(view.name.clone()),
+                ..RequestStatus::default()
             },
             Some(why) => RequestStatus {
                 state: RequestState::Refused,
                 message: why.clone(),
                 rollout: Some(view.name.clone()),
+                ..RequestStatus::default()
             },
         };
         answer(context, &request, status).await;
@@ -233,6 +331,7 @@ async fn refuse_late_requests(context: &Context, rollout: &Rollout) {
                 state: RequestState::Refused,
                 message: format!("the Rollout is over: {message}"),
                 rollout: Some(rollout.name_any()),
+                ..RequestStatus::default()
             };
             answer(context, &request, status).await;
         }
@@ -241,15 +340,7 @@ async fn refuse_late_requests(context: &Context, rollout: &Rollout) {
 
 /// Writes the answer to a wish. A courtesy: a failure is logged and nothing depends on it.
 pub(crate) async fn answer(context: &Context, request: &Request, status: RequestStatus) {
-    let namespace = request.namespace().unwrap_or_default();
-    let api: Api<Request> = Api::namespaced(context.client.clone(), &namespace);
-    let patch = kube::api::Patch::Merge(serde_json::json!({"status": status}));
-    let name = request.name_any();
-    if let Err(e) = api
-        .patch_status(&name, &kube::api::PatchParams::default(), &patch)
-        .await
-    {
-        let fault = ClusterFault::sort("answer", format!("Request {namespace}/{name}"), e);
+    if let Err(fault) = answer_request(&context.writer, request, status).await {
         tracing::warn!(%fault, "the answer to a Request was not stored");
     }
 }

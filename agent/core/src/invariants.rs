@@ -136,7 +136,7 @@ fn enough_ready(seen: &Observation, decision: &Decision, out: &mut Vec<String>) 
     let canary = seen.canary.present();
     let now = target.ready.saturating_add(canary.map_or(0, |c| c.ready));
     let then = left(target).saturating_add(canary.map_or(0, left));
-    let total = decision.journal.total_replicas.unwrap_or(target.replicas);
+    let total = decision.journal.total(target);
     if then < now && then < floor(total, target.max_unavailable, now) {
         out.push(format!("leaves {then} ready pods behind the Service"));
     }

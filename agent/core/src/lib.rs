@@ -15,6 +15,7 @@ pub mod duration;
 pub mod hash;
 pub mod image;
 pub mod invariants;
+pub mod lease;
 pub mod pipeline;
 pub mod plan;
 pub mod plugin;

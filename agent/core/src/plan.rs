@@ -49,6 +49,31 @@ impl PlannedStep {
     }
 }
 
+/// Whose pods a candidate gets its share of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// The target's own: stable and candidate together are so many.
+    Within(u32),
+    /// More beside the target's, of which an autoscaler decides how many there are: now so many.
+    Beside(u32),
+}
+
+impl Room {
+    /// Pods of the target now.
+    pub fn target(self) -> u32 {
+        match self {
+            Self::Within(n) | Self::Beside(n) => n,
+        }
+    }
+
+    fn divide(self) -> fn(u32, u16) -> replicas::Split {
+        match self {
+            Self::Within(_) => replicas::split,
+            Self::Beside(_) => replicas::beside,
+        }
+    }
+}
+
 /// What a policy says about plans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanLimits {
@@ -73,7 +98,7 @@ impl PlanLimits {
 pub fn check(
     strategy: &str,
     proposal: &[PlanStep],
-    total: u32,
+    room: Room,
     limits: &PlanLimits,
 ) -> Result<Plan, Vec<String>> {
     let mut problems = Vec::new();
@@ -129,8 +154,8 @@ pub fn check(
             "step 1 has the gate `{gate}`, but what opens the first step is the policy's approval"
         ));
     }
-    let steps: Vec<PlannedStep> = proposal.iter().map(|s| place(s, total)).collect();
-    limits_kept(&steps, total, limits, &mut problems);
+    let steps: Vec<PlannedStep> = proposal.iter().map(|s| place(s, room)).collect();
+    limits_kept(&steps, room, limits, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -163,7 +188,8 @@ pub(crate) fn bounded_proposal(proposal: &[PlanStep]) -> Vec<PlanStep> {
     out
 }
 
-fn place(step: &PlanStep, total: u32) -> PlannedStep {
+fn place(step: &PlanStep, room: Room) -> PlannedStep {
+    let total = room.target();
     if step.weight_bp >= ALL_TRAFFIC {
         return PlannedStep {
             step: step.clone(),
@@ -174,11 +200,15 @@ fn place(step: &PlanStep, total: u32) -> PlannedStep {
     }
     let split = match step.capacity_replicas {
         // A strategy that names a number of pods gets it, but never all of them.
-        Some(n) => replicas::Split {
-            candidate: n.clamp(1, total.saturating_sub(1).max(1)),
-            stable: total.saturating_sub(n).max(1),
-        },
-        None => replicas::split(total, step.weight_bp),
+        Some(n) => {
+            let candidate = n.clamp(1, total.saturating_sub(1).max(1));
+            let stable = match room {
+                Room::Within(_) => total.saturating_sub(n).max(1),
+                Room::Beside(_) => total,
+            };
+            replicas::Split { stable, candidate }
+        }
+        None => room.divide()(total, step.weight_bp),
     };
     PlannedStep {
         step: step.clone(),
@@ -188,7 +218,8 @@ fn place(step: &PlanStep, total: u32) -> PlannedStep {
     }
 }
 
-fn limits_kept(steps: &[PlannedStep], total: u32, limits: &PlanLimits, problems: &mut Vec<String>) {
+fn limits_kept(steps: &[PlannedStep], room: Room, limits: &PlanLimits, problems: &mut Vec<String>) {
+    let total = room.target();
     if let (Some(limit), Some(first)) = (limits.first_step_at_most_bp, steps.first())
         && first.achieved_bp > limit
     {
@@ -199,7 +230,7 @@ fn limits_kept(steps: &[PlannedStep], total: u32, limits: &PlanLimits, problems:
             percent(limit)
         );
         if first.step.weight_bp <= limit
-            && let Some(n) = replicas::replicas_needed(first.step.weight_bp, limit)
+            && let Some(n) = replicas::replicas_needed(room.divide(), first.step.weight_bp, limit)
         {
             text.push_str(&format!(": {n} replicas are needed"));
         }

@@ -27,7 +27,7 @@ pub use decide::{Decision, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary
 pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
 pub use journal::{
     ApprovalRequest, CheckRecord, Delivery, Handled, HandledUntil, Intent, Journal, Moment,
-    OUTBOX_LIMIT, TIMELINE_LIMIT,
+    OUTBOX_LIMIT, Scaled, TIMELINE_LIMIT,
 };
 pub use notification::notification;
 pub use observation::{

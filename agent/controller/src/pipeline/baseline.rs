@@ -65,7 +65,7 @@ pub(super) async fn adopt_now(
         uid: found.uid.clone(),
     };
     save_revision(
-        &context.client,
+        &context.writer,
         &found.namespace,
         &revision.name,
         &owner,

@@ -1,14 +1,15 @@
 //! Making a Rollout of an admitted candidate, and forgetting old ones.
 
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::ObjectMeta;
 use sluice_cluster::crd::{Rollout, RolloutBody};
-use sluice_cluster::fault::ClusterFault;
+use sluice_cluster::own::{create_rollout, delete_rollout};
 use sluice_core::admit::{Admission, Candidate, PipelineView, admit};
 use sluice_core::pipeline::{EnvironmentSpec, Refusal};
 
 use super::{Held, remember};
 use crate::context::Context;
+use crate::own::ROLLOUT;
 use crate::world::created;
 
 /// Ended Rollouts that stay in the cluster per Pipeline (reliability.md D1). The sink has them all.
@@ -76,19 +77,14 @@ pub(crate) async fn propose(
                 spec: RolloutBody { body: *spec },
                 status: None,
             };
-            let api: Api<Rollout> = Api::namespaced(context.client.clone(), namespace);
-            match api.create(&PostParams::default(), &rollout).await {
-                Ok(_) => {
+            match create_rollout(&context.writer, &rollout).await {
+                Ok(Some(made)) => {
+                    context.own.wrote(ROLLOUT, &made);
                     tracing::info!(rollout = name, "created");
                     Ok(Proposed::Rollout(name))
                 }
-                // The same candidate came twice, or the answer to the first write was lost.
-                Err(kube::Error::Api(s)) if s.code == 409 => Ok(Proposed::Rollout(name)),
-                Err(e) => {
-                    let fault =
-                        ClusterFault::sort("create", format!("Rollout {namespace}/{name}"), e);
-                    Err(Held::soon(crate::rollout::chain(&fault)))
-                }
+                Ok(None) => Ok(Proposed::Rollout(name)),
+                Err(fault) => Err(Held::soon(crate::rollout::chain(&fault))),
             }
         }
     }
@@ -104,17 +100,8 @@ pub(super) async fn forget_old(context: &Context, namespace: &str, pipeline: &st
                 .is_some_and(|j| j.state.ended() && j.recorded && j.outbox.is_empty())
     });
     ended.sort_by_key(|r| std::cmp::Reverse((created(r.as_ref()), r.name_any())));
-    let api: Api<Rollout> = Api::namespaced(context.client.clone(), namespace);
     for r in ended.iter().skip(ENDED_KEPT) {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: r.uid(),
-                resource_version: None,
-            }),
-            ..DeleteParams::background()
-        };
-        if let Err(e) = api.delete(&r.name_any(), &params).await {
-            let fault = ClusterFault::sort("delete", format!("Rollout {}", r.name_any()), e);
+        if let Err(fault) = delete_rollout(&context.writer, r).await {
             tracing::debug!(%fault, "an old Rollout stays for now");
         }
     }

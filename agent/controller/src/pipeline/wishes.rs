@@ -39,11 +39,12 @@ pub(super) async fn grant(
                 state: RequestState::Accepted,
                 message,
                 rollout,
+                ..RequestStatus::default()
             },
             Err(message) => RequestStatus {
                 state: RequestState::Refused,
                 message,
-                rollout: None,
+                ..RequestStatus::default()
             },
         };
         tracing::info!(

@@ -1,14 +1,13 @@
 //! The observation that one decision rests on.
 
 use kube::ResourceExt;
-use sluice_cluster::crd::{Approval, RequestAction, Rollout};
-use sluice_cluster::observe::{deployment, revision_template};
+use sluice_cluster::crd::{Approval, RequestAction};
+use sluice_cluster::observe::{autoscaler, deployment, revision_template};
 use sluice_core::approval::Vote;
 use sluice_core::pipeline::EnvironmentStatus;
 use sluice_core::policy::Identity;
 use sluice_core::rollout::{
-    Action, Journal, Observation, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, State,
-    canary_name,
+    Action, Journal, Observation, RequestSeen, RolloutView, Seen, Sibling, State, canary_name,
 };
 
 use crate::context::Context;
@@ -18,6 +17,7 @@ pub(super) async fn observe(
     context: &Context,
     view: &RolloutView,
     journal: &Journal,
+    siblings: Vec<Sibling>,
 ) -> Observation {
     if journal.state.ended() {
         return Observation::default();
@@ -31,7 +31,7 @@ pub(super) async fn observe(
         (State::RollingBack(_), Some(stable)) => Some(stable.name.clone()),
         _ => None,
     };
-    let (target, canary, stable_template, return_template) = futures::join!(
+    let (target, canary, stable_template, return_template, autoscaler) = futures::join!(
         deployment(client, namespace, &target.deployment),
         async {
             if canary_matters {
@@ -52,15 +52,24 @@ pub(super) async fn observe(
                 None => Seen::Absent,
             }
         },
+        async {
+            // Whose the number of pods is, is settled when it begins.
+            if journal.state.begun() {
+                Seen::Absent
+            } else {
+                autoscaler(client, namespace, &view.spec.target.deployment).await
+            }
+        },
     );
     Observation {
         target,
         canary,
         stable_template,
         return_template,
+        autoscaler,
         votes: votes_of(&context.world, &view.namespace, &view.uid),
         requests: requests(context, view),
-        siblings: siblings(context, view),
+        siblings,
         environment: environment(context, view).await,
         plugins: context.ports.plugins.catalog(),
     }
@@ -140,45 +149,4 @@ fn requests(context: &Context, view: &RolloutView) -> Vec<RequestSeen> {
             })
         })
         .collect()
-}
-
-fn siblings(context: &Context, view: &RolloutView) -> Vec<Sibling> {
-    let target = &view.spec.target;
-    let same_target = |r: &Rollout| {
-        let other = &r.spec.body.target;
-        other.namespace == target.namespace && other.deployment == target.deployment
-    };
-    let mut out: Vec<Sibling> = context
-        .world
-        .rollouts
-        .state_filter(|r| r.uid().as_deref() != Some(view.uid.as_str()) && same_target(r))
-        .iter()
-        .filter_map(|r| sibling(r))
-        .collect();
-    out.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
-    out
-}
-
-fn sibling(r: &Rollout) -> Option<Sibling> {
-    let stage = match r.status.as_ref().map(|j| &j.state) {
-        None | Some(State::Queued) => SiblingStage::Queued,
-        Some(State::Planning { .. } | State::AwaitingApproval) => SiblingStage::Waiting,
-        Some(
-            State::Progressing(_)
-            | State::Promoting(_)
-            | State::RollingBack(_)
-            | State::Recording(_),
-        ) => SiblingStage::Begun,
-        Some(State::Ended(_)) => return None,
-    };
-    let spec = &r.spec.body;
-    Some(Sibling {
-        name: r.name_any(),
-        uid: r.uid()?,
-        pipeline: spec.pipeline.clone(),
-        created_at: created(r),
-        stage,
-        returns: spec.returns_to.is_some(),
-        title: spec.title(),
-    })
 }

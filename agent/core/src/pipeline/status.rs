@@ -22,6 +22,9 @@ pub struct PipelineStatus {
     /// What is wrong with the spec, one line each. Empty: usable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// Epoch of the leader that wrote this. A write of an older one is refused by the API server.
+    #[serde(skip_serializing_if = "crate::lease::unfenced")]
+    pub epoch: u64,
     /// The generation of the spec that this status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,

@@ -15,7 +15,7 @@ fn policy() -> PlanLimits {
 
 #[track_caller]
 fn refused(proposal: &[PlanStep], total: u32, expected: Expect) {
-    match check("canary", proposal, total, &policy()) {
+    match check("canary", proposal, Room::Within(total), &policy()) {
         Err(problems) => expected.assert_eq(&problems.join("\n")),
         Ok(plan) => panic!("accepted: {plan:?}"),
     }
@@ -23,7 +23,7 @@ fn refused(proposal: &[PlanStep], total: u32, expected: Expect) {
 
 #[test]
 fn a_good_plan_says_what_each_step_really_gives() {
-    let plan = check("canary", &mk_proposal(), 10, &policy()).unwrap();
+    let plan = check("canary", &mk_proposal(), Room::Within(10), &policy()).unwrap();
     let placed: Vec<_> = plan
         .steps
         .iter()
@@ -111,7 +111,7 @@ fn a_strategy_may_name_pods_but_not_all_of_them() {
         (500, (1, 9)),
     ] {
         steps[0].capacity_replicas = Some(pods);
-        let plan = check("canary", &steps, 10, &PlanLimits::default()).unwrap();
+        let plan = check("canary", &steps, Room::Within(10), &PlanLimits::default()).unwrap();
         let first = &plan.steps[0];
         assert_eq!(
             (first.stable_replicas, first.candidate_replicas),
@@ -124,7 +124,7 @@ fn a_strategy_may_name_pods_but_not_all_of_them() {
 #[test]
 fn the_hash_is_of_the_shares_and_not_of_the_pods() {
     let of = |steps: &[PlanStep], total| {
-        check("canary", steps, total, &PlanLimits::default())
+        check("canary", steps, Room::Within(total), &PlanLimits::default())
             .unwrap()
             .hash
     };
@@ -133,7 +133,7 @@ fn the_hash_is_of_the_shares_and_not_of_the_pods() {
     let mut longer = steps.clone();
     longer[0].hold_ms += 1;
     assert_ne!(of(&steps, 10), of(&longer, 10));
-    let other = check("rolling", &steps, 10, &PlanLimits::default())
+    let other = check("rolling", &steps, Room::Within(10), &PlanLimits::default())
         .unwrap()
         .hash;
     assert_ne!(of(&steps, 10), other);
@@ -146,12 +146,12 @@ fn a_kept_proposal_is_small_and_still_refused() {
     step.gate = Some(huge);
     let kept = bounded_proposal(&vec![step; 1000]);
     assert!(serde_json::to_vec(&kept).unwrap().len() < 12_000);
-    assert!(check("canary", &kept, 10, &PlanLimits::default()).is_err());
+    assert!(check("canary", &kept, Room::Within(10), &PlanLimits::default()).is_err());
     assert_eq!(bounded_proposal(&mk_proposal()), mk_proposal());
     let mut long_name = mk_proposal();
     long_name[1].name = "y".repeat(1000);
     let kept = bounded_proposal(&long_name);
-    assert!(check("canary", &kept, 10, &PlanLimits::default()).is_err());
+    assert!(check("canary", &kept, Room::Within(10), &PlanLimits::default()).is_err());
 }
 
 proptest! {
@@ -171,7 +171,7 @@ proptest! {
             .collect();
         proposal.push(mk_step("all", 10_000, 1));
         proposal[0].capacity_replicas = capacity;
-        if let Ok(plan) = check("canary", &proposal, total, &policy()) {
+        if let Ok(plan) = check("canary", &proposal, Room::Within(total), &policy()) {
             let mut before = 0;
             for (i, s) in plan.steps.iter().enumerate() {
                 prop_assert!(s.step.weight_bp > before);

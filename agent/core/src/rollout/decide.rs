@@ -6,6 +6,7 @@ mod approval_hash;
 mod back;
 mod check;
 mod context;
+mod foreign;
 mod gate;
 mod hold;
 mod messages;

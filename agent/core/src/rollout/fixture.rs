@@ -15,7 +15,7 @@ use crate::pipeline::{
     CheckSpec, EnvironmentStatus, OutcomeKind, PluginUse, ReplicasRouter, Revision, RouterSpec,
     StrategySpec, TargetSpec, TriggerKind,
 };
-use crate::plan::{Plan, PlanLimits};
+use crate::plan::{Plan, PlanLimits, Room};
 use crate::plugin::{Outcome, PlanStep, PluginAnswer, PluginInfo, PluginKind, Report};
 use crate::policy::{Identity, Policy};
 use crate::template::template_hash;
@@ -107,6 +107,7 @@ pub(crate) fn mk_person(name: &str) -> Identity {
 /// A healthy Deployment.
 pub(crate) fn mk_workload(name: &str, uid: &str, letter: char, replicas: u32) -> WorkloadSeen {
     WorkloadSeen {
+        epoch: 0,
         namespace: "shop".into(),
         name: name.into(),
         uid: uid.into(),
@@ -192,7 +193,13 @@ pub(crate) fn mk_proposal() -> Vec<PlanStep> {
 }
 
 pub(crate) fn mk_plan(proposal: &[PlanStep], total: u32) -> Plan {
-    crate::plan::check("canary", proposal, total, &PlanLimits::default()).unwrap()
+    crate::plan::check(
+        "canary",
+        proposal,
+        Room::Within(total),
+        &PlanLimits::default(),
+    )
+    .unwrap()
 }
 
 pub(crate) fn mk_plugins() -> Vec<PluginInfo> {
@@ -350,6 +357,7 @@ pub(crate) fn mk_in_step(index: u32, stage: Stage) -> Case {
     c.journal = started;
     c.journal.timeline.clear();
     c.journal.outbox.clear();
+    let stage_shifts = matches!(stage, Stage::Shift);
     let step = StepState {
         index,
         stage,
@@ -362,6 +370,15 @@ pub(crate) fn mk_in_step(index: u32, stage: Stage) -> Case {
     let mut target = mk_workload("storefront", "target-1", letter, pods.0);
     target.claimed_by = Some(UID.into());
     c.journal.claimed = true;
+    let from = match stage_shifts {
+        true => [10, 9, 5][usize::try_from(index).unwrap()],
+        false => pods.0,
+    };
+    c.journal.scaled = Some(Scaled {
+        from,
+        to: pods.0,
+        other_since: None,
+    });
     c.seen.target = Seen::Present(target);
     c.seen.canary = if pods.1 == 0 {
         Seen::Absent

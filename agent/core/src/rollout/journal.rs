@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::observation::RequestSeen;
+use super::observation::{RequestSeen, WorkloadSeen};
 use super::state::State;
 use super::why::Why;
 use crate::pipeline::Revision;
@@ -74,6 +74,16 @@ pub struct Journal {
     /// Hash of the pod template that is being rolled out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate_template_hash: Option<String>,
+    /// Epoch of the leader that wrote this (F3). The shell sets it; no decision reads it.
+    #[serde(skip_serializing_if = "crate::lease::unfenced")]
+    pub epoch: u64,
+    /// The autoscaler that owned the target's number of pods when it began. Sluice leaves that number
+    /// alone then (W10).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub autoscaler: Option<String>,
+    /// The last number of pods that Sluice gave the target, to tell its own from another's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaled: Option<Scaled>,
     /// Pods of the target when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_replicas: Option<u32>,
@@ -130,6 +140,19 @@ pub struct Journal {
 )]
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+/// A write of the target's number of pods: either number may be found until it was seen to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scaled {
+    /// The number before.
+    pub from: u32,
+    /// The number after.
+    pub to: u32,
+    /// Since when neither of them is found, but somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_since: Option<Timestamp>,
 }
 
 /// What people are asked to sign.
@@ -230,6 +253,29 @@ pub struct Delivery {
 }
 
 impl Journal {
+    /// Whether the number of pods of the target is not one that Sluice wrote, but an autoscaler's or
+    /// a person's.
+    pub(crate) fn others_number(&self, target: &WorkloadSeen) -> bool {
+        self.autoscaler.is_some()
+            || self
+                .scaled
+                .is_some_and(|s| target.replicas != s.from && target.replicas != s.to)
+    }
+
+    /// How many pods shall serve in the end: what an autoscaler says, or else as many as there were
+    /// when it began. What a person added meanwhile stays; what they took away may have been one of
+    /// two halves, and comes back.
+    pub(crate) fn total(&self, target: &WorkloadSeen) -> u32 {
+        let began_with = self.total_replicas.unwrap_or(target.replicas);
+        if self.autoscaler.is_some() {
+            target.replicas
+        } else if self.others_number(target) {
+            target.replicas.max(began_with)
+        } else {
+            began_with
+        }
+    }
+
     /// Adds a moment; past the limits the oldest but the first falls out and is counted.
     pub(crate) fn note(&mut self, now: Timestamp, kind: &str, text: &str) {
         self.timeline.push(Moment {

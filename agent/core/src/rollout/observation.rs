@@ -61,6 +61,8 @@ pub struct Observation {
     pub stable_template: Seen<Value>,
     /// The pod template of the revision to return to, for a Rollout that goes back.
     pub return_template: Seen<Value>,
+    /// The autoscaler of the target, by name. Looked up only before the first change.
+    pub autoscaler: Seen<String>,
     /// Votes on this Rollout.
     pub votes: Vec<Vote>,
     /// People's wishes about this Rollout, oldest first.
@@ -104,6 +106,9 @@ pub struct WorkloadSeen {
     pub spec: Value,
     /// uid of the Rollout that stands in its claim annotation.
     pub claimed_by: Option<String>,
+    /// Epoch of the leader that wrote it last, by its annotation; 0 where there is none.
+    #[serde(default)]
+    pub epoch: u64,
     /// uid of the Rollout that created it, by its label.
     pub created_by: Option<String>,
 }

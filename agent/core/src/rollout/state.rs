@@ -59,6 +59,11 @@ impl State {
         )
     }
 
+    /// Whether stable and candidate share the traffic by their numbers of pods.
+    pub fn shares(&self) -> bool {
+        matches!(self, Self::Progressing(_))
+    }
+
     /// Whether it is over.
     pub fn ended(&self) -> bool {
         matches!(self, Self::Ended(_))

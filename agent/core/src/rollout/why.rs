@@ -90,6 +90,11 @@ pub enum Why {
         /// What was found and what to do.
         message: String,
     },
+    /// Somebody else changed the target's number of pods.
+    Rescaled {
+        /// What was found and what to do.
+        message: String,
+    },
     /// Something could not be read from the cluster.
     CannotSee {
         /// What, and why.
@@ -191,6 +196,7 @@ impl Why {
                 | Self::Claimed { .. }
                 | Self::Paused { .. }
                 | Self::Drifted { .. }
+                | Self::Rescaled { .. }
         )
     }
 
@@ -229,6 +235,10 @@ impl Why {
             Self::Drifted { .. } => format!(
                 "put the pod template back as it was, or `sluice abort {rollout}` and adopt the \
                  new one with `sluice adopt`"
+            ),
+            Self::Rescaled { .. } => format!(
+                "give it back the number of pods that Sluice set, and it goes on; or `sluice abort \
+                 {rollout}`, which keeps the number as it is now"
             ),
             Self::CheckInconclusive { check, .. } => {
                 format!("see why {check} could not tell; `sluice abort {rollout}` rolls back now")
@@ -312,7 +322,7 @@ impl fmt::Display for Why {
             }
             Self::Claimed { by } => write!(f, "the target is claimed by {by}, which is not over"),
             Self::Paused { by } => write!(f, "paused by {by}"),
-            Self::Drifted { message } => write!(f, "holds: {message}"),
+            Self::Drifted { message } | Self::Rescaled { message } => write!(f, "holds: {message}"),
             Self::CannotSee { what } => write!(f, "holds: {what}"),
             Self::MovesPods {
                 step: Some(n),

@@ -59,9 +59,26 @@ pub fn split(total: u32, weight_bp: u16) -> Split {
     }
 }
 
-/// The smallest number of replicas with which the first step stays within `limit_bp`.
-pub fn replicas_needed(weight_bp: u16, limit_bp: u16) -> Option<u32> {
-    (1..=10_000).find(|n| split(*n, weight_bp).achieved_bp() <= limit_bp)
+/// The smallest number of pods of the target with which a share of `weight_bp`, divided so, stays
+/// within `limit_bp`.
+pub fn replicas_needed(
+    divide: fn(u32, u16) -> Split,
+    weight_bp: u16,
+    limit_bp: u16,
+) -> Option<u32> {
+    (1..=10_000).find(|n| divide(*n, weight_bp).achieved_bp() <= limit_bp)
+}
+
+/// Pods for the candidate beside `stable` ones that are not to be touched, because an autoscaler owns
+/// their number. At most `weight_bp` of all, but at least one pod.
+pub fn beside(stable: u32, weight_bp: u16) -> Split {
+    let (all, weight) = (u64::from(ALL_TRAFFIC), u64::from(weight_bp));
+    let rest = all.saturating_sub(weight);
+    let most = (u64::from(stable) * weight).checked_div(rest).unwrap_or(0);
+    Split {
+        stable,
+        candidate: u32::try_from(most).unwrap_or(u32::MAX).max(1),
+    }
 }
 
 /// What has to be written next, in the order in which it may be done. Empty: nothing to write.
@@ -172,6 +189,31 @@ pub fn converge(
         }
     }
     Convergence::Reached
+}
+
+/// Next writes towards `candidate` pods beside a stable version whose number of pods is another's.
+/// How far the stable pods are is not looked at: an autoscaler moves them all the time.
+pub fn converge_beside(candidate: u32, canary: &Seen<WorkloadSeen>) -> Convergence {
+    let canary = match canary {
+        Seen::Present(c) => c,
+        Seen::Absent => return Convergence::Write(vec![Move::CreateCanary]),
+        Seen::Unknown(_) => {
+            return Convergence::WaitFor {
+                deployment: "canary".into(),
+                replicas: candidate,
+            };
+        }
+    };
+    if canary.replicas != candidate {
+        Convergence::Write(vec![Move::ScaleCanary(candidate)])
+    } else if canary.ready < candidate || !canary.observed() {
+        Convergence::WaitFor {
+            deployment: canary.name.clone(),
+            replicas: candidate,
+        }
+    } else {
+        Convergence::Reached
+    }
 }
 
 fn converge_stable(want: Split, stable: &WorkloadSeen) -> Convergence {

@@ -217,6 +217,7 @@ fn stuck(why: &Why) -> bool {
             | Why::Claimed { .. }
             | Why::Paused { .. }
             | Why::Drifted { .. }
+            | Why::Rescaled { .. }
             | Why::CannotSee { .. }
             | Why::CheckInconclusive { .. }
     )

@@ -66,7 +66,8 @@ impl Turn<'_> {
                 quarantine: reason.candidate_failed.then(|| reason.message.clone()),
             });
         }
-        let total = self.journal.total_replicas.unwrap_or(target.replicas);
+        self.seen_scaled(&target);
+        let total = self.journal.total(&target);
         if template_hash(target.template()) != stable.template_hash {
             let template = match &self.seen.stable_template {
                 Seen::Present(t) if template_hash(t) == stable.template_hash => t,
@@ -85,7 +86,9 @@ impl Turn<'_> {
                 Seen::Absent => return cannot_see(&stable.name, "the ControllerRevision is gone"),
                 Seen::Unknown(why) => return cannot_see(&stable.name, why),
             };
-            self.effects.push(set_template(&target, template, total));
+            let effect = set_template(&target, template, total);
+            self.will_scale(&target, total.max(target.replicas));
+            self.effects.push(effect);
             return Flow::Wait(why);
         }
         if let Seen::Unknown(what) = &self.seen.canary {

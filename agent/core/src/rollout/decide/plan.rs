@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::queue::cannot_see;
 use super::{Flow, Turn};
 use crate::pipeline::OutcomeKind;
-use crate::plan::{PlanLimits, check};
+use crate::plan::{PlanLimits, Room, check};
 use crate::plugin::{PlanStep, PluginKind};
 use crate::policy::EnvironmentPolicy;
-use crate::rollout::{PluginQuestion, State, Why};
+use crate::rollout::{PluginQuestion, Seen, State, Why, WorkloadSeen};
 use crate::router::ALL_TRAFFIC;
 use crate::template::template_hash;
 
@@ -27,12 +27,15 @@ impl Turn<'_> {
         let Some(target) = self.target() else {
             return cannot_see(&self.target_name(), "it cannot be read");
         };
-        let total = target.replicas;
+        let room = match self.room(target) {
+            Ok(room) => room,
+            Err(flow) => return flow,
+        };
         let template = match self.candidate_template(target.template()) {
             Ok(t) => t,
             Err(no) => return self.without_template(no),
         };
-        if total == 0 {
+        if room.target() == 0 {
             return cannot_see(&self.target_name(), "it is scaled to zero: nothing serves");
         }
         self.journal.candidate_template_hash = Some(template_hash(&template));
@@ -40,7 +43,7 @@ impl Turn<'_> {
             self.journal.proposal = Some(vec![return_step()]);
         }
         if let Some(proposal) = self.journal.proposal.take() {
-            return self.accept_plan(&proposal, total, &policy);
+            return self.accept_plan(&proposal, room, &policy);
         }
         let strategy = self.rollout.spec.strategy.clone();
         if let Some(missing) = self.missing_plugins() {
@@ -65,7 +68,7 @@ impl Turn<'_> {
     fn accept_plan(
         &mut self,
         proposal: &[PlanStep],
-        total: u32,
+        room: Room,
         policy: &EnvironmentPolicy,
     ) -> Flow {
         let spec = &self.rollout.spec;
@@ -74,7 +77,7 @@ impl Turn<'_> {
         } else {
             (spec.strategy.plugin.as_str(), PlanLimits::of(policy))
         };
-        match check(strategy, proposal, total, &limits) {
+        match check(strategy, proposal, room, &limits) {
             Ok(plan) => {
                 self.journal.plan = Some(plan);
                 self.journal.fault = None;
@@ -85,6 +88,15 @@ impl Turn<'_> {
                 OutcomeKind::Refused,
                 &format!("the plan of {strategy} is refused: {}", problems.join("; ")),
             ),
+        }
+    }
+
+    /// Whose pods the candidate will get its share of.
+    pub(super) fn room(&self, target: &WorkloadSeen) -> Result<Room, Flow> {
+        match &self.seen.autoscaler {
+            Seen::Absent => Ok(Room::Within(target.replicas)),
+            Seen::Present(_) => Ok(Room::Beside(target.replicas)),
+            Seen::Unknown(why) => Err(cannot_see("whether an autoscaler owns the target", why)),
         }
     }
 

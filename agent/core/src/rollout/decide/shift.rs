@@ -3,12 +3,15 @@
 use serde_json::{Value, json};
 
 use super::context::{NoTemplate, ROLE_LABEL, ROLLOUT_LABEL};
+use super::foreign::is_move;
 use super::queue::cannot_see;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
 use crate::rollout::{Effect, Seen, Stage, State, StepState, Why, WorkloadSeen};
-use crate::router::replicas::{Convergence, Move, Split, converge, withdraw_canary};
+use crate::router::replicas::{
+    Convergence, Move, Split, converge, converge_beside, withdraw_canary,
+};
 use crate::template::{merge_diff, template_hash};
 
 /// Pods that were ready and fell back so often in one step are the candidate's fault.
@@ -66,8 +69,12 @@ impl Turn<'_> {
         if let Some(flow) = self.too_long() {
             return flow;
         }
+        self.seen_scaled(&target);
         if let Some(drift) = self.drifted(&target, planned.promotes()) {
             return Flow::Wait(drift);
+        }
+        if let Some(flow) = self.rescaled(&target) {
+            return flow;
         }
         let reached = self.pods(&target, &step, &planned);
         if matches!(step.stage, Stage::Shift) {
@@ -81,6 +88,10 @@ impl Turn<'_> {
             };
         }
         if let Err(why) = reached {
+            // Fewer canary pods beside fewer stable ones: nobody is unwell.
+            if self.journal.autoscaler.is_some() && is_move(&why) {
+                return Flow::Wait(why);
+            }
             self.effects.clear();
             return self.relapse(step, &planned, &why);
         }
@@ -104,9 +115,10 @@ impl Turn<'_> {
         step: &StepState,
         planned: &PlannedStep,
     ) -> Result<(), Why> {
-        let total = self.journal.total_replicas.unwrap_or(target.replicas);
+        let total = self.journal.total(target);
         let convergence = if planned.promotes() {
             if let Some(effect) = self.promote(target, total)? {
+                self.will_scale(target, total.max(target.replicas));
                 self.effects.push(effect);
                 return Err(moves(step, planned));
             }
@@ -120,6 +132,8 @@ impl Turn<'_> {
                     replicas: total,
                 }
             }
+        } else if self.journal.autoscaler.is_some() {
+            converge_beside(self.beside(target, step, planned), &self.seen.canary)
         } else {
             let want = Split {
                 stable: planned.stable_replicas,
@@ -216,11 +230,14 @@ impl Turn<'_> {
                 (Move::CreateCanary, _) => Effect::CreateDeployment {
                     manifest: self.canary_manifest(target)?,
                 },
-                (Move::ScaleStable(n), _) => Effect::Scale {
-                    deployment: Self::guard(target),
-                    replicas: *n,
-                    takes_pods_away,
-                },
+                (Move::ScaleStable(n), _) => {
+                    self.will_scale(target, *n);
+                    Effect::Scale {
+                        deployment: Self::guard(target),
+                        replicas: *n,
+                        takes_pods_away,
+                    }
+                }
                 (Move::ScaleCanary(n), Some(c)) => Effect::Scale {
                     deployment: Self::guard(c),
                     replicas: *n,
@@ -370,26 +387,6 @@ impl Turn<'_> {
             super::canary_name(target, &self.rollout.uid)
         };
         matches!(waiting, Why::WaitsForPods { deployment, .. } if *deployment == candidate)
-    }
-
-    /// Whether somebody else changed the pod template under a Rollout that is under way (W10).
-    fn drifted(&self, target: &WorkloadSeen, promotes: bool) -> Option<Why> {
-        let found = template_hash(target.template());
-        let stable = self
-            .journal
-            .stable
-            .as_ref()
-            .map(|r| r.template_hash.as_str());
-        let candidate = self.journal.candidate_template_hash.as_deref();
-        if stable == Some(found.as_str()) || (promotes && candidate == Some(found.as_str())) {
-            return None;
-        }
-        Some(Why::Drifted {
-            message: format!(
-                "somebody else changed the pod template of {}; Sluice does not fight over it",
-                self.rollout.spec.target
-            ),
-        })
     }
 
     /// The policy's limit for the whole Rollout (T5).

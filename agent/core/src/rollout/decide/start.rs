@@ -4,16 +4,16 @@
 use super::queue::cannot_see;
 use super::{Flow, Turn};
 use crate::pipeline::{OutcomeKind, Revision};
-use crate::plan::{PlanLimits, check};
+use crate::plan::{PlanLimits, Room, check};
 use crate::plugin::Severity;
-use crate::rollout::{Seen, SiblingStage, Stage, State, StepState, Why};
+use crate::rollout::{Scaled, Seen, SiblingStage, Stage, State, StepState, Why};
 use crate::template::template_hash;
 
 /// What a start rests on.
 struct Ready {
     stable: Revision,
     candidate_hash: String,
-    replicas: u32,
+    room: Room,
 }
 
 impl Turn<'_> {
@@ -26,11 +26,18 @@ impl Turn<'_> {
         };
         // The number of pods may have changed since the plan was made: place the shares anew, and
         // let the policy's limits speak again.
-        if let Err(flow) = self.place_anew(ready.replicas) {
+        if let Err(flow) = self.place_anew(ready.room) {
             return flow;
         }
         self.journal.candidate_template_hash = Some(ready.candidate_hash);
-        self.journal.total_replicas = Some(ready.replicas);
+        let replicas = ready.room.target();
+        self.journal.total_replicas = Some(replicas);
+        self.journal.scaled = Some(Scaled {
+            from: replicas,
+            to: replicas,
+            other_since: None,
+        });
+        self.journal.autoscaler = self.seen.autoscaler.present().cloned();
         self.journal.started_at = Some(self.now);
         let text = format!(
             "replaces {} in {}",
@@ -80,11 +87,12 @@ impl Turn<'_> {
         if let Some(p) = &self.journal.paused {
             return Err(Flow::Wait(Why::Paused { by: p.text.clone() }));
         }
+        let room = self.room(&target)?;
         match self.candidate_template(target.template()) {
             Ok(t) => Ok(Ready {
                 stable,
                 candidate_hash: template_hash(&t),
-                replicas: target.replicas,
+                room,
             }),
             Err(no) => Err(self.without_template(no)),
         }
@@ -99,6 +107,8 @@ impl Turn<'_> {
         self.journal.state = State::AwaitingApproval;
         self.journal.stable = None;
         self.journal.total_replicas = None;
+        self.journal.scaled = None;
+        self.journal.autoscaler = None;
         self.journal.started_at = None;
         let shut = match self.shut() {
             Some(flow) => Some(flow),
@@ -120,7 +130,7 @@ impl Turn<'_> {
     }
 
     /// The plan with the pods that are there now, or its refusal.
-    fn place_anew(&mut self, total: u32) -> Result<(), Flow> {
+    fn place_anew(&mut self, room: Room) -> Result<(), Flow> {
         let Some(plan) = self.journal.plan.clone() else {
             self.journal.state = State::Planning {
                 attempt: 1,
@@ -133,14 +143,18 @@ impl Turn<'_> {
             Ok(_) | Err(_) => PlanLimits::default(),
         };
         let proposal: Vec<_> = plan.steps.iter().map(|s| s.step.clone()).collect();
-        match check(&plan.strategy, &proposal, total, &limits) {
+        match check(&plan.strategy, &proposal, room, &limits) {
             Ok(plan) => {
                 self.journal.plan = Some(plan);
                 Ok(())
             }
             Err(problems) => Err(self.end_unbegun(
                 OutcomeKind::Refused,
-                &format!("with {total} replicas now: {}", problems.join("; ")),
+                &format!(
+                    "with {} replicas now: {}",
+                    room.target(),
+                    problems.join("; ")
+                ),
             )),
         }
     }

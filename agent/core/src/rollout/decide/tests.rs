@@ -3,6 +3,7 @@
 mod back;
 mod checks;
 mod drift;
+mod foreign;
 mod gate;
 mod gone;
 mod hold;

@@ -162,6 +162,7 @@ impl Deployment {
 
     pub(super) fn seen(&self) -> WorkloadSeen {
         WorkloadSeen {
+            epoch: 0,
             namespace: "shop".into(),
             name: self.name.clone(),
             uid: self.uid.clone(),

@@ -108,6 +108,11 @@ fn the_largest_journal_is_small_enough() {
         let planned = &plan.steps[index];
         let mut target = mk_workload("storefront", "target-1", 'a', planned.stable_replicas);
         target.claimed_by = Some(UID.into());
+        c.journal.scaled = Some(Scaled {
+            from: planned.stable_replicas,
+            to: planned.stable_replicas,
+            other_since: Some(c.now),
+        });
         c.seen.target = Seen::Present(target);
         c.seen.canary = Seen::Present(mk_canary('b', planned.candidate_replicas));
         let step = StepState {

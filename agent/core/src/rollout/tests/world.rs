@@ -192,6 +192,7 @@ impl World {
         let back = back.and_then(|r| self.templates.get(&r.name).cloned());
         let environment = self.environment.clone();
         Observation {
+            autoscaler: Seen::Absent,
             target: self.see(target),
             canary: self.see(canary),
             stable_template: self.see(stable),

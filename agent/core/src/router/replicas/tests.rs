@@ -33,10 +33,10 @@ fn usual_shares() {
 
 #[test]
 fn the_replicas_that_a_share_needs() {
-    assert_eq!(replicas_needed(1000, 1000), Some(10));
-    assert_eq!(replicas_needed(500, 500), Some(20));
-    assert_eq!(replicas_needed(100, 1000), Some(10));
-    assert_eq!(replicas_needed(5000, 1000), None);
+    assert_eq!(replicas_needed(split, 1000, 1000), Some(10));
+    assert_eq!(replicas_needed(split, 500, 500), Some(20));
+    assert_eq!(replicas_needed(split, 100, 1000), Some(10));
+    assert_eq!(replicas_needed(split, 5000, 1000), None);
 }
 
 #[test]
@@ -184,7 +184,7 @@ proptest! {
 
     #[test]
     fn needed_replicas_are_the_fewest(weight in 1..3000_u16, limit in 1..3000_u16) {
-        match replicas_needed(weight, limit) {
+        match replicas_needed(split, weight, limit) {
             Some(n) => {
                 prop_assert!(split(n, weight).achieved_bp() <= limit);
                 for fewer in 1..n {
