@@ -1,10 +1,11 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ipnet::IpNet;
 use sluice_core::duration::HumanDuration;
 
 use crate::output::Format;
@@ -405,9 +406,14 @@ pub struct AgentArgs {
     /// The policy file; read again whenever it changes. Without one, every environment is closed.
     #[arg(long, value_name = "FILE", default_value = "/etc/sluice/policy.yaml")]
     pub policy: PathBuf,
-    /// Folder of plugins, with plugins.yaml in it; read again whenever it changes.
+    /// Folder of plugins, with plugins.yaml in it; read again whenever it changes. Several times for
+    /// several: what a later one has stands before what an earlier one has.
     #[arg(long, value_name = "DIR", default_value = "/etc/sluice/plugins")]
-    pub plugins: PathBuf,
+    pub plugins: Vec<PathBuf>,
+    /// Addresses that no plugin may reach, such as those of the nodes: an address or a range in CIDR
+    /// form; several times for several. The API server's are added where they are known.
+    #[arg(long = "deny-address", value_name = "CIDR", value_parser = net)]
+    pub denied_addresses: Vec<IpNet>,
     /// Folder of the secrets that plugins.yaml names, DIR/<secret>/<key>.
     #[arg(long, value_name = "DIR")]
     pub secrets: Option<PathBuf>,
@@ -437,6 +443,22 @@ pub struct AgentArgs {
     /// Let whoever is not signed in read the web page. For demos.
     #[arg(long, requires = "web")]
     pub web_public_read: bool,
+    /// Address of the probes and metrics: /livez, /readyz, /metrics. Default: none.
+    #[arg(long, value_name = "ADDRESS")]
+    pub probes: Option<SocketAddr>,
+    /// Name of the Lease that says which of several agents works. Default: none, this is the only one.
+    #[arg(long, value_name = "NAME")]
+    pub lease: Option<String>,
+    /// Namespace of the Lease.
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", requires = "lease")]
+    pub lease_namespace: Option<String>,
+    /// Name of this agent in the Lease; random characters are added.
+    #[arg(long, value_name = "NAME", env = "POD_NAME", default_value = "sluice")]
+    pub identity: String,
+    /// Calls of the API server in a second that ordinary work may make; 0 is without limit. What
+    /// rolls back is never held up by it.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub kube_qps: u32,
     /// Let plugins reach this machine where their grant says so. For demos; never in a cluster.
     #[arg(long)]
     pub allow_loopback: bool,
@@ -452,6 +474,14 @@ pub struct AgentArgs {
     /// How log lines are written, to standard error.
     #[arg(long, value_enum, default_value_t, env = "SLUICE_LOG_FORMAT")]
     pub log_format: Format,
+}
+
+/// A range of addresses; a single one is a range of itself.
+fn net(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .or_else(|_| single())
+        .map_err(|_| "write an address or a range, such as 10.0.0.7 or 10.0.0.0/16".into())
 }
 
 /// An address as the agent would give it to a test: scheme, host and port, nothing behind.

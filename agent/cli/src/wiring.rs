@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kube::Client;
-use sluice_controller::{Agent, AgentConfig, AgentError, JsonLinesSink, Ports, World};
+use sluice_controller::{
+    Agent, AgentConfig, AgentError, Health, JsonLinesSink, Ports, Resignation, World,
+};
 use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
-use sluice_plugins::{Card, Host, HostOptions, PluginFolder};
+use sluice_plugins::{Card, Folders, Host, HostOptions, PluginFolder};
 use sluice_registry::{ConfigError, OciRegistry, RegistryConfig};
 use sluice_web::{WebConfig, WebError, WebState};
 use tokio::net::TcpListener;
@@ -24,8 +26,8 @@ pub struct Settings {
     pub agent: AgentConfig,
     /// The policy file.
     pub policy: PathBuf,
-    /// The plugins folder.
-    pub plugins: PathBuf,
+    /// The plugins folders.
+    pub plugins: Folders,
     /// What plugins may reach.
     pub host: HostOptions,
     /// The file to which records are appended.
@@ -34,6 +36,8 @@ pub struct Settings {
     pub registry: RegistryConfig,
     /// Where the web page listens, if there is one.
     pub web: Option<(SocketAddr, WebConfig)>,
+    /// Where probes and metrics are served, if they are.
+    pub probes: Option<SocketAddr>,
 }
 
 /// Why the agent does not start or did not go on.
@@ -53,8 +57,8 @@ pub enum WiringError {
         /// The cause.
         source: io::Error,
     },
-    /// The web page cannot listen.
-    #[error("the web page cannot listen on {address}: {source}")]
+    /// The web page or the probes cannot listen.
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -78,6 +82,9 @@ pub struct Wired {
     folder: PluginFolder,
     web: Option<(TcpListener, WebState)>,
     address: Option<SocketAddr>,
+    probes: Option<(TcpListener, SocketAddr)>,
+    resignation: Option<Resignation>,
+    health: Health,
 }
 
 /// Puts the parts together. Must be called within a tokio runtime whose process has a TLS provider.
@@ -107,9 +114,7 @@ pub async fn wire(
     let (web, address) = match settings.web {
         None => (None, None),
         Some((address, config)) => {
-            let unheard = |source| WiringError::Listen { address, source };
-            let listener = TcpListener::bind(address).await.map_err(unheard)?;
-            let bound = listener.local_addr().map_err(unheard)?;
+            let (listener, bound) = listen(address).await?;
             let state = WebState {
                 world: agent.world(),
                 client,
@@ -120,7 +125,14 @@ pub async fn wire(
             (Some((listener, state)), Some(bound))
         }
     };
+    let probes = match settings.probes {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     Ok(Wired {
+        probes,
+        resignation: agent.resignation(),
+        health: agent.health(),
         agent,
         policy,
         host,
@@ -130,7 +142,24 @@ pub async fn wire(
     })
 }
 
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), WiringError> {
+    let unheard = |source| WiringError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(unheard)?;
+    let bound = listener.local_addr().map_err(unheard)?;
+    Ok((listener, bound))
+}
+
 impl Wired {
+    /// To be handed in at the end, after [`Wired::run`] was dropped.
+    pub fn resignation(&mut self) -> Option<Resignation> {
+        self.resignation.take()
+    }
+
+    /// Where the probes listen.
+    pub fn probes_address(&self) -> Option<SocketAddr> {
+        self.probes.as_ref().map(|(_, address)| *address)
+    }
+
     /// The agent's view of its own objects.
     pub fn world(&self) -> World {
         self.agent.world()
@@ -162,8 +191,16 @@ impl Wired {
             host,
             folder,
             web,
+            probes,
+            health,
             ..
         } = self;
+        let probed = async {
+            match probes {
+                Some((listener, _)) => sluice_web::serve_probes(listener, health).await,
+                None => std::future::pending().await,
+            }
+        };
         let served = async {
             match web {
                 Some((listener, state)) => sluice_web::serve(listener, state).await,
@@ -173,6 +210,7 @@ impl Wired {
         let ended = tokio::select! {
             ended = agent.run() => ended.map_err(WiringError::from),
             ended = served => ended.map_err(WiringError::from),
+            () = probed => Ok(()),
         };
         drop((policy, host, folder));
         ended

@@ -17,9 +17,11 @@ use crate::manifest::Manifest;
 use crate::operator::{FILE_NAME, PluginEntry};
 use crate::world::Reply;
 
+mod folders;
 mod read;
 mod watch;
 
+pub use folders::Folders;
 pub use watch::PluginFolder;
 
 use read::{Wanted, read_folder};
@@ -63,7 +65,7 @@ impl Host {
             if let Some(file) = slots.get(&name).map(|slot: &Arc<Slot>| slot.file.clone()) {
                 twice = Some(
                     Card::new("plugin/name-taken", &wanted.file)
-                        .at(self.inner.folder.display().to_string())
+                        .at(self.inner.folder.to_string())
                         .because(format!("{file} is called \"{name}\" too"))
                         .change(format!("remove one, or name both in {FILE_NAME}")),
                 );
@@ -174,7 +176,7 @@ impl Host {
     }
 
     async fn read(&self, file: &str) -> Result<Read, Card> {
-        let (folder, name) = (self.inner.folder.clone(), file.to_owned());
+        let (folder, name) = (self.inner.folder.holding(file).to_owned(), file.to_owned());
         let read = tokio::task::spawn_blocking(move || load::read(&folder, &name)).await;
         read.unwrap_or_else(|_| {
             Err(Card::new("plugin/unreadable", file)

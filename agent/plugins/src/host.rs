@@ -1,11 +1,10 @@
 //! The plugin host: answers the core's port from what serves now.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::StreamExt as _;
+use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use sluice_core::plugin::{
     Invocation, PluginAnswer, PluginCall, PluginFault, PluginInfo, PluginKind, Report,
@@ -20,7 +19,7 @@ use crate::capability::log::{LogSink, TracingSink};
 use crate::card::Card;
 use crate::engine::EngineHandle;
 use crate::fault::Stop;
-use crate::folder::Reading;
+use crate::folder::{Folders, Reading};
 use crate::grant::{PermissionCell, talks_to_the_rollout};
 use crate::limits::Limits;
 use crate::manifest::{Manifest, kind_name};
@@ -47,7 +46,7 @@ pub struct HostOptions {
     /// Who resolves names.
     pub resolver: Arc<dyn Resolve>,
     /// Nodes and API servers: never reached, whatever is granted.
-    pub denied_addresses: Vec<IpAddr>,
+    pub denied_addresses: Vec<IpNet>,
     /// Certificate authorities trusted beside the public ones.
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Memory of all running calls together, in MiB. Well below the container's limit.
@@ -75,7 +74,7 @@ pub struct Host {
 }
 
 pub(crate) struct Inner {
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Folders,
     pub(crate) allow_loopback: bool,
     pub(crate) engine: Arc<EngineHandle>,
     pub(crate) linkers: Arc<Linkers>,
@@ -157,12 +156,12 @@ impl Host {
     /// # Errors
     /// A card, only if nothing could ever run: no WebAssembly engine on this machine, unusable root
     /// certificates.
-    pub async fn open(folder: impl Into<PathBuf>, options: HostOptions) -> Result<Host, Card> {
+    pub async fn open(folder: impl Into<Folders>, options: HostOptions) -> Result<Host, Card> {
         let folder = folder.into();
         let fatal = |why: String| {
             Card::new("plugin/host", "the plugin host")
                 .effect("did not start; no plugin serves")
-                .at(folder.display().to_string())
+                .at(folder.to_string())
                 .because(why)
                 .change("look at the agent's log and its options for plugins")
         };
@@ -205,7 +204,7 @@ impl Host {
     /// # Errors
     /// All cards.
     pub async fn from_dir(
-        folder: impl Into<PathBuf>,
+        folder: impl Into<Folders>,
         options: HostOptions,
     ) -> Result<Host, Vec<Card>> {
         let host = Host::open(folder, options)
@@ -229,8 +228,8 @@ impl Host {
         catalog.config.iter().cloned().chain(of_plugins).collect()
     }
 
-    /// The folder that this host serves.
-    pub fn folder(&self) -> &Path {
+    /// The folders that this host serves.
+    pub fn folder(&self) -> &Folders {
         &self.inner.folder
     }
 
@@ -266,7 +265,7 @@ impl Host {
                 .map(|card| format!(" {}", card.line()));
             return missing(format!(
                 "no plugin \"{shown}\" in {} (known: {known}).{}",
-                self.inner.folder.display(),
+                self.inner.folder,
                 config.unwrap_or_default()
             ));
         };

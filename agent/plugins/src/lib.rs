@@ -46,7 +46,7 @@ mod world;
 
 pub use capability::log::{LogLevel, LogLine, LogSink, TracingSink};
 pub use card::Card;
-pub use folder::PluginFolder;
+pub use folder::{Folders, PluginFolder};
 pub use host::{Host, HostOptions};
 pub use limits::{LimitSettings, Limits, MAX_COMPONENT_BYTES};
 pub use manifest::Manifest;

@@ -21,6 +21,7 @@ mod live;
 mod origin;
 mod page;
 mod permit;
+mod probes;
 mod problem;
 mod routes;
 mod serve;
@@ -30,5 +31,6 @@ mod view;
 mod write;
 
 pub use app::{Web, WebConfig, WebState};
+pub use probes::serve_probes;
 pub use routes::{Access, Listed, listed};
 pub use serve::{WebError, serve};

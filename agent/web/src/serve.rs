@@ -38,13 +38,14 @@ pub enum WebError {
 pub async fn serve(listener: TcpListener, state: WebState) -> Result<(), WebError> {
     let web = Web::new(state);
     tokio::select! {
-        () = accept(&listener, &web) => Ok(()),
+        () = accept(&listener, web.router()) => Ok(()),
         () = web.follow_changes() => Err(WebError::ChangesEnded),
     }
 }
 
-async fn accept(listener: &TcpListener, web: &Web) {
-    let service = TowerToHyperService::new(web.router());
+/// Answers connections for ever.
+pub(crate) async fn accept(listener: &TcpListener, router: axum::Router) {
+    let service = TowerToHyperService::new(router);
     let mut server = hyper::server::conn::http1::Builder::new();
     server
         .timer(TokioTimer::new())

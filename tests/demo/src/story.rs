@@ -45,7 +45,8 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
             target_namespaces: vec!["staging".into(), PRODUCTION.into()],
         },
         policy: setting.folder.join("policy.yaml"),
-        plugins: setting.folder.join("plugins"),
+        plugins: setting.folder.join("plugins").into(),
+        probes: None,
         host: HostOptions {
             allow_loopback: true,
             ..HostOptions::default()

@@ -4,12 +4,15 @@ use std::io::{IsTerminal as _, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use ipnet::IpNet;
 use kube::api::{Api, ListParams};
 use kube::{Client, Config};
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
-use sluice_controller::AgentConfig;
-use sluice_plugins::{DirectorySecrets, HostOptions};
+use sluice_cluster::lease::LeaseName;
+use sluice_controller::{AgentConfig, AgentError, LeaseConfig};
+use sluice_plugins::{DirectorySecrets, Folders, HostOptions};
 use sluice_registry::RegistryConfig;
 use sluice_web::WebConfig;
 use tracing_subscriber::EnvFilter;
@@ -23,6 +26,8 @@ use crate::failure::Failure;
 use crate::output::Format;
 use crate::wiring::{Settings, WiringError, wire};
 
+/// Longest silence of the API server in an open answer: its bookmarks come every 60 s, give or take.
+const SILENCE: Duration = Duration::from_secs(80);
 /// Largest registry configuration, in bytes.
 const CONFIG_BYTES: u64 = 1 << 20;
 
@@ -33,7 +38,10 @@ pub(crate) async fn run(mut args: AgentArgs) -> Result<Exit, Failure> {
         context: args.context.clone(),
         namespace: args.namespace.clone(),
     };
-    let config = access::config(&cluster).await?;
+    let mut config = access::config(&cluster).await?;
+    // A watch hears from the API server at least every minute, if only that nothing changed. One that
+    // is silent for longer is dead, whatever its connection says (reliability.md R5).
+    config.read_timeout = Some(SILENCE);
     let settings = settings(&args, &config)?;
     let client = Client::try_from(config).map_err(|e| {
         Failure::new("kubeconfig", "the way to the cluster cannot be used")
@@ -41,15 +49,19 @@ pub(crate) async fn run(mut args: AgentArgs) -> Result<Exit, Failure> {
             .change("check the certificates and keys of the kubeconfig")
     })?;
     definitions(&client, args.namespace.as_deref()).await?;
-    let wired = wire(client, settings, Arc::new(WallClock))
+    let mut wired = wire(client, settings, Arc::new(WallClock))
         .await
         .map_err(|e| unwired(&e))?;
+    let resignation = wired.resignation();
+    if let Some(address) = wired.probes_address() {
+        tracing::info!(%address, "probes and metrics listen");
+    }
     if let Some(address) = wired.web_address() {
         tracing::info!(%address, "the web page listens");
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
     let stop = stop()?;
-    tokio::select! {
+    let ended = tokio::select! {
         ended = wired.run() => match ended {
             Ok(()) => Ok(Exit::Done),
             Err(error) => Err(unwired(&error)),
@@ -59,7 +71,11 @@ pub(crate) async fn run(mut args: AgentArgs) -> Result<Exit, Failure> {
             tracing::info!(signal, "the agent stops");
             Ok(Exit::Done)
         }
+    };
+    if let Some(resignation) = resignation {
+        resignation.hand_in().await;
     }
+    ended
 }
 
 fn log(args: &AgentArgs) -> Result<(), Failure> {
@@ -84,7 +100,7 @@ fn log(args: &AgentArgs) -> Result<(), Failure> {
 fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
     let mut host = HostOptions {
         allow_loopback: args.allow_loopback,
-        denied_addresses: api_server(config),
+        denied_addresses: denied(args, config),
         ..HostOptions::default()
     };
     if let Some(folder) = &args.secrets {
@@ -107,14 +123,42 @@ fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
         agent: AgentConfig {
             namespace: args.namespace.clone(),
             target_namespaces: named(&args.target_namespaces),
+            lease: lease(args)?,
+            calls_per_second: args.kube_qps,
         },
         policy: args.policy.clone(),
-        plugins: args.plugins.clone(),
+        plugins: folders(&args.plugins)?,
         host,
         records: args.records.clone(),
         registry,
         web,
+        probes: args.probes,
     })
+}
+
+fn lease(args: &AgentArgs) -> Result<Option<LeaseConfig>, Failure> {
+    let Some(name) = args.lease.clone().filter(|n| !n.is_empty()) else {
+        return Ok(None);
+    };
+    let namespace = args.lease_namespace.clone().filter(|n| !n.is_empty());
+    let Some(namespace) = namespace.or_else(|| args.namespace.clone()) else {
+        return Err(Failure::new("usage", "--lease needs to know its namespace")
+            .change("add --lease-namespace NAME, or set POD_NAMESPACE")
+            .exit(Exit::Usage));
+    };
+    // Another name at each start: the next process in this pod is not the one before (F2).
+    let identity = format!("{}-{:08x}", args.identity, rand::random::<u32>());
+    let at = LeaseName { namespace, name };
+    Ok(Some(LeaseConfig { at, identity }))
+}
+
+fn folders(given: &[std::path::PathBuf]) -> Result<Folders, Failure> {
+    match given.split_last() {
+        Some((last, before)) => Ok(Folders::new(before.to_vec(), last.clone())),
+        None => Err(Failure::new("usage", "no folder of plugins is named")
+            .change("add --plugins DIR")
+            .exit(Exit::Usage)),
+    }
 }
 
 /// An environment variable that is set and empty names nothing.
@@ -122,17 +166,19 @@ fn named(names: &[String]) -> Vec<String> {
     names.iter().filter(|n| !n.is_empty()).cloned().collect()
 }
 
-/// Addresses of the API server as far as they are written down: no plugin reaches them. Loopback is
-/// ruled by its own switch.
-fn api_server(config: &Config) -> Vec<IpAddr> {
+/// What the operator names, and addresses of the API server as far as they are written down: no
+/// plugin reaches them. Loopback is ruled by its own switch.
+fn denied(args: &AgentArgs, config: &Config) -> Vec<IpNet> {
     let by_service = std::env::var("KUBERNETES_SERVICE_HOST").ok();
     let by_config = config.cluster_url.host().map(str::to_owned);
-    let mut out: Vec<IpAddr> = by_service
+    let api_server = by_service
         .into_iter()
         .chain(by_config)
         .filter_map(|host| host.trim_matches(['[', ']']).parse().ok())
         .filter(|address: &IpAddr| !address.is_loopback())
-        .collect();
+        .map(IpNet::from);
+    let mut out: Vec<IpNet> = api_server.chain(args.denied_addresses.clone()).collect();
+    out.sort();
     out.dedup();
     out
 }
@@ -211,8 +257,13 @@ fn unwired(error: &WiringError) -> Failure {
         WiringError::Records { .. } => {
             failure.change("name a file in a folder that the agent may write, with --records")
         }
-        WiringError::Listen { .. } => failure.change("choose another address with --web"),
-        WiringError::Agent(_) | WiringError::Web(_) => {
+        WiringError::Listen { .. } => {
+            failure.change("choose another address with --web or --probes")
+        }
+        WiringError::Agent(AgentError::Deposed(_)) => failure.change(
+            "nothing is lost and nothing has to be done: this one starts again and stands by",
+        ),
+        WiringError::Agent(AgentError::TaskEnded(_)) | WiringError::Web(_) => {
             failure.change("start it again; if it happens again, report it with the log")
         }
     }

@@ -22,7 +22,8 @@ fn settings(folder: &std::path::Path) -> Settings {
             ..AgentConfig::default()
         },
         policy: folder.join("policy.yaml"),
-        plugins: folder.join("plugins"),
+        plugins: folder.join("plugins").into(),
+        probes: None,
         host: HostOptions::default(),
         records: folder.join("records.jsonl"),
         registry: RegistryConfig::default(),

@@ -1,9 +1,9 @@
 //! Which files a folder wants to have served: those of `plugins.yaml`, or all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
-use std::path::Path;
 
+use super::Folders;
 use crate::card::Card;
 use crate::load;
 use crate::manifest::Manifest;
@@ -18,17 +18,17 @@ pub(super) struct Wanted {
 
 /// Reads `plugins.yaml` and every file that it names; without it, every `*.wasm`. Blocking.
 pub(super) fn read_folder(
-    folder: &Path,
+    folders: &Folders,
     had_file: bool,
     known: &BTreeMap<String, String>,
 ) -> Result<(Vec<Wanted>, bool), Card> {
     let card = |why: String, change: &str| {
         Card::new("plugin/config-unreadable", FILE_NAME)
-            .at(folder.display().to_string())
+            .at(folders.to_string())
             .because(why)
             .change(change)
     };
-    let text = match std::fs::File::open(folder.join(FILE_NAME)) {
+    let text = match std::fs::File::open(folders.holding(FILE_NAME).join(FILE_NAME)) {
         Ok(file) => {
             let mut text = String::new();
             file.take(MAX_FILE_BYTES + 1)
@@ -60,7 +60,7 @@ pub(super) fn read_folder(
     };
     match text {
         Some(text) => Ok((from_file(PluginsFile::parse(&text)?), true)),
-        None => Ok((bare(folder, known)?, false)),
+        None => Ok((bare(folders, known)?, false)),
     }
 }
 
@@ -80,25 +80,28 @@ fn from_file(file: PluginsFile) -> Vec<Wanted> {
         .collect()
 }
 
-fn bare(folder: &Path, known: &BTreeMap<String, String>) -> Result<Vec<Wanted>, Card> {
+fn bare(folders: &Folders, known: &BTreeMap<String, String>) -> Result<Vec<Wanted>, Card> {
     let unreadable = |error: std::io::Error| {
         Card::new("plugin/folder-unreadable", "the plugins folder")
-            .at(folder.display().to_string())
+            .at(folders.to_string())
             .because(format!("it cannot be listed: {}", error.kind()))
             .change("create it, readable for the agent")
     };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        match name.into_string() {
-            Ok(name) if name.ends_with(".wasm") && !name.starts_with('.') => files.push(name),
-            Ok(_) | Err(_) => {}
+    let mut files = BTreeSet::new();
+    for folder in folders.all() {
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            match name.into_string() {
+                Ok(name) if name.ends_with(".wasm") && !name.starts_with('.') => {
+                    files.insert(name);
+                }
+                Ok(_) | Err(_) => {}
+            }
         }
     }
-    files.sort();
     if files.len() > MAX_PLUGINS {
         return Err(Card::new("plugin/folder-unreadable", "the plugins folder")
-            .at(folder.display().to_string())
+            .at(folders.to_string())
             .because(format!(
                 "it holds {} plugins; at most {MAX_PLUGINS} are served",
                 files.len()
@@ -108,7 +111,7 @@ fn bare(folder: &Path, known: &BTreeMap<String, String>) -> Result<Vec<Wanted>, 
     Ok(files
         .into_iter()
         .map(|file| {
-            let own_name = load::read(folder, &file)
+            let own_name = load::read(folders.holding(&file), &file)
                 .ok()
                 .and_then(|read| Manifest::of_component(&read.bytes, &file).ok())
                 .map(|manifest| manifest.plugin.name);

@@ -33,7 +33,9 @@ impl Host {
             }
         })
         .and_then(|mut watcher| {
-            watcher.watch(&self.inner.folder, RecursiveMode::NonRecursive)?;
+            for folder in self.inner.folder.all() {
+                watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            }
             Ok(watcher)
         });
         let watcher = watcher

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
 /// The kubelet's port. It executes commands in pods.
 const KUBELET_PORT: u16 = 10_250;
 
@@ -22,7 +24,7 @@ pub(crate) fn refusal(
     address: IpAddr,
     port: u16,
     reach: Reach,
-    cluster: &[IpAddr],
+    cluster: &[IpNet],
 ) -> Option<&'static str> {
     if port == 0 {
         return Some("port 0 is no port");
@@ -39,12 +41,12 @@ pub(crate) fn refusal(
     }
 }
 
-fn refusal_v4(address: Ipv4Addr, reach: Reach, cluster: &[IpAddr]) -> Option<&'static str> {
+fn refusal_v4(address: Ipv4Addr, reach: Reach, cluster: &[IpNet]) -> Option<&'static str> {
     let [a, b, ..] = address.octets();
     if address.is_loopback() {
         return (!reach.loopback).then_some("it is the agent's own machine (loopback)");
     }
-    if cluster.iter().any(|denied| same_v4(*denied, address)) {
+    if cluster.iter().any(|denied| holds_v4(denied, address)) {
         return Some("it is a node or the API server of this cluster");
     }
     if a == 0 {
@@ -72,12 +74,15 @@ fn refusal_v4(address: Ipv4Addr, reach: Reach, cluster: &[IpAddr]) -> Option<&'s
     None
 }
 
-fn refusal_v6(address: Ipv6Addr, reach: Reach, cluster: &[IpAddr]) -> Option<&'static str> {
+fn refusal_v6(address: Ipv6Addr, reach: Reach, cluster: &[IpNet]) -> Option<&'static str> {
     let [s0, s1, s2, ..] = address.segments();
     if address.is_loopback() {
         return (!reach.loopback).then_some("it is the agent's own machine (loopback)");
     }
-    if cluster.contains(&IpAddr::V6(address)) {
+    if cluster
+        .iter()
+        .any(|denied| denied.contains(&IpAddr::V6(address)))
+    {
         return Some("it is a node or the API server of this cluster");
     }
     if address.is_unspecified() {
@@ -122,10 +127,10 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     (s0 == 0x2002).then(|| Ipv4Addr::from_bits((u32::from(s1) << 16) | u32::from(s2)))
 }
 
-fn same_v4(denied: IpAddr, address: Ipv4Addr) -> bool {
+fn holds_v4(denied: &IpNet, address: Ipv4Addr) -> bool {
     match denied {
-        IpAddr::V4(v4) => v4 == address,
-        IpAddr::V6(v6) => embedded_v4(v6) == Some(address),
+        IpNet::V4(net) => net.contains(&address),
+        IpNet::V6(net) => net.contains(&address.to_ipv6_mapped()),
     }
 }
 
@@ -233,7 +238,7 @@ mod tests {
 
     #[test]
     fn nodes_the_api_server_and_the_kubelet_stay_closed() {
-        let cluster = ["10.0.0.7".parse().unwrap(), "fd12::7".parse().unwrap()];
+        let cluster = ["10.0.0.7/32", "10.9.0.0/16", "fd12::7/128"].map(|net| net.parse().unwrap());
         let all = Reach {
             private: true,
             loopback: true,
@@ -242,6 +247,9 @@ mod tests {
         assert!(refusal("::ffff:10.0.0.7".parse().unwrap(), 80, all, &cluster).is_some());
         assert!(refusal("fd12::7".parse().unwrap(), 80, all, &cluster).is_some());
         assert!(refusal("10.0.0.8".parse().unwrap(), 80, all, &cluster).is_none());
+        assert!(refusal("10.9.3.4".parse().unwrap(), 80, all, &cluster).is_some());
+        assert!(refusal("::ffff:10.9.3.4".parse().unwrap(), 80, all, &cluster).is_some());
+        assert!(refusal("10.10.0.1".parse().unwrap(), 80, all, &cluster).is_none());
         assert!(refusal("10.0.0.8".parse().unwrap(), 10_250, all, &cluster).is_some());
     }
 

@@ -2,6 +2,8 @@
 //! address that was judged (plugins.md section 5, attacks 9, 10 and 12).
 
 use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -24,7 +26,7 @@ const MAX_ATTEMPTS: usize = 4;
 /// What all connections of a host share. No connection is ever shared.
 pub(crate) struct Network {
     resolver: Arc<dyn Resolve>,
-    denied: Vec<IpAddr>,
+    denied: Vec<IpNet>,
     roots: Arc<RootCertStore>,
     verified: Arc<ClientConfig>,
 }
@@ -36,7 +38,7 @@ impl Network {
     /// In words: a root that is no certificate, or a TLS library without TLS 1.2 and 1.3.
     pub(crate) fn new(
         resolver: Arc<dyn Resolve>,
-        denied: Vec<IpAddr>,
+        denied: Vec<IpNet>,
         extra_roots: &[CertificateDer<'static>],
     ) -> Result<Network, String> {
         let mut roots = RootCertStore::empty();

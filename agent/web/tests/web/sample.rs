@@ -331,7 +331,7 @@ pub(crate) fn plan() -> Plan {
         step("half", 5_000, 300_000, Some("half-open")),
         step("all", 10_000, 0, None),
     ];
-    check("canary", &steps, 10, &PlanLimits::default()).unwrap()
+    check("canary", &steps, Room::Within(10), &PlanLimits::default()).unwrap()
 }
 
 fn step(index: u32, stage: Stage) -> StepState {
