@@ -6,7 +6,7 @@ mod start;
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -134,6 +134,23 @@ impl Bed {
         let mut command = self.command(program);
         command.args(arguments);
         Ok(command)
+    }
+
+    /// Starts a cluster, runs this very program with these arguments inside it, and ends it. In there
+    /// [`Bed::inherited`] is the cluster. Logs stay where the program fails.
+    pub async fn around(options: Options, arguments: &[&str]) -> Result<ExitStatus, BedError> {
+        let mut bed = Self::start(options).await?;
+        let status = tokio::process::Command::from(bed.own_program(arguments)?)
+            .kill_on_drop(true)
+            .status()
+            .await
+            .map_err(BedError::start("this program"));
+        if !matches!(&status, Ok(status) if status.success()) {
+            bed.keep_logs();
+            crate::options::to_stderr(&format!("the cluster's logs: {}", bed.logs().display()));
+        }
+        bed.stop().await?;
+        status
     }
 
     /// What `kubectl` says to the admin.

@@ -57,8 +57,10 @@ impl Part {
         })
     }
 
-    /// Takes in the process, which ends with its namespaces.
+    /// Takes in the process, which has ended with its namespaces.
     pub(crate) fn wait(&mut self) {
+        // What stays outside is `nsenter`, which stops when its child is stopped, and then sees no end.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }

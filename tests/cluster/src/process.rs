@@ -56,6 +56,12 @@ pub(crate) fn signal(id: u32, signal: Signal) -> Result<(), BedError> {
         .map_err(|source| BedError::file("signal", format!("process {id}"))(source.into()))
 }
 
+/// The process that started this one.
+pub(crate) fn parent(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    after_name(&stat).nth(1)?.parse().ok()
+}
+
 /// The processes in the process namespace of this file whose first words are these.
 pub(crate) fn running(namespace: &Path, words: &[&str]) -> Vec<u32> {
     let Ok(wanted) = fs::read_link(namespace) else {

@@ -87,15 +87,25 @@ impl Bed {
     /// Stops a part of the cluster where it stands: `kube-apiserver`, `etcd`, `kubelet`,
     /// `docker-registry`, …
     pub fn freeze_part(&self, part: &str) -> Result<(), BedError> {
-        self.signal_part(part, Signal::STOP)
+        let found = self.processes_of(part)?;
+        found
+            .into_iter()
+            .try_for_each(|id| process::signal(id, Signal::STOP))
     }
 
     /// Lets it go on.
     pub fn thaw_part(&self, part: &str) -> Result<(), BedError> {
-        self.signal_part(part, Signal::CONT)
+        for id in self.processes_of(part)? {
+            process::signal(id, Signal::CONT)?;
+            // `nsenter`, which stopped when its child did.
+            if let Some(parent) = process::parent(id) {
+                process::signal(parent, Signal::CONT)?;
+            }
+        }
+        Ok(())
     }
 
-    fn signal_part(&self, part: &str, signal: Signal) -> Result<(), BedError> {
+    fn processes_of(&self, part: &str) -> Result<Vec<u32>, BedError> {
         let namespace = self.description.door.processes();
         let found = [&["control-plane", part][..], &["node", part], &[part]]
             .iter()
@@ -103,9 +113,6 @@ impl Bed {
                 let found = process::running(&namespace, words);
                 (!found.is_empty()).then_some(found)
             });
-        found
-            .ok_or_else(|| BedError::Absent(format!("no part of this cluster is called {part}")))?
-            .into_iter()
-            .try_for_each(|id| process::signal(id, signal))
+        found.ok_or_else(|| BedError::Absent(format!("no part of this cluster is called {part}")))
     }
 }

@@ -25,7 +25,7 @@ impl Life {
             site,
             namespaces: None,
             parts: Vec::new(),
-            keep_logs: true, // until the cluster runs, a failure is what it ends with
+            keep_logs: false,
         }
     }
 
@@ -91,6 +91,8 @@ impl Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
+        // A test that fails ends like this: its reader wants the logs.
+        self.keep_logs |= std::thread::panicking();
         // Nobody is left to be told; the next start sweeps what could not be removed.
         let _ = self.end();
     }

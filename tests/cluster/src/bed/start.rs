@@ -55,17 +55,27 @@ pub(super) async fn start(options: Options) -> Result<Bed, BedError> {
     let mut bed = Bed::assemble(description, authority)?;
     bed.life = Some(life);
     let mut told = Told { began, options };
-    if told.options.level == Level::Node {
-        containerd_answers(&mut bed, &mut told).await?;
+    let keep = told.options.keep_logs;
+    let come_up = come_up(&mut bed, &mut told).await;
+    if keep || come_up.is_err() {
+        bed.keep_logs();
     }
-    bed.comes_about("API server", &mut told, async |bed| {
+    come_up.map(|()| bed)
+}
+
+/// Waits for one thing after the other, and starts what needs it.
+async fn come_up(bed: &mut Bed, told: &mut Told) -> Result<(), BedError> {
+    if told.options.level == Level::Node {
+        containerd_answers(bed, told).await?;
+    }
+    bed.comes_about("API server", told, async |bed| {
         let request = ["get", "--raw=/readyz", "--request-timeout=2s"];
         bed.kubectl(&request).await.map(drop)
     })
     .await?;
 
-    start_clients(&mut bed, &told.options)?;
-    bed.comes_about("controllers", &mut told, async |bed| {
+    start_clients(bed, &told.options)?;
+    bed.comes_about("controllers", told, async |bed| {
         let request = ["get", "serviceaccount", "default", "--output=name"];
         bed.kubectl(&request).await.map(drop)
     })
@@ -76,20 +86,17 @@ pub(super) async fn start(options: Options) -> Result<Bed, BedError> {
             .await?;
         for name in fake_nodes::names(count) {
             let what = format!("fake node {name}");
-            bed.node_is_ready(&what, &name, &mut told).await?;
+            bed.node_is_ready(&what, &name, told).await?;
         }
     }
     if told.options.level == Level::Node {
-        bed.node_is_ready("node", node::NAME, &mut told).await?;
+        bed.node_is_ready("node", node::NAME, told).await?;
         let service = format!("{}/443", address::kubernetes_service());
-        bed.connects("Services", &service, &mut told).await?;
+        bed.connects("Services", &service, told).await?;
         let registry = format!("{}/{}", address::node(), address::REGISTRY_PORT);
-        bed.connects("registry", &registry, &mut told).await?;
+        bed.connects("registry", &registry, told).await?;
     }
-    if let Some(life) = &mut bed.life {
-        life.keep_logs = told.options.keep_logs;
-    }
-    Ok(bed)
+    Ok(())
 }
 
 /// Whom to tell, and since when.
