@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
 use sluice_controller::World;
 use sluice_core::pipeline::OutcomeKind;
-use sluice_core::plan::{Plan, PlanLimits, check};
+use sluice_core::plan::{Plan, PlanLimits, Room, check};
 use sluice_core::plugin::{CheckLine, Outcome, PlanStep, Report};
 use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
