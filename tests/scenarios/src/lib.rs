@@ -12,6 +12,7 @@
     reason = "the harness of tests: it fails by panicking"
 )]
 
+pub mod both;
 mod crew;
 mod life;
 pub mod oracle;
