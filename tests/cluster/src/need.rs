@@ -21,9 +21,9 @@ pub struct Missing {
 const PROGRAMS: [(&str, &str); 6] = [
     ("bash", "bash"),
     ("ip", "iproute2"),
-    ("kill", "procps"),
     ("mount", "mount"),
     ("nsenter", "util-linux"),
+    ("timeout", "coreutils"),
     ("unshare", "util-linux"),
 ];
 

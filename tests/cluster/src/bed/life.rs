@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::Level;
 use crate::cgroup;
 use crate::error::BedError;
 use crate::namespaces::{Door, Namespaces};
@@ -34,7 +35,9 @@ impl Life {
         let namespaces = Namespaces::create(&self.site.state)?;
         let door = namespaces.door().clone();
         self.namespaces = Some(namespaces);
-        cgroup::create(&self.site.id)?;
+        if self.site.level == Level::Node {
+            cgroup::create(&self.site.id)?;
+        }
         Ok(door)
     }
 
