@@ -452,6 +452,9 @@ pub struct AgentArgs {
     /// Namespace of the Lease.
     #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", requires = "lease")]
     pub lease_namespace: Option<String>,
+    /// How long a leader that is gone holds the others up at most.
+    #[arg(long, value_name = "TIME", default_value = "15s", requires = "lease")]
+    pub lease_duration: HumanDuration,
     /// Name of this agent in the Lease; random characters are added.
     #[arg(long, value_name = "NAME", env = "POD_NAME", default_value = "sluice")]
     pub identity: String,

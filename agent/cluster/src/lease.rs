@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, ObjectMeta, PostParams};
-use sluice_core::lease::{DURATION_MS, Record};
+use sluice_core::lease::{Record, Timing};
 
 use crate::fault::ClusterFault;
 
@@ -59,6 +59,7 @@ pub async fn write(
     client: &Client,
     at: &LeaseName,
     holder: &str,
+    timing: Timing,
     epoch: u64,
     version: Option<&str>,
     now: Timestamp,
@@ -72,7 +73,7 @@ pub async fn write(
         },
         spec: Some(LeaseSpec {
             holder_identity: Some(holder.to_owned()),
-            lease_duration_seconds: i32::try_from(DURATION_MS / 1000).ok(),
+            lease_duration_seconds: i32::try_from(timing.duration_ms / 1000).ok(),
             lease_transitions: Some(i32::try_from(epoch).unwrap_or(i32::MAX)),
             renew_time: Some(MicroTime(now)),
             ..LeaseSpec::default()

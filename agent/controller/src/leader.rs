@@ -10,13 +10,11 @@ use kube::Client;
 use sluice_cluster::fault::ClusterFault;
 use sluice_cluster::lease::{self, LeaseName};
 use sluice_cluster::writer::Fence;
-use sluice_core::lease::{Candidacy, RETRY_MS, Record, Step, Term};
+use sluice_core::lease::{Candidacy, Record, Step, Term, Timing};
 use sluice_core::port::Clock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Longest wait for one answer about the Lease: two fit into the renew deadline.
-const CALL_LIMIT: Duration = Duration::from_secs(4);
 /// Longest time that giving the Lease back may take: the next one takes it anyway when it lapses.
 const RESIGN_LIMIT: Duration = Duration::from_secs(2);
 
@@ -27,6 +25,8 @@ pub struct LeaseConfig {
     pub at: LeaseName,
     /// A name that no other process has, nor the next one in the same pod.
     pub identity: String,
+    /// How long it lasts.
+    pub timing: Timing,
 }
 
 #[derive(Default)]
@@ -83,13 +83,15 @@ pub(crate) async fn campaign(
     floor: impl Fn() -> u64 + Send,
     leads: watch::Sender<bool>,
 ) -> String {
-    let mut candidacy = Candidacy::new(&config.identity);
+    let mut candidacy = Candidacy::new(&config.identity, config.timing);
+    // Two answers that do not come fit into the renew deadline.
+    let limit = Duration::from_millis(config.timing.retry_ms() * 2);
     loop {
         // What this process wrote last needs no reading: if it is not there any more, the write says so.
         let known = tenure.lock().record.take();
         let found = match known {
             Some(record) => Ok(Some(record)),
-            None => call("read", lease::read(&client, &config.at)).await,
+            None => call("read", limit, lease::read(&client, &config.at)).await,
         };
         match found {
             Ok(found) => {
@@ -104,11 +106,12 @@ pub(crate) async fn campaign(
                         &client,
                         &config.at,
                         &config.identity,
+                        config.timing,
                         epoch,
                         version,
                         clock.now(),
                     );
-                    if let Ok(record) = call("write", write).await {
+                    if let Ok(record) = call("write", limit, write).await {
                         let first = candidacy.term(sent).is_none();
                         let term = candidacy.written(epoch, sent);
                         *tenure.lock() = Held {
@@ -131,7 +134,7 @@ pub(crate) async fn campaign(
         if *leads.borrow() && tenure.epoch().is_none() {
             return "a newer leader has written".to_owned();
         }
-        sleep(Duration::from_millis(RETRY_MS)).await;
+        sleep(Duration::from_millis(config.timing.retry_ms())).await;
     }
 }
 
@@ -153,9 +156,10 @@ fn wanted(step: &Step) -> Option<(u64, Option<&str>)> {
 /// One call with its limit. What went wrong is logged here; the next look says what it means.
 async fn call<T>(
     verb: &str,
+    limit: Duration,
     answer: impl Future<Output = Result<T, ClusterFault>>,
 ) -> Result<T, ()> {
-    match timeout(CALL_LIMIT, answer).await {
+    match timeout(limit, answer).await {
         Ok(Ok(answer)) => Ok(answer),
         // Somebody was faster.
         Ok(Err(ClusterFault::Conflict { .. })) => Err(()),
@@ -164,11 +168,7 @@ async fn call<T>(
             Err(())
         }
         Err(_) => {
-            tracing::warn!(
-                verb,
-                seconds = CALL_LIMIT.as_secs(),
-                "no answer about the Lease"
-            );
+            tracing::warn!(verb, ms = limit.as_millis(), "no answer about the Lease");
             Err(())
         }
     }
@@ -191,7 +191,15 @@ impl Resignation {
         };
         let version = Some(record.resource_version.as_str());
         let at = &self.config.at;
-        let write = lease::write(&self.client, at, "", term.epoch, version, self.clock.now());
+        let write = lease::write(
+            &self.client,
+            at,
+            "",
+            self.config.timing,
+            term.epoch,
+            version,
+            self.clock.now(),
+        );
         match timeout(RESIGN_LIMIT, write).await {
             Ok(Ok(_)) => tracing::info!("gave the Lease back"),
             Ok(Err(fault)) => tracing::warn!(%fault, "the Lease lapses by itself"),

@@ -13,10 +13,33 @@
 /// A dead leader stops delivery for at most this long. Much shorter, and one stalled write to the
 /// API server costs the lease; much longer, and a rollback waits for it. Milliseconds.
 pub const DURATION_MS: u64 = 15_000;
-/// A leader that could not renew for so long writes nothing any more. Milliseconds.
-pub const RENEW_DEADLINE_MS: u64 = 10_000;
-/// How often a leader renews, and the others look. Milliseconds.
-pub const RETRY_MS: u64 = 2_000;
+
+/// How long a Lease lasts, and what follows from it, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Until others may take it, from its last change on.
+    pub duration_ms: u64,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            duration_ms: DURATION_MS,
+        }
+    }
+}
+
+impl Timing {
+    /// A leader that could not renew for so long writes nothing any more: two thirds.
+    pub fn renew_deadline_ms(self) -> u64 {
+        self.duration_ms / 3 * 2
+    }
+
+    /// How often a leader renews, and the others look: five times within the renew deadline.
+    pub fn retry_ms(self) -> u64 {
+        self.renew_deadline_ms() / 5
+    }
+}
 
 /// What a Lease object says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +88,7 @@ pub enum Step {
 #[derive(Clone, Debug)]
 pub struct Candidacy {
     me: String,
+    timing: Timing,
     seen: Option<(Record, u64)>,
     term: Option<Term>,
 }
@@ -80,9 +104,10 @@ pub struct Term {
 
 impl Candidacy {
     /// `me` names this process and no other, not even the next one in the same pod.
-    pub fn new(me: &str) -> Self {
+    pub fn new(me: &str, timing: Timing) -> Self {
         Self {
             me: me.to_owned(),
+            timing,
             seen: None,
             term: None,
         }
@@ -132,7 +157,7 @@ impl Candidacy {
     pub fn written(&mut self, epoch: u64, sent_ms: u64) -> Term {
         let term = Term {
             epoch,
-            until_ms: sent_ms.saturating_add(RENEW_DEADLINE_MS),
+            until_ms: sent_ms.saturating_add(self.timing.renew_deadline_ms()),
         };
         self.term = Some(term);
         term

@@ -12,6 +12,7 @@ use kube::{Client, Config};
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
 use sluice_cluster::lease::LeaseName;
 use sluice_controller::{AgentConfig, AgentError, LeaseConfig};
+use sluice_core::lease::Timing;
 use sluice_plugins::{DirectorySecrets, Folders, HostOptions};
 use sluice_registry::RegistryConfig;
 use sluice_web::WebConfig;
@@ -28,6 +29,8 @@ use crate::wiring::{Settings, WiringError, wire};
 
 /// Longest silence of the API server in an open answer: its bookmarks come every 60 s, give or take.
 const SILENCE: Duration = Duration::from_secs(80);
+/// What a Lease may last, in milliseconds.
+const LEASE_MS: std::ops::RangeInclusive<u64> = 3_000..=120_000;
 /// Largest registry configuration, in bytes.
 const CONFIG_BYTES: u64 = 1 << 20;
 
@@ -149,7 +152,20 @@ fn lease(args: &AgentArgs) -> Result<Option<LeaseConfig>, Failure> {
     // Another name at each start: the next process in this pod is not the one before (F2).
     let identity = format!("{}-{:08x}", args.identity, rand::random::<u32>());
     let at = LeaseName { namespace, name };
-    Ok(Some(LeaseConfig { at, identity }))
+    let timing = Timing {
+        duration_ms: u64::try_from(args.lease_duration.as_millis()).unwrap_or(0),
+    };
+    if !LEASE_MS.contains(&timing.duration_ms) {
+        return Err(Failure::new("usage", "--lease-duration is not usable")
+            .because("a slow answer would cost the lease, or a rollback would wait for it")
+            .change("choose between 3s and 2m")
+            .exit(Exit::Usage));
+    }
+    Ok(Some(LeaseConfig {
+        at,
+        identity,
+        timing,
+    }))
 }
 
 fn folders(given: &[std::path::PathBuf]) -> Result<Folders, Failure> {

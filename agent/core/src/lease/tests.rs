@@ -54,7 +54,11 @@ impl Shelf {
 
 #[test]
 fn the_first_one_leads_and_keeps_leading() {
-    let (mut shelf, mut a, mut b) = (Shelf::default(), Candidacy::new("a"), Candidacy::new("b"));
+    let (mut shelf, mut a, mut b) = (
+        Shelf::default(),
+        Candidacy::new("a", Timing::default()),
+        Candidacy::new("b", Timing::default()),
+    );
     for now in (0..120_000).step_by(2000) {
         assert!(!shelf.look(&mut a, 0, now));
         assert!(!shelf.look(&mut b, 0, now + 1));
@@ -65,7 +69,11 @@ fn the_first_one_leads_and_keeps_leading() {
 
 #[test]
 fn a_leader_that_sleeps_is_followed_by_one_with_a_higher_epoch_and_ends_when_it_wakes() {
-    let (mut shelf, mut a, mut b) = (Shelf::default(), Candidacy::new("a"), Candidacy::new("b"));
+    let (mut shelf, mut a, mut b) = (
+        Shelf::default(),
+        Candidacy::new("a", Timing::default()),
+        Candidacy::new("b", Timing::default()),
+    );
     shelf.look(&mut a, 0, 0);
     let mut taken = None;
     for now in (1000..40_000).step_by(1000) {
@@ -82,7 +90,7 @@ fn a_leader_that_sleeps_is_followed_by_one_with_a_higher_epoch_and_ends_when_it_
 
 #[test]
 fn a_lease_that_was_given_back_is_taken_at_once() {
-    let (mut shelf, mut b) = (Shelf::default(), Candidacy::new("b"));
+    let (mut shelf, mut b) = (Shelf::default(), Candidacy::new("b", Timing::default()));
     shelf.put("", 7, None, 0);
     shelf.look(&mut b, 0, 1);
     assert_eq!(b.term(1).map(|t| t.epoch), Some(8));
@@ -90,11 +98,11 @@ fn a_lease_that_was_given_back_is_taken_at_once() {
 
 #[test]
 fn a_lost_lease_does_not_lower_the_epoch() {
-    let (mut shelf, mut b) = (Shelf::default(), Candidacy::new("b"));
+    let (mut shelf, mut b) = (Shelf::default(), Candidacy::new("b", Timing::default()));
     shelf.look(&mut b, 41, 0);
     assert_eq!(b.term(0).map(|t| t.epoch), Some(42));
     // Nor does one that somebody wrote by hand.
-    let mut c = Candidacy::new("c");
+    let mut c = Candidacy::new("c", Timing::default());
     shelf.record = None;
     shelf.put("", 3, None, 0);
     shelf.look(&mut c, 42, 1);
@@ -103,7 +111,7 @@ fn a_lost_lease_does_not_lower_the_epoch() {
 
 #[test]
 fn a_lease_that_another_took_is_noticed_even_within_the_deadline() {
-    let (mut shelf, mut a) = (Shelf::default(), Candidacy::new("a"));
+    let (mut shelf, mut a) = (Shelf::default(), Candidacy::new("a", Timing::default()));
     shelf.look(&mut a, 0, 0);
     let version = shelf.record.as_ref().map(|r| r.resource_version.clone());
     shelf.put("b", 2, version.as_deref(), 1000);
@@ -116,14 +124,14 @@ proptest! {
     #[test]
     fn never_two_leaders_at_an_instant(gaps in prop::collection::vec((0_usize..3, 1_u64..30_000), 1..200)) {
         let mut shelf = Shelf::default();
-        let mut who = [Candidacy::new("a"), Candidacy::new("b"), Candidacy::new("c")];
+        let mut who = [Candidacy::new("a", Timing::default()), Candidacy::new("b", Timing::default()), Candidacy::new("c", Timing::default())];
         let mut born = 3;
         let (mut now, mut highest) = (0, 0);
         for (i, gap) in gaps {
             now += gap;
             if shelf.look(&mut who[i], 0, now) {
                 born += 1;
-                who[i] = Candidacy::new(&format!("p{born}"));
+                who[i] = Candidacy::new(&format!("p{born}"), Timing::default());
             }
             let leading: Vec<u64> = who.iter().filter_map(|c| c.term(now)).map(|t| t.epoch).collect();
             prop_assert!(leading.len() <= 1, "{leading:?}");
