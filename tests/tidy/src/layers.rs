@@ -42,7 +42,12 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
 const FOR_TESTS: [&str; 3] = ["sluice-registry-sim", "sluice-scenarios", "sluice-sim"];
 
 /// Crates of tests that play the agent, or judge it.
-const STAGES: [&str; 3] = ["tests/demo", "tests/scenarios", "tests/tidy"];
+const STAGES: [&str; 4] = [
+    "tests/charts",
+    "tests/demo",
+    "tests/scenarios",
+    "tests/tidy",
+];
 
 #[test]
 fn imports_point_downwards_only() {
