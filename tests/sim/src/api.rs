@@ -14,5 +14,6 @@ pub(crate) mod resource;
 pub(crate) mod review;
 pub(crate) mod selector;
 pub(crate) mod store;
+pub(crate) mod transitions;
 pub(crate) mod watch;
 pub(crate) mod write;

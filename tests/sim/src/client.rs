@@ -2,24 +2,28 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::api::error::ApiError;
 use crate::identity::User;
 use crate::server::{MAX_BODY, ResponseBody, Server, error_response};
 
-/// One life of a client program: it can crash, and then nothing it asks is ever answered.
+/// One life of a client program: it can crash, and then nothing it asks is ever answered; and it can
+/// be paused, and then nothing it asks is carried out or answered before it is resumed.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) id: u64,
     pub(crate) user: User,
     crashed: watch::Sender<bool>,
+    paused: AtomicBool,
+    resumption: Notify,
 }
 
 impl Instance {
@@ -28,6 +32,8 @@ impl Instance {
             id,
             user,
             crashed: watch::Sender::new(false),
+            paused: AtomicBool::new(false),
+            resumption: Notify::new(),
         })
     }
 
@@ -43,6 +49,29 @@ impl Instance {
         let mut crashed = self.crashed.subscribe();
         if crashed.wait_for(|crashed| *crashed).await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+
+    pub(crate) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
+        if !paused {
+            // In the order in which they were held.
+            self.resumption.notify_waiters();
+        }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::SeqCst)
+    }
+
+    /// Waits as long as the instance is paused.
+    pub(crate) async fn resumed(&self) {
+        loop {
+            let resumed = self.resumption.notified();
+            if !self.is_paused() {
+                return;
+            }
+            resumed.await;
         }
     }
 
@@ -93,6 +122,24 @@ impl AgentClient {
     /// Declares the process dead now: none of its requests is answered or carried out any more.
     pub fn crash(&self) {
         self.instance.crash();
+    }
+
+    /// Holds everything that this process asks from now on, as a stopped process or a cut network
+    /// does: nothing is carried out and no answer or event is delivered before
+    /// [`AgentClient::resume`]. Writes that are held are carried out then even where the program
+    /// has given up waiting, as bytes in a socket are.
+    pub fn pause(&self) {
+        self.instance.pause(true);
+    }
+
+    /// Whether it is held, by [`AgentClient::pause`] or by [`Fault::Pause`](crate::Fault::Pause).
+    pub fn is_paused(&self) -> bool {
+        self.instance.is_paused()
+    }
+
+    /// Lets go of what is held, in the order in which it was asked.
+    pub fn resume(&self) {
+        self.instance.pause(false);
     }
 }
 

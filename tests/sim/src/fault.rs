@@ -30,10 +30,17 @@ pub enum Fault {
     ServerErrorNotApplied,
     /// Carried out; after this time the answer is 504.
     TimeoutApplied(Duration),
+    /// On its way for so long before it is carried out and answered, as on a slow network; all else
+    /// goes on.
+    Hold(Duration),
+    /// The client is paused with this write on its way
+    /// ([`AgentClient::pause`](crate::AgentClient::pause)).
+    Pause,
 }
 
 impl Fault {
-    /// Every fault of a write, for exhaustive runs. The timeout is the API server's own: 30 s.
+    /// Every fault of a write that one client meets by itself, for exhaustive runs. The timeout is the
+    /// API server's own: 30 s.
     pub const ALL: [Self; 6] = [
         Self::CrashBefore,
         Self::CrashAfter,

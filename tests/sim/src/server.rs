@@ -10,7 +10,7 @@ use http::{Method, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -61,6 +61,7 @@ impl Server {
         body: Bytes,
     ) -> Response<ResponseBody> {
         let answered = Arc::clone(&self).answer(&caller, parts, body).await;
+        caller.resumed().await;
         caller.hang_if_crashed().await;
         match answered {
             Ok(response) => response,
@@ -77,6 +78,11 @@ impl Server {
         caller.hang_if_crashed().await;
         let latency = self.draw_latency(&caller.user.name);
         pause(latency / 2).await;
+        // A write that is on its way arrives in the end, whether or not somebody waits for it.
+        let reads = parts.method == Method::GET;
+        if reads {
+            caller.resumed().await;
+        }
         caller.hang_if_crashed().await;
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let place = match path::parse(parts.uri.path()) {
@@ -213,7 +219,11 @@ impl Server {
         Ok(response)
     }
 
-    async fn write(&self, caller: &Arc<Instance>, call: Call) -> Result<Outcome, ApiError> {
+    async fn write(
+        self: &Arc<Self>,
+        caller: &Arc<Instance>,
+        call: Call,
+    ) -> Result<Outcome, ApiError> {
         let (number, fault) = if call.options.dry_run {
             (None, None)
         } else {
@@ -235,8 +245,13 @@ impl Server {
                 return refuse(ApiError::modified(call.place.resource, &name));
             }
             Some(Fault::ServerErrorNotApplied) => return refuse(ApiError::unavailable()),
+            Some(Fault::Hold(time)) => return self.held(caller, call, number, time).await,
+            Some(Fault::Pause) => caller.pause(true),
             Some(Fault::CrashAfter | Fault::ServerErrorApplied | Fault::TimeoutApplied(_))
             | None => {}
+        }
+        if caller.is_paused() {
+            return self.held(caller, call, number, Duration::ZERO).await;
         }
         let outcome = self.lock().carry_out(&call, number);
         self.wake.notify_one();
@@ -250,9 +265,47 @@ impl Server {
                 pause(after).await;
                 Err(ApiError::timeout())
             }
-            Some(Fault::CrashBefore | Fault::Conflict | Fault::ServerErrorNotApplied) | None => {
-                outcome
-            }
+            Some(
+                Fault::CrashBefore
+                | Fault::Conflict
+                | Fault::ServerErrorNotApplied
+                | Fault::Hold(_)
+                | Fault::Pause,
+            )
+            | None => outcome,
+        }
+    }
+
+    /// Carries a write out after a time, and when its client is not paused any more. In a task of the
+    /// cluster: what is on its way arrives although nobody may wait for it by then.
+    async fn held(
+        self: &Arc<Self>,
+        caller: &Arc<Instance>,
+        call: Call,
+        number: Option<u64>,
+        time: Duration,
+    ) -> Result<Outcome, ApiError> {
+        let (tell, told) = oneshot::channel();
+        // A strong reference would be a circle: the server owns this task.
+        let (server, caller) = (Arc::downgrade(self), Arc::clone(caller));
+        let arrive = async move {
+            pause(time).await;
+            caller.resumed().await;
+            let Some(server) = server.upgrade().filter(|_| !caller.is_crashed()) else {
+                return;
+            };
+            let outcome = server.lock().carry_out(&call, number);
+            server.wake.notify_one();
+            // The program may have given up.
+            let _ = tell.send(outcome);
+        };
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .spawn(arrive);
+        match told.await {
+            Ok(outcome) => outcome,
+            Err(_) => std::future::pending().await,
         }
     }
 }

@@ -18,6 +18,9 @@ pub(crate) enum Act<'a> {
     Status,
 }
 
+/// On every workload that the agent writes: the epoch of the leader that wrote it last.
+const EPOCH: &str = "sluice.dev/epoch";
+
 /// Refuses what the policies refuse. `agent` is the name of the agent's service account.
 pub(crate) fn check(
     agent: &str,
@@ -52,6 +55,9 @@ pub(crate) fn check(
             _ => Ok(()),
         },
         Act::Update(before) => {
+            if is_agent && resource == Resource::Deployments {
+                return epoch(before, object).or_else(|why| refuse("sluice-epoch", why));
+            }
             let fixed = matches!(
                 resource,
                 Resource::Approvals | Resource::Requests | Resource::Rollouts
@@ -72,6 +78,29 @@ pub(crate) fn check(
         ),
         Act::Status => Ok(()),
     }
+}
+
+/// The fence (reliability.md F3): whose epoch is lower than the one on the object, or who leaves it
+/// out, does not lead any more. What is no number counts as nothing, or anybody who may edit the
+/// object could lock the agent out of it.
+fn epoch(before: &Value, after: &Value) -> Result<(), String> {
+    let of = |object: &Value| {
+        json::at(object, "/metadata/annotations")?
+            .get(EPOCH)?
+            .as_str()?
+            .parse::<u64>()
+            .ok()
+    };
+    let (found, given) = (of(before).unwrap_or_default(), of(after));
+    let left_out = given.is_none() && of(before).is_some();
+    if left_out || given.unwrap_or_default() < found {
+        let given = given.map_or("none".to_owned(), |epoch| epoch.to_string());
+        return Err(format!(
+            "an agent that is not the leader any more wrote this: the epoch on the object is \
+             {found}, the one of the write is {given}"
+        ));
+    }
+    Ok(())
 }
 
 /// The named author must be the one who asks, with no group that they do not have.

@@ -124,6 +124,7 @@ impl Call {
                 dry_run,
                 manager: query.get("fieldManager").to_owned(),
                 force: query.is_true("force"),
+                unguarded: false,
             },
             body: value,
             size: body.len(),
@@ -166,20 +167,18 @@ impl Model {
         };
         let version = if code < 300 { self.store.version() } else { 0 };
         let after = summary(self, &key);
-        let record = WriteRecord {
+        let mut record = WriteRecord {
             refusal,
             version,
             before,
             after,
             ..self.record(call, number, code)
         };
-        self.writes.push(
-            WriteRecord {
-                name: key.name,
-                ..record
-            },
-            call.size,
-        );
+        // A name that the server made.
+        if code < 300 {
+            record.name = key.name;
+        }
+        self.writes.push(record, call.size);
         done.map(|(outcome, _)| outcome)
     }
 
@@ -196,7 +195,10 @@ impl Model {
     }
 
     fn record(&self, call: &Call, number: Option<u64>, code: u16) -> WriteRecord {
-        let key = call.key();
+        let mut key = call.key();
+        if call.verb == Verb::Create {
+            json::text(&call.body, "/metadata/name").clone_into(&mut key.name);
+        }
         WriteRecord {
             seq: 0,
             number,

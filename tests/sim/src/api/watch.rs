@@ -120,6 +120,7 @@ impl Watch {
             if self.ended {
                 return None;
             }
+            self.caller.resumed().await;
             self.caller.hang_if_crashed().await;
             if !self.pending.is_empty() {
                 return Some(Bytes::from(std::mem::take(&mut self.pending)));

@@ -11,6 +11,7 @@ use crate::api::error::ApiError;
 use crate::api::patch::{self, PatchKind};
 use crate::api::resource::Resource;
 use crate::api::store::{Key, Object};
+use crate::api::transitions;
 use crate::clock::rfc3339;
 use crate::identity::User;
 use crate::json;
@@ -25,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) manager: String,
     /// `force=true` of a server-side apply.
     pub(crate) force: bool,
+    /// In the name of the cluster's own people: no guard of Sluice's objects is asked.
+    pub(crate) unguarded: bool,
 }
 
 /// Which part of an object a write may touch.
@@ -91,7 +94,9 @@ impl Model {
         }
         defaults::fill(resource, &mut object);
         defaults::validate(resource, &object)?;
-        admission::check(&self.agent, user, resource, Act::Create, &object)?;
+        if !options.unguarded {
+            admission::check(&self.agent, user, resource, Act::Create, &object)?;
+        }
         let key = Key::new(resource, namespace, json::text(&object, "/metadata/name"));
         self.check_namespace(&key)?;
         if self.store.get(&key).is_some() {
@@ -372,7 +377,11 @@ impl Model {
             Door::Main => Act::Update(old),
             Door::Status => Act::Status,
         };
-        admission::check(&self.agent, user, resource, act, &value)?;
+        if !options.unguarded {
+            // The definitions come first on a real server, too: validation before admission.
+            transitions::check(resource, old, &value)?;
+            admission::check(&self.agent, user, resource, act, &value)?;
+        }
 
         if info.generation && spec_differs(old, &value, resource) {
             let generation = json::int(old, "/metadata/generation").unwrap_or_default();

@@ -1,10 +1,10 @@
 //! The guards of Sluice's own objects.
 
-use kube::api::{Patch, PatchParams, PostParams};
-use serde_json::json;
-use sluice_sim::{ADMIN, AGENT, Cluster};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use sluice_sim::{ADMIN, AGENT, Cluster, Resource};
 
-use crate::support::{code, create, custom, object};
+use crate::support::{code, create, custom, deployments, object, running};
 
 fn cluster() -> Cluster {
     let cluster = Cluster::fast(1);
@@ -136,4 +136,145 @@ async fn specs_are_written_once_and_statuses_by_the_agent() {
         "Succeeded",
         "the main door ignores it"
     );
+}
+
+/// Writes of the agent on `web`, by patch and by update, with this epoch among the annotations.
+async fn stamps(cluster: &Cluster, user: &str, epoch: Value) -> [Result<(), u16>; 2] {
+    let api = deployments(cluster, user);
+    let change = json!({ "metadata": { "annotations": { "sluice.dev/epoch": epoch } } });
+    let params = PatchParams::default();
+    let patched = api.patch("web", &params, &Patch::Merge(&change)).await;
+    let mut web = api.get("web").await.unwrap();
+    let annotations = web.metadata.annotations.get_or_insert_default();
+    annotations.remove("sluice.dev/epoch");
+    if let Some(epoch) = epoch.as_str() {
+        annotations.insert("sluice.dev/epoch".into(), epoch.into());
+    }
+    let replaced = api.replace("web", &PostParams::default(), &web).await;
+    [patched, replaced].map(|written| written.map(drop).map_err(code))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_keeps_the_highest_epoch_that_wrote_it() {
+    let cluster = running(1).await;
+    for (epoch, expected) in [
+        (json!("3"), Ok(())),
+        (json!("3"), Ok(())),
+        (json!("2"), Err(403)),
+        (json!(null), Err(403)),
+        (json!("soon"), Err(403)),
+        (json!("10"), Ok(())),
+        // By number, not by letters.
+        (json!("9"), Err(403)),
+    ] {
+        let found = stamps(&cluster, AGENT, epoch.clone()).await;
+        assert_eq!(found, [expected; 2], "{epoch}");
+    }
+    let scaled = json!({ "spec": { "replicas": 2 } });
+    deployments(&cluster, AGENT)
+        .patch("web", &PatchParams::default(), &Patch::Merge(&scaled))
+        .await
+        .expect("a patch keeps the annotation that is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_epoch_binds_the_agent_alone_and_garbage_locks_nobody_out() {
+    let cluster = running(1).await;
+    assert_eq!(stamps(&cluster, AGENT, json!("7")).await, [Ok(()); 2]);
+    assert_eq!(stamps(&cluster, ADMIN, json!("garbage")).await, [Ok(()); 2]);
+    assert_eq!(stamps(&cluster, AGENT, json!("1")).await, [Ok(()); 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_epoch_is_refused_in_the_words_of_the_server() {
+    let cluster = running(1).await;
+    assert_eq!(stamps(&cluster, AGENT, json!("5")).await, [Ok(()); 2]);
+    let change = json!({ "metadata": { "annotations": { "sluice.dev/epoch": "4" } } });
+    let refused = deployments(&cluster, AGENT)
+        .patch("web", &PatchParams::default(), &Patch::Merge(&change))
+        .await;
+    let kube::Error::Api(status) = refused.unwrap_err() else {
+        panic!("not an API error")
+    };
+    assert!(status.is_forbidden());
+    let start = "deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'sluice-epoch' \
+                 with binding 'sluice-epoch' denied request: ";
+    assert!(status.message.starts_with(start), "{}", status.message);
+    assert!(status.message.contains("is 5"), "{}", status.message);
+}
+
+async fn says(api: &Api<DynamicObject>, status: Value) -> Result<(), u16> {
+    let change = Patch::Merge(json!({ "status": status }));
+    let params = PatchParams::default();
+    let written = api.patch_status("o", &params, &change).await;
+    written.map(drop).map_err(code)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_epoch_of_a_status_never_becomes_less() {
+    let cluster = cluster();
+    for kind in ["Pipeline", "Rollout", "Request"] {
+        let api = custom(&cluster, AGENT, kind);
+        create(&api, &object(kind, "o", json!({}))).await.unwrap();
+        // Written without a Lease, then under leaders.
+        for (status, expected) in [
+            (json!({ "a": 1 }), Ok(())),
+            (json!({ "epoch": 0 }), Ok(())),
+            (json!({ "epoch": 2 }), Ok(())),
+            (json!({ "epoch": 2, "a": 2 }), Ok(())),
+            (json!({ "epoch": 1 }), Err(422)),
+            (json!({ "epoch": null }), Err(422)),
+        ] {
+            assert_eq!(
+                says(&api, status.clone()).await,
+                expected,
+                "{kind} {status}"
+            );
+        }
+        let mut whole = api.get("o").await.unwrap();
+        if let Some(object) = whole.data.as_object_mut() {
+            object.remove("status");
+        }
+        let removed = api
+            .replace_status("o", &PostParams::default(), &whole)
+            .await;
+        assert_eq!(code(removed.unwrap_err()), 422, "{kind}: no status at all");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_rollout_stays_ended() {
+    let cluster = cluster();
+    let api = custom(&cluster, AGENT, "Rollout");
+    create(&api, &object("Rollout", "o", json!({})))
+        .await
+        .unwrap();
+    let state = |phase: &str, state: &str| json!({ "phase": phase, "state": { "phase": state } });
+    for (status, expected) in [
+        (state("Queued", "Queued"), Ok(())),
+        (state("Progressing", "Progressing"), Ok(())),
+        (state("Queued", "Queued"), Err(422)),
+        (state("RollingBack", "RollingBack"), Ok(())),
+        (state("Progressing", "Progressing"), Err(422)),
+        (state("Recording", "Recording"), Ok(())),
+        (state("RollingBack", "RollingBack"), Err(422)),
+        (state("RolledBack", "Ended"), Ok(())),
+        (state("Succeeded", "Ended"), Err(422)),
+        (state("RolledBack", "Recording"), Err(422)),
+        (json!({ "message": "recorded" }), Ok(())),
+    ] {
+        assert_eq!(says(&api, status.clone()).await, expected, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clusters_own_people_pass_the_guards() {
+    let cluster = running(1).await;
+    assert_eq!(stamps(&cluster, AGENT, json!("5")).await, [Ok(()); 2]);
+    let plain = crate::support::deployment(3, "shop/web@sha256:v1");
+    cluster.apply(plain).unwrap();
+    let web = cluster
+        .object(Resource::Deployments, "shop", "web")
+        .unwrap();
+    assert_eq!(web["spec"]["replicas"], 3);
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams, WatchParams};
 use serde_json::json;
 use sluice_sim::{AGENT, AgentClient, Cluster, Fault};
 
-use crate::support::code;
+use crate::support::{code, within};
 
 fn api(instance: &AgentClient) -> Api<ConfigMap> {
     Api::namespaced(instance.client.clone(), "shop")
@@ -85,6 +86,94 @@ async fn a_crash_silences_one_instance_for_ever() {
             .collect();
         assert_eq!(instances.last(), Some(&second.id()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_one_instance_and_lets_its_writes_arrive_late() {
+    let cluster = Cluster::fast(1);
+    cluster.faults(AGENT).at(1, Fault::Pause);
+    let (first, second) = (
+        cluster.client_instance(AGENT),
+        cluster.client_instance(AGENT),
+    );
+    let (api1, api2) = (api(&first), api(&second));
+    let params = PostParams::default();
+    let mut events = api1
+        .watch(&WatchParams::default(), "0")
+        .await
+        .unwrap()
+        .boxed();
+
+    assert!(hangs(api1.create(&params, &map("a"))).await);
+    assert!(first.is_paused() && !second.is_paused());
+    assert!(hangs(api1.create(&params, &map("b"))).await, "all of it");
+    assert!(hangs(api1.get("a")).await, "reads too");
+    api2.create(&params, &map("b")).await.unwrap();
+    assert!(hangs(events.next()).await, "and events");
+    assert_eq!(names(&cluster).await, ["b"], "held, not carried out");
+
+    // Nobody waits for these two answers any more; they are on their way all the same.
+    first.resume();
+    within(Duration::from_secs(1), events.next())
+        .await
+        .unwrap()
+        .unwrap();
+    api1.get("a").await.unwrap();
+    let writes = cluster.writes();
+    let late: Vec<_> = writes
+        .iter()
+        .map(|write| (write.instance, write.name.as_str(), write.code))
+        .collect();
+    assert_eq!(
+        late,
+        [
+            (second.id(), "b", 201),
+            (first.id(), "a", 201),
+            (first.id(), "b", 409),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_client_gets_its_answers_in_the_end() {
+    let cluster = Cluster::fast(1);
+    let instance = cluster.client_instance(AGENT);
+    let api = api(&instance);
+    let start = tokio::time::Instant::now();
+    instance.pause();
+    let resume = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        instance.resume();
+    };
+    let created = async {
+        api.create(&PostParams::default(), &map("a")).await.unwrap();
+    };
+    let listed = async {
+        api.list(&ListParams::default()).await.unwrap();
+    };
+    tokio::join!(created, listed, resume);
+    assert_eq!(start.elapsed().as_secs(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_write_is_overtaken_by_the_next() {
+    let cluster = Cluster::fast(1);
+    cluster
+        .faults(AGENT)
+        .at(1, Fault::Hold(Duration::from_secs(20)));
+    let api = api(&cluster.client_instance(AGENT));
+    let params = PostParams::default();
+    let held = async {
+        api.create(&params, &map("a")).await.unwrap();
+    };
+    let quick = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        api.create(&params, &map("b")).await.unwrap();
+        names(&cluster).await
+    };
+    let ((), quick) = tokio::join!(held, quick);
+    assert_eq!(quick, ["b"]);
+    assert_eq!(names(&cluster).await, ["a", "b"]);
 }
 
 #[tokio::test(start_paused = true)]
