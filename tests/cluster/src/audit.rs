@@ -1,5 +1,6 @@
 //! What the API server wrote down about every request: who did what to which object.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -56,6 +57,9 @@ pub struct AuditUser {
     /// The groups.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// More about them: a service account's token names its pod.
+    #[serde(default)]
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 /// An object of the API. What does not apply is empty.
@@ -93,6 +97,12 @@ impl AuditEvent {
     /// The name of who asked.
     pub fn username(&self) -> &str {
         &self.user.username
+    }
+
+    /// The pod whose token was used, for a service account.
+    pub fn pod(&self) -> Option<&str> {
+        let names = self.user.extra.get("authentication.kubernetes.io/pod-name")?;
+        names.first().map(String::as_str)
     }
 
     /// The HTTP status of the answer.

@@ -1,0 +1,105 @@
+//! The checks, in their order. What needs the agent as it was installed comes before what changes it.
+
+mod fight;
+mod guards;
+mod kills;
+mod leader;
+mod people;
+mod rights;
+mod same_end;
+mod traffic;
+mod uninstall;
+mod upgrade;
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use sluice_scenarios::both::Scenario;
+
+use crate::cluster::Cluster;
+use crate::table::{self, Row, row};
+use crate::{Args, install};
+
+/// Scenarios that play beside each other: two cores and one node carry so many.
+const BESIDE: usize = 3;
+
+const ALONE: [&str; 9] = [
+    "guards",
+    "rights",
+    "people",
+    "traffic",
+    "fight",
+    "kills",
+    "leader",
+    "upgrade",
+    "uninstall",
+];
+
+/// The names of all, as `--only` takes them.
+pub(crate) fn names() -> Vec<String> {
+    let scenarios = Scenario::ALL.iter().map(|s| format!("scenario-{}", s.name()));
+    let mut out = vec!["install".to_owned()];
+    out.extend(ALONE.iter().take(3).map(|n| (*n).to_owned()));
+    out.extend(scenarios);
+    out.extend(ALONE.iter().skip(3).map(|n| (*n).to_owned()));
+    out
+}
+
+/// Plays what was asked for, prints the table; whether everything held.
+pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<bool> {
+    let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|o| name.starts_with(o.as_str()));
+    let mut rows: Vec<Row> = Vec::new();
+    rows.push(row("install", install::install(cluster)).await);
+    if rows.iter().all(|r| r.result.is_ok()) {
+        if wanted("guards") {
+            rows.push(row("guards", guards::check(cluster)).await);
+        }
+        if wanted("rights") {
+            rows.push(row("rights", rights::check(cluster)).await);
+        }
+        rows.push(row("start", async { install::start(cluster, 1).await.map(|()| table::Traffic::default()) }).await);
+    }
+    if rows.iter().all(|r| r.result.is_ok() || r.name == "guards" || r.name == "rights") {
+        if wanted("people") {
+            rows.push(row("people", people::check(cluster)).await);
+        }
+        let scenarios = Scenario::ALL
+            .into_iter()
+            .map(|s| (s, format!("scenario-{}", s.name())))
+            .filter(|(_, name)| wanted(name))
+            .map(|(scenario, name)| async move {
+                row(&name, same_end::check(cluster, scenario)).await
+            });
+        let mut played: Vec<Row> = futures::stream::iter(scenarios)
+            .buffer_unordered(BESIDE)
+            .collect()
+            .await;
+        played.sort_by(|a, b| a.name.cmp(&b.name));
+        rows.extend(played);
+        if wanted("traffic") {
+            rows.push(row("traffic", traffic::check(cluster)).await);
+        }
+        if wanted("fight") {
+            rows.push(row("fight", fight::check(cluster)).await);
+        }
+        if wanted("kills") {
+            rows.push(row("kills", kills::check(cluster)).await);
+        }
+        if wanted("leader") {
+            rows.push(row("leader", leader::check(cluster)).await);
+        }
+        if wanted("upgrade") {
+            rows.push(row("upgrade", upgrade::check(cluster)).await);
+        }
+        if wanted("uninstall") {
+            rows.push(row("uninstall", uninstall::check(cluster)).await);
+        }
+    }
+    if args.log {
+        let said = cluster
+            .try_kubectl(None, &["logs", "-n", install::SYSTEM, "-l", "app.kubernetes.io/component=agent", "--tail=-1", "--prefix"], "")
+            .await?;
+        println!("\n{}{}", said.out, said.err);
+    }
+    Ok(table::print(&rows))
+}
