@@ -30,8 +30,9 @@ pub fn write(spec: &ImageSpec, path: &Path) -> Result<Digest> {
     for layer in layers {
         blobs.insert(layer.digest, layer.bytes);
     }
-    let whole = pack(spec.created, &index, &blobs).map_err(Error::writing(path))?;
-    let part = path.with_extension("part");
+    let whole = pack(&index, &blobs).map_err(Error::writing(path))?;
+    // Of this process alone: two that write the same archive must not mix.
+    let part = path.with_extension(format!("part{}", std::process::id()));
     fs::write(&part, whole).map_err(Error::writing(&part))?;
     fs::rename(&part, path).map_err(Error::writing(path))?;
     Ok(digest)
@@ -52,15 +53,14 @@ fn layers(spec: &ImageSpec, program: Vec<u8>) -> Result<Vec<Layer>> {
     ]
     .into_iter()
     .filter(|(_, tree)| !tree.is_empty())
-    .map(|(title, tree)| tree.pack(title, spec.created))
+    .map(|(title, tree)| tree.pack(title))
     .collect()
 }
 
-fn pack(created: i64, index: &[u8], blobs: &BTreeMap<Digest, Vec<u8>>) -> std::io::Result<Vec<u8>> {
+fn pack(index: &[u8], blobs: &BTreeMap<Digest, Vec<u8>>) -> std::io::Result<Vec<u8>> {
     let mut tar = Builder::new(Vec::new());
-    let mut file = |path: &str, bytes: &[u8]| {
-        append(&mut tar, path, EntryType::Regular, 0o644, created, bytes)
-    };
+    let mut file =
+        |path: &str, bytes: &[u8]| append(&mut tar, path, EntryType::Regular, 0o644, bytes);
     file("oci-layout", LAYOUT.as_bytes())?;
     file("index.json", index)?;
     for (digest, bytes) in blobs {

@@ -78,7 +78,7 @@ impl Tree {
     }
 
     /// Packs it. Memory holds the layer twice; a layer is one program or a few plugins.
-    pub(crate) fn pack(self, title: &'static str, created: i64) -> Result<Layer> {
+    pub(crate) fn pack(self, title: &'static str) -> Result<Layer> {
         let failed = |source| Error::File {
             what: "write",
             path: "(layer in memory)".into(),
@@ -92,7 +92,7 @@ impl Tree {
                     (EntryType::Directory, mode, Vec::new(), format!("{path}/"))
                 }
             };
-            append(&mut tar, &path, kind, mode, created, &bytes).map_err(failed)?;
+            append(&mut tar, &path, kind, mode, &bytes).map_err(failed)?;
         }
         let plain = tar.into_inner().map_err(failed)?;
         // No name and no time of its own in the header.
@@ -116,7 +116,6 @@ pub(crate) fn append(
     path: &str,
     kind: EntryType,
     mode: u32,
-    created: i64,
     bytes: &[u8],
 ) -> std::io::Result<()> {
     let mut header = Header::new_gnu();
@@ -124,7 +123,8 @@ pub(crate) fn append(
     header.set_mode(mode);
     header.set_uid(0);
     header.set_gid(0);
-    header.set_mtime(u64::try_from(created).unwrap_or(0));
+    // Of 1970: with the time of a release in it, every layer would be new with every release.
+    header.set_mtime(0);
     header.set_size(bytes.len() as u64);
     tar.append_data(&mut header, path, bytes)
 }
@@ -142,7 +142,7 @@ mod tests {
         two.file("/etc/a", 0o644, b"a".to_vec()).unwrap();
         two.folder("/usr/bin", 0o755).unwrap();
         two.file("/usr/bin/b", 0o755, b"b".to_vec()).unwrap();
-        let (one, two) = (one.pack("x", 7).unwrap(), two.pack("x", 7).unwrap());
+        let (one, two) = (one.pack("x").unwrap(), two.pack("x").unwrap());
         assert_eq!(one.digest, two.digest);
         assert_eq!(one.diff_id, two.diff_id);
     }

@@ -74,7 +74,7 @@ struct Write {
     /// Certificate authorities; the building machine's where absent.
     #[arg(long)]
     certificates: Option<PathBuf>,
-    /// Time of everything in the image, in seconds since 1970.
+    /// When the image was made, for its config, in seconds since 1970.
     #[arg(long, env = "SOURCE_DATE_EPOCH", default_value_t = 0)]
     created: i64,
     /// The archive to write.

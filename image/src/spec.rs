@@ -40,8 +40,8 @@ pub struct ImageSpec {
     pub entrypoint: Vec<String>,
     /// Its arguments, which a pod's `args` replace.
     pub cmd: Vec<String>,
-    /// Time of everything in the image: seconds since 1970. 0, unless `SOURCE_DATE_EPOCH` or the
-    /// caller says otherwise.
+    /// When the image was made, for its config: seconds since 1970; 0 until the caller says otherwise.
+    /// Files are of 1970 in any case, so that releases share layers.
     pub created: i64,
     /// Certificate authorities of the building machine; `None` for an image that opens no TLS.
     pub certificates: Option<PathBuf>,

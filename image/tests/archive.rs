@@ -67,6 +67,31 @@ fn the_same_inputs_give_the_same_bytes() {
     assert_ne!(write(&other, &two).unwrap(), digest);
 }
 
+/// Nothing of a release's own is in the layers that did not change.
+#[test]
+fn another_release_brings_its_program_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tool.oci");
+    let layers = |spec: &ImageSpec| {
+        write(spec, &path).unwrap();
+        let descriptor = part(&path, "index.json")["manifests"][0].clone();
+        part(&path, &blob(&descriptor))["layers"].clone()
+    };
+    let before = layers(&spec(folder.path(), &shell()));
+    let program = folder.path().join("next");
+    let mut bytes = fs::read(shell()).unwrap();
+    bytes.push(0);
+    fs::write(&program, bytes).unwrap();
+    fs::set_permissions(&program, fs::metadata(shell()).unwrap().permissions()).unwrap();
+    let mut next = spec(folder.path(), &program).label("org.opencontainers.image.version", "1.0.1");
+    next.name = "registry.example.com/tool:v1.0.1".to_owned();
+    next.created += 3600;
+    let after = layers(&next);
+    assert_eq!(before[0], after[0], "libraries");
+    assert_eq!(before[1], after[1], "plugins");
+    assert_ne!(before[2], after[2], "program");
+}
+
 #[test]
 fn the_documents_are_what_a_runtime_reads() {
     let folder = TempDir::new().unwrap();
