@@ -80,27 +80,35 @@ pub(crate) fn check(
     }
 }
 
-/// The fence (reliability.md F3): whose epoch is lower than the one on the object, or who leaves it
-/// out, does not lead any more. What is no number counts as nothing, or anybody who may edit the
-/// object could lock the agent out of it.
+/// The fence (reliability.md F3), as the chart's `guards/epoch.yaml` states it: whose epoch is lower
+/// than the one on the object does not lead any more. What is no number there counts as 0, or
+/// anybody who may edit the object could lock the agent out of it.
 fn epoch(before: &Value, after: &Value) -> Result<(), String> {
-    let of = |object: &Value| {
-        json::at(object, "/metadata/annotations")?
-            .get(EPOCH)?
-            .as_str()?
-            .parse::<u64>()
-            .ok()
+    let of = |object| {
+        json::at(object, "/metadata/annotations")
+            .and_then(|annotations| annotations.get(EPOCH)?.as_str())
+            .unwrap_or_default()
     };
-    let (found, given) = (of(before).unwrap_or_default(), of(after));
-    let left_out = given.is_none() && of(before).is_some();
-    if left_out || given.unwrap_or_default() < found {
-        let given = given.map_or("none".to_owned(), |epoch| epoch.to_string());
-        return Err(format!(
-            "an agent that is not the leader any more wrote this: the epoch on the object is \
-             {found}, the one of the write is {given}"
-        ));
+    // 18 digits: what surely fits into an integer.
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .ok()
+            .filter(|_| text.len() <= 18 && text.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let (before, after) = (of(before), of(after));
+    let floor = number(before).unwrap_or_default();
+    match number(after) {
+        None if after.is_empty() && before.is_empty() => Ok(()),
+        None if after.is_empty() => {
+            Err("the agent never removes the annotation sluice.dev/epoch".to_owned())
+        }
+        None => Err("the annotation sluice.dev/epoch is a number of at most 18 digits".to_owned()),
+        Some(given) if given < floor => Err(format!(
+            "the agent that wrote this is not the leader any more: its epoch is {given}, and \
+             {floor} stands in sluice.dev/epoch"
+        )),
+        Some(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// The named author must be the one who asks, with no group that they do not have.
