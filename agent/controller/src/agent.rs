@@ -18,7 +18,7 @@ use crate::pace::Pace;
 use crate::queue::{Key, Queue};
 use crate::trigger::registry::Polls;
 use crate::world::World;
-use crate::{pipeline, rollout, watches};
+use crate::{leftover, pipeline, rollout, watches};
 
 /// Objects that are worked on at the same time. Work waits for the API server, not for the
 /// processor; more would only fill its queue.
@@ -229,6 +229,11 @@ async fn work(context: &Arc<Context>, key: &Key) {
             context.looks.looked(namespace, name);
             wait
         }
+        Key::Canary {
+            namespace,
+            name,
+            rollout_uid,
+        } => leftover::reconcile(context, namespace, name, rollout_uid).await,
     };
     if let Some(wait) = wait {
         context.queue.after(key.clone(), wait);

@@ -16,6 +16,7 @@ mod context;
 mod health;
 mod index;
 mod leader;
+mod leftover;
 mod own;
 mod pace;
 mod pipeline;

@@ -25,6 +25,15 @@ pub(crate) enum Key {
         /// Its name.
         name: String,
     },
+    /// A Deployment that some Rollout created.
+    Canary {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Which Rollout.
+        rollout_uid: String,
+    },
 }
 
 #[derive(Default)]

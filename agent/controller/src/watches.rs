@@ -14,6 +14,7 @@ use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
 use tokio::task::JoinSet;
 
 use crate::index::Index;
+use crate::leftover;
 use crate::queue::{Key, Queue};
 use crate::world::World;
 
@@ -165,8 +166,11 @@ fn deployments(
         let (q, i) = (queue.clone(), index.clone());
         let stream = watcher(api, watcher::Config::default()).default_backoff();
         let seen = move |event: &Event<PartialObjectMeta<Deployment>>| {
-            if let (Some(d), _) = applied_or_gone(event) {
+            if let (Some(d), gone) = applied_or_gone(event) {
                 for key in i.of(&d.namespace().unwrap_or_default(), &d.name_any()) {
+                    q.now(key);
+                }
+                if let Some(key) = leftover::key(d).filter(|_| !gone) {
                     q.now(key);
                 }
             }

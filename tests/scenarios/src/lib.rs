@@ -16,16 +16,18 @@ pub mod both;
 mod crew;
 mod life;
 pub mod oracle;
+mod pair;
 mod scripted;
 mod stage;
 mod story;
 mod watchers;
 
 pub use crew::Crew;
-pub use life::Life;
+pub use life::{Life, Process};
+pub use pair::{Pair, PairRun, Strike, Wake, takeover};
 pub use scripted::{MemorySink, ScriptedPlugins, ScriptedRegistry};
 pub use stage::{POLICY, PRODUCTION, REPOSITORY, STAGING, Stage, digest};
-pub use story::{Ending, Run, Story, run};
+pub use story::{Ending, Run, Story, quiet, run, sound, stuck, to_its_end};
 pub use watchers::{beside, remembered, status, until};
 
 /// Runs a future on a runtime whose clock is virtual: it jumps to the next timer when all is quiet.

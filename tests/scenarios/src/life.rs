@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sluice_controller::{Agent, AgentConfig, Ports};
+use sluice_cluster::lease::LeaseName;
+use sluice_controller::{Agent, AgentConfig, LeaseConfig, Ports};
+use sluice_core::lease::Timing;
 use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
-use sluice_sim::SimClock;
+use sluice_sim::{AgentClient, SimClock};
 use tokio::sync::watch;
 
 use crate::stage::Stage;
@@ -21,6 +23,45 @@ struct ClusterClock(SimClock);
 impl Clock for ClusterClock {
     fn now(&self) -> Timestamp {
         self.0.now()
+    }
+}
+
+/// One process of the agent, from its start to whatever ends it.
+pub struct Process {
+    /// Its connection to the cluster, which can crash or be paused.
+    pub client: AgentClient,
+    /// What runs in it.
+    pub agent: Agent,
+}
+
+impl Process {
+    /// Starts one; with the name of a Lease's holder it leads only while it has that Lease.
+    pub fn start(
+        stage: &Stage,
+        policy: watch::Receiver<Arc<Policy>>,
+        identity: Option<&str>,
+    ) -> Self {
+        let client = stage.cluster.client_instance(&stage.cluster.agent());
+        let ports = Ports {
+            plugins: stage.plugins.clone(),
+            registry: stage.registry.clone(),
+            clock: Arc::new(ClusterClock(stage.cluster.clock())),
+            sink: stage.sink.clone(),
+        };
+        let config = AgentConfig {
+            namespace: Some("delivery".into()),
+            lease: identity.map(|identity| LeaseConfig {
+                at: LeaseName {
+                    namespace: "sluice".into(),
+                    name: "sluice".into(),
+                },
+                identity: identity.into(),
+                timing: Timing::default(),
+            }),
+            ..AgentConfig::default()
+        };
+        let agent = Agent::new(client.client.clone(), &config, ports, policy);
+        Self { client, agent }
     }
 }
 
@@ -37,6 +78,11 @@ impl Life {
         }
     }
 
+    /// The policy, for a process that is started beside.
+    pub fn policy(&self) -> watch::Receiver<Arc<Policy>> {
+        self.policy.subscribe()
+    }
+
     /// Changes the policy under the running agent.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.send_replace(Arc::new(policy));
@@ -45,26 +91,10 @@ impl Life {
     /// Runs agents for ever: drop it to end the story.
     pub async fn go_on(&self, stage: &Stage) {
         loop {
-            let process = stage.cluster.client_instance(&stage.cluster.agent());
-            let ports = Ports {
-                plugins: stage.plugins.clone(),
-                registry: stage.registry.clone(),
-                clock: Arc::new(ClusterClock(stage.cluster.clock())),
-                sink: stage.sink.clone(),
-            };
-            let config = AgentConfig {
-                namespace: Some("delivery".into()),
-                ..AgentConfig::default()
-            };
-            let agent = Agent::new(
-                process.client.clone(),
-                &config,
-                ports,
-                self.policy.subscribe(),
-            );
+            let Process { client, agent } = Process::start(stage, self.policy(), None);
             tokio::select! {
                 ended = agent.run() => panic!("the agent ended by itself: {ended:?}"),
-                () = process.crashed() => {}
+                () = client.crashed() => {}
             }
             tokio::time::sleep(RESTART).await;
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sluice_sim::{Fault, Resource};
 
 use crate::crew::Crew;
@@ -81,62 +82,17 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
     let life = Life::new(&stage);
     let crew = Crew::approving();
     let play = async {
-        // The first look adopts what serves; then somebody pushes.
-        stage.pass(Duration::from_secs(20)).await;
-        let (tag, letter) = story.release();
-        stage.push(tag, letter);
-        while !over(&stage, story) {
-            stage.pass(Duration::from_secs(5)).await;
-        }
-        stage.pass(SETTLES).await;
-        let quiet_from = stage.cluster.last_write();
-        stage.pass(QUIET).await;
-        stage.cluster.writes_after(quiet_from)
+        to_its_end(&stage, story).await;
+        quiet(&stage).await
     };
-    let later_writes = tokio::select! {
-        writes = play => writes,
+    tokio::select! {
+        ended = play => ended?,
         () = life.go_on(&stage) => return Err("the agent's life ended".into()),
         () = crew.work(&stage) => return Err("the crew left".into()),
-        () = tokio::time::sleep(LONGEST) => {
-            return Err(format!(
-                "stuck after {} h: {:#?}\n{:#}",
-                LONGEST.as_secs() / 3600,
-                final_state(&stage.cluster),
-                serde_json::Value::from(
-                    stage
-                        .cluster
-                        .objects(Resource::Rollouts, "delivery")
-                        .iter()
-                        .map(|r| r["status"].clone())
-                        .collect::<Vec<_>>()
-                )
-            ));
-        }
-    };
+        why = stuck(&stage) => return Err(why),
+    }
+    sound(&stage, begin)?;
     let agent = stage.cluster.agent();
-    if let Some(w) = later_writes.iter().find(|w| w.user == agent) {
-        return Err(format!(
-            "writes after the end: {} {:?} {}/{} {}",
-            w.verb, w.resource, w.namespace, w.name, w.body
-        ));
-    }
-    gate_was_open(&stage.cluster)?;
-    for (namespace, least) in [(STAGING, 3), (PRODUCTION, 10)] {
-        let fewest = stage.cluster.fewest_ready(
-            namespace,
-            "storefront",
-            begin + jiff::SignedDuration::from_secs(10),
-        );
-        if fewest < least {
-            return Err(format!(
-                "only {fewest} ready pods behind the Service in {namespace}"
-            ));
-        }
-    }
-    let problems = stage.cluster.problems();
-    if !problems.is_empty() {
-        return Err(format!("the cluster reports: {problems:?}"));
-    }
     let told = stage.plugins.told();
     let mut ids: Vec<&String> = told.iter().map(|e| &e.id).collect();
     ids.sort();
@@ -167,6 +123,83 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
         repeats: told.len() - ids.len() + records,
         told: told.len(),
     })
+}
+
+/// Plays a story until its last Rollout is over and its last message is out.
+pub async fn to_its_end(stage: &Stage, story: Story) {
+    // The first look adopts what serves; then somebody pushes.
+    stage.pass(Duration::from_secs(20)).await;
+    let (tag, letter) = story.release();
+    stage.push(tag, letter);
+    while !over(stage, story) {
+        stage.pass(Duration::from_secs(5)).await;
+    }
+    stage.pass(SETTLES).await;
+}
+
+/// Watches ten more loops, in which no agent writes anything but its Lease (O7).
+///
+/// # Errors
+/// What was written.
+pub async fn quiet(stage: &Stage) -> Result<(), String> {
+    let quiet_from = stage.cluster.last_write();
+    stage.pass(QUIET).await;
+    let agent = stage.cluster.agent();
+    let later = stage.cluster.writes_after(quiet_from);
+    match later
+        .iter()
+        .find(|w| w.user == agent && w.resource != Resource::Leases)
+    {
+        Some(w) => Err(format!(
+            "writes after the end: {} {:?} {}/{} {}",
+            w.verb, w.resource, w.namespace, w.name, w.body
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Returns, with the state of things, once a story takes longer than it can.
+pub async fn stuck(stage: &Stage) -> String {
+    tokio::time::sleep(LONGEST).await;
+    format!(
+        "stuck after {} h: {:#?}\n{:#}",
+        LONGEST.as_secs() / 3600,
+        final_state(&stage.cluster),
+        serde_json::Value::from(
+            stage
+                .cluster
+                .objects(Resource::Rollouts, "delivery")
+                .iter()
+                .map(|r| r["status"].clone())
+                .collect::<Vec<_>>()
+        )
+    )
+}
+
+/// What must hold of every story, whatever happened in it: the gate (O3), the pods (O2), and a
+/// simulator that could do what it was asked.
+///
+/// # Errors
+/// What did not hold.
+pub fn sound(stage: &Stage, begin: Timestamp) -> Result<(), String> {
+    gate_was_open(&stage.cluster)?;
+    for (namespace, least) in [(STAGING, 3), (PRODUCTION, 10)] {
+        let fewest = stage.cluster.fewest_ready(
+            namespace,
+            "storefront",
+            begin + jiff::SignedDuration::from_secs(10),
+        );
+        if fewest < least {
+            return Err(format!(
+                "only {fewest} ready pods behind the Service in {namespace}"
+            ));
+        }
+    }
+    let problems = stage.cluster.problems();
+    if !problems.is_empty() {
+        return Err(format!("the cluster reports: {problems:?}"));
+    }
+    Ok(())
 }
 
 /// Whether the last Rollout of the story is there, and every Rollout has ended, with its messages out
