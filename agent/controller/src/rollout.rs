@@ -137,6 +137,19 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
         Err(fault) => return deposed(context, &view.name, &fault),
     };
     let takes_over = epoch != stored.epoch && !stored.state.ended();
+    if takes_over && stored.state.begun() {
+        // First the workloads, then the Rollout: as long as this does not go through, the journal
+        // does not say that this leader has taken over.
+        match fence_off(context, &view, &seen, epoch, true).await {
+            Ok(false) => {}
+            Ok(true) => return Pass::Again,
+            // Who may not write there now could not before either: the journal is to say so.
+            Err(fault @ ClusterFault::Refused { .. }) => {
+                tracing::warn!(rollout = view.name, %fault, "no epoch on its workloads");
+            }
+            Err(fault) => return not_fenced(context, &view.name, fault),
+        }
+    }
     if takes_over || worth_writing(&stored, &decision) {
         match commit(&context.writer, rollout, &decision.journal).await {
             Ok(updated) => {
@@ -157,11 +170,12 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
         context.calls.stored(&view.uid, &facts);
     }
     outbox::deliver(context, key, &view, &decision.journal);
-    match fence_off(context, &view, &decision.journal, &seen, epoch).await {
-        Ok(false) => {}
-        Ok(true) => return Pass::Again,
-        Err(ClusterFault::Conflict { .. }) => return Pass::Wait(Some(AFTER_CONFLICT)),
-        Err(fault) => return Pass::Wait(Some(failed(&view.name, &fault))),
+    if decision.journal.state.begun() {
+        match fence_off(context, &view, &seen, epoch, false).await {
+            Ok(false) => {}
+            Ok(true) => return Pass::Again,
+            Err(fault) => return not_fenced(context, &view.name, fault),
+        }
     }
     act(context, key, &view, decision).await
 }
@@ -189,23 +203,26 @@ fn urgent(
 
 /// A new leader puts its epoch on the workloads of a Rollout that is under way, before it decides
 /// about them: what the leader before still has in hand is refused from then on (F4). True: it
-/// wrote, so everything must be looked at again.
+/// wrote, so everything must be looked at again. When it takes over, the target is also stamped where
+/// nobody has claimed it: the claim of the leader before may be on its way, whatever the new one
+/// decides.
 async fn fence_off(
     context: &Context,
     view: &RolloutView,
-    journal: &Journal,
     seen: &Observation,
     epoch: u64,
+    takes_over: bool,
 ) -> Result<bool, ClusterFault> {
-    if epoch == 0 || !journal.state.begun() {
+    if epoch == 0 {
         return Ok(false);
     }
-    let ours = |w: &&WorkloadSeen| {
-        w.epoch < epoch && (w.claimed_by.as_ref() == Some(&view.uid) || w.made_by(&view.uid))
+    let ours = |w: &WorkloadSeen, free: bool| {
+        let claimed = w.claimed_by.as_ref().map_or(free, |by| *by == view.uid);
+        w.epoch < epoch && (claimed || w.made_by(&view.uid))
     };
     let mut wrote = false;
-    for workload in [&seen.target, &seen.canary] {
-        if let Some(w) = workload.present().filter(ours) {
+    for (workload, free) in [(&seen.target, takes_over), (&seen.canary, false)] {
+        if let Some(w) = workload.present().filter(|w| ours(w, free)) {
             let guard = Guard {
                 namespace: w.namespace.clone(),
                 name: w.name.clone(),
@@ -217,6 +234,17 @@ async fn fence_off(
         }
     }
     Ok(wrote)
+}
+
+fn not_fenced(context: &Context, name: &str, fault: ClusterFault) -> Pass {
+    match fault {
+        ClusterFault::Conflict { .. } => Pass::Wait(Some(AFTER_CONFLICT)),
+        ClusterFault::Deposed { .. } => deposed(context, name, &fault),
+        ClusterFault::Gone { .. }
+        | ClusterFault::Refused { .. }
+        | ClusterFault::Unsure { .. }
+        | ClusterFault::Malformed { .. } => Pass::Wait(Some(failed(name, &fault))),
+    }
 }
 
 fn deposed(context: &Context, name: &str, fault: &ClusterFault) -> Pass {

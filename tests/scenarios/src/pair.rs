@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use sluice_controller::AgentError;
+use sluice_core::policy::Policy;
 use sluice_sim::{AgentClient, Fault, Resource, WriteRecord};
 use tokio::sync::Notify;
 
@@ -16,6 +17,8 @@ use crate::story::{Story, quiet, sound, stuck, to_its_end};
 
 /// The second agent starts so much later, so that it is known who leads.
 const LATER: Duration = Duration::from_secs(1);
+/// A Lease lapses in this time, and the next leader has looked at everything.
+const LAPSES: Duration = Duration::from_secs(30);
 /// From the wake-up of the first agent until what it had in hand has arrived and was seen.
 const ARRIVES: Duration = Duration::from_secs(60);
 
@@ -26,6 +29,10 @@ pub enum Wake {
     AtTheEnd,
     /// After this time, while the next leader is at work.
     After(Duration),
+    /// While the next leader holds everything, because the policy was closed meanwhile: it repeats
+    /// nothing that the old one had begun, so nothing but the epoch refuses the write that comes late.
+    /// The policy opens again afterwards.
+    WhileClosed,
 }
 
 /// What happens to the leader.
@@ -69,9 +76,9 @@ pub struct PairRun {
     /// Writes of the old leader, but of the Lease, that the API server carried out after the first
     /// one of the new leader. There may be none; what [`PairRun::inert`] counts is not among them.
     pub late: Vec<String>,
-    /// Empty Deployments and kept pod templates that the old leader created so late. A creation has
-    /// no old object whose epoch could refuse it (F3, W4): it must be without effect, and what is
-    /// created must be gone in the end.
+    /// What the old leader created so late: empty Deployments, kept pod templates, Rollouts that nobody
+    /// has decided on. A creation has no old object whose epoch could refuse it (F3, W4): it must be
+    /// without effect, so the end is the same with it.
     pub inert: usize,
     /// Writes of the old leader that arrived after that and were refused.
     pub refused: usize,
@@ -114,8 +121,16 @@ pub async fn takeover(story: Story, seed: u64, strike: Option<Strike>) -> Result
             match wake {
                 Wake::AtTheEnd => over.notified().await,
                 Wake::After(time) => tokio::time::sleep(time).await,
+                Wake::WhileClosed => {
+                    life.set_policy(Policy::absent());
+                    tokio::time::sleep(LAPSES).await;
+                }
             }
             old.resume();
+            if wake == Wake::WhileClosed {
+                tokio::time::sleep(ARRIVES).await;
+                life.set_policy((*stage.policy).clone());
+            }
         }
         std::future::pending::<()>().await;
     };
@@ -195,7 +210,11 @@ fn writes_of(stage: &Stage, clients: &[&AgentClient]) -> Vec<(u64, WriteRecord)>
 
 fn is_inert(w: &WriteRecord) -> bool {
     let empty = w.resource == Resource::Deployments && w.body["spec"]["replicas"] == 0;
-    w.verb == "create" && (empty || w.resource == Resource::ControllerRevisions)
+    let undecided = matches!(
+        w.resource,
+        Resource::ControllerRevisions | Resource::Rollouts
+    );
+    w.verb == "create" && (empty || undecided)
 }
 
 fn said(w: &WriteRecord) -> String {

@@ -26,7 +26,7 @@ fn every_write_of_the_leader(story: Story) {
     let mut failures = Vec::new();
     let (mut runs, mut refused, mut inert) = (0, 0, 0);
     for write in 1..=calm.writes {
-        for wake in [Wake::AtTheEnd, EARLY] {
+        for wake in [Wake::AtTheEnd, EARLY, Wake::WhileClosed] {
             runs += 1;
             let pause = Some(Strike::Pause(write, wake));
             match on_virtual_time(takeover(story, SEED, pause)) {
