@@ -27,6 +27,11 @@ fn every_write_of_the_leader(story: Story) {
     let (mut runs, mut refused, mut inert) = (0, 0, 0);
     for write in 1..=calm.writes {
         for wake in [Wake::AtTheEnd, EARLY, Wake::WhileClosed] {
+            // The next leader has written by then what the old one had in hand, or holds as in the
+            // last variant: a sample is enough.
+            if wake == EARLY && !write.is_multiple_of(3) {
+                continue;
+            }
             runs += 1;
             let pause = Some(Strike::Pause(write, wake));
             match on_virtual_time(takeover(story, SEED, pause)) {
@@ -52,7 +57,7 @@ fn every_write_of_the_leader(story: Story) {
     // Past the harness's capture: the number of runs is shown also when all is well.
     let _ = writeln!(
         std::io::stderr(),
-        "{story:?} story, leader stopped: {} writes, {runs} runs, {} failures; late writes of the old \
+        "{story:?} story, leader stopped: {} writes, {runs} runs (early wake-ups at every third write), {} failures; late writes of the old \
          leader: {refused} refused, {inert} created something empty; {:.0} s",
         calm.writes,
         failures.len(),
