@@ -1,9 +1,10 @@
 //! The addresses that a check may look at: ready pods of either version, and the Service.
 
-use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
+use sluice_core::adopt::Running;
 use sluice_core::plugin::Targets;
 use sluice_core::rollout::WorkloadSeen;
 
@@ -21,8 +22,8 @@ pub struct PodSeen {
     pub ip: Option<String>,
     /// Whether it takes traffic.
     pub ready: bool,
-    /// The images that run in it, with digests, as the kubelet reports them.
-    pub image_ids: Vec<String>,
+    /// What its containers run, as the kubelet reports it.
+    pub running: Vec<Running>,
     /// The images that its spec names.
     pub images: Vec<String>,
     container_ports: Vec<(Option<String>, i32)>,
@@ -31,10 +32,9 @@ pub struct PodSeen {
 impl PodSeen {
     /// Whether it runs `digest`, by its spec or by what the kubelet reports.
     pub fn runs(&self, digest: &str) -> bool {
-        self.images
-            .iter()
-            .chain(&self.image_ids)
-            .any(|i| i.ends_with(&format!("@{digest}")))
+        let end = format!("@{digest}");
+        self.images.iter().any(|i| i.ends_with(&end))
+            || self.running.iter().any(|r| r.image_id.ends_with(&end))
     }
 }
 
@@ -61,6 +61,13 @@ pub async fn pods(client: &Client, target: &WorkloadSeen) -> Result<Vec<PodSeen>
     Ok(list.items.iter().map(pod).collect())
 }
 
+fn running(c: &ContainerStatus) -> Running {
+    Running {
+        container: c.name.clone(),
+        image_id: c.image_id.clone(),
+    }
+}
+
 fn pod(p: &Pod) -> PodSeen {
     let status = p.status.as_ref();
     let terminating = p.metadata.deletion_timestamp.is_some();
@@ -72,9 +79,9 @@ fn pod(p: &Pod) -> PodSeen {
         name: p.name_any(),
         ip: status.and_then(|s| s.pod_ip.clone()),
         ready: ready && !terminating,
-        image_ids: status
+        running: status
             .and_then(|s| s.container_statuses.as_ref())
-            .map(|c| c.iter().map(|c| c.image_id.clone()).collect())
+            .map(|c| c.iter().map(running).collect())
             .unwrap_or_default(),
         images: spec
             .map(|s| {

@@ -3,18 +3,35 @@
 
 use jiff::Timestamp;
 
-use crate::image::{ImageRef, Repository};
+use crate::image::{Digest, ImageRef, Repository};
 use crate::pipeline::{ImageSpec, Revision, TargetSpec};
 use crate::rollout::{WorkloadSeen, revision_name};
 use crate::template::{images, release_containers, template_hash};
 
+/// What a container of a ready pod runs, as the kubelet reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// The container's name.
+    pub container: String,
+    /// Its `imageID`. The digest in it counts and not the name before it: the same image under two
+    /// names is reported under the one that the node knew first.
+    pub image_id: String,
+}
+
+impl Running {
+    fn digest(&self) -> Option<String> {
+        let (_, digest) = self.image_id.rsplit_once('@')?;
+        digest.parse::<Digest>().ok().map(|d| d.to_string())
+    }
+}
+
 /// The revision that the target serves now, or why it cannot be adopted.
 ///
-/// `running` holds the image ids of each ready pod, as the kubelet reports them: what runs is read
-/// from the cluster, never assumed from the registry (R7).
+/// `running` holds the containers of each ready pod: what runs is read from the cluster, never
+/// assumed from the registry (R7).
 pub fn adopt(
     target: &WorkloadSeen,
-    running: &[Vec<String>],
+    running: &[Vec<Running>],
     spec: &TargetSpec,
     image: &ImageSpec,
     now: Timestamp,
@@ -28,20 +45,19 @@ pub fn adopt(
             "{spec} is not healthy yet: not all of its pods are available"
         ));
     }
-    if release_containers(
+    let containers = release_containers(
         target.template(),
         spec.container.as_deref(),
         &image.repository,
-    )
-    .is_empty()
-    {
+    );
+    if containers.is_empty() {
         return Err(format!(
             "no container of {spec} uses {}; its images are {}",
             image.repository,
             images(target.template()).join(", ")
         ));
     }
-    let digest = running_digest(target, running, &image.repository)?;
+    let digest = running_digest(target, running, &containers, &image.repository)?;
     let hash = template_hash(target.template());
     Ok(Revision {
         digest,
@@ -56,10 +72,7 @@ pub fn adopt(
 
 fn same_repository(image: &str, repository: &str) -> Option<ImageRef> {
     let wanted: Repository = repository.parse().ok()?;
-    let image: ImageRef = image
-        .trim_start_matches("docker-pullable://")
-        .parse()
-        .ok()?;
+    let image: ImageRef = image.parse().ok()?;
     (image.repository == wanted).then_some(image)
 }
 
@@ -71,7 +84,8 @@ fn template_tag(target: &WorkloadSeen, repository: &str) -> Option<String> {
 
 fn running_digest(
     target: &WorkloadSeen,
-    running: &[Vec<String>],
+    running: &[Vec<Running>],
+    containers: &[String],
     repository: &str,
 ) -> Result<String, String> {
     let pinned = images(target.template())
@@ -83,9 +97,9 @@ fn running_digest(
     }
     let mut found: Vec<String> = running
         .iter()
-        .flat_map(|pod| pod.iter())
-        .filter_map(|id| same_repository(id, repository)?.digest)
-        .map(|d| d.to_string())
+        .flatten()
+        .filter(|r| containers.contains(&r.container))
+        .filter_map(Running::digest)
         .collect();
     found.sort();
     found.dedup();

@@ -75,9 +75,7 @@ impl App<'_> {
         let checks = json!([{"plugin": "http-smoke", "settings": {"requests": [
             {"name": "health", "path": "/health",
              "expect": {"status": 200, "json": {"status": "ok"}}}]}}]);
-        let target = |namespace: &str| {
-            json!({"namespace": namespace, "deployment": self.name, "service": self.name})
-        };
+        let target = |namespace: &str| json!({"namespace": namespace, "deployment": self.name, "service": self.name});
         json!({
             "apiVersion": "sluice.dev/v1alpha1", "kind": "Pipeline",
             "metadata": {"name": self.name, "namespace": DELIVERY},

@@ -13,7 +13,10 @@ pub(crate) fn writes(bed: &Bed, since: Timestamp) -> anyhow::Result<Vec<AuditEve
     let mut out = Vec::new();
     for event in bed.audit()? {
         let event = event?;
-        let lease = event.object_ref.as_ref().is_some_and(|o| o.resource == "leases");
+        let lease = event
+            .object_ref
+            .as_ref()
+            .is_some_and(|o| o.resource == "leases");
         if event.stage == "ResponseComplete"
             && event.username() == AGENT
             && event.is_write()
@@ -42,9 +45,12 @@ pub(crate) fn most_in_a_minute(bed: &Bed, name: &str, since: Timestamp) -> anyho
     }
     let minute = jiff::SignedDuration::from_secs(60);
     let most = at.values().flat_map(|times| {
-        times
-            .iter()
-            .map(|t| times.iter().filter(|o| *o >= t && **o < *t + minute).count())
+        times.iter().map(|t| {
+            times
+                .iter()
+                .filter(|o| *o >= t && **o < *t + minute)
+                .count()
+        })
     });
     Ok(most.max().unwrap_or(0))
 }

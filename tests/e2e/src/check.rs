@@ -37,7 +37,9 @@ const ALONE: [&str; 9] = [
 
 /// The names of all, as `--only` takes them.
 pub(crate) fn names() -> Vec<String> {
-    let scenarios = Scenario::ALL.iter().map(|s| format!("scenario-{}", s.name()));
+    let scenarios = Scenario::ALL
+        .iter()
+        .map(|s| format!("scenario-{}", s.name()));
     let mut out = vec!["install".to_owned()];
     out.extend(ALONE.iter().take(3).map(|n| (*n).to_owned()));
     out.extend(scenarios);
@@ -47,7 +49,8 @@ pub(crate) fn names() -> Vec<String> {
 
 /// Plays what was asked for, prints the table; whether everything held.
 pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<bool> {
-    let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|o| name.starts_with(o.as_str()));
+    let wanted =
+        |name: &str| args.only.is_empty() || args.only.iter().any(|o| name.starts_with(o.as_str()));
     let mut rows: Vec<Row> = Vec::new();
     rows.push(row("install", install::install(cluster)).await);
     if rows.iter().all(|r| r.result.is_ok()) {
@@ -57,19 +60,30 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
         if wanted("rights") {
             rows.push(row("rights", rights::check(cluster)).await);
         }
-        rows.push(row("start", async { install::start(cluster, 1).await.map(|()| table::Traffic::default()) }).await);
+        rows.push(
+            row("start", async {
+                install::start(cluster, 1)
+                    .await
+                    .map(|()| table::Traffic::default())
+            })
+            .await,
+        );
     }
-    if rows.iter().all(|r| r.result.is_ok() || r.name == "guards" || r.name == "rights") {
+    if rows
+        .iter()
+        .all(|r| r.result.is_ok() || r.name == "guards" || r.name == "rights")
+    {
         if wanted("people") {
             rows.push(row("people", people::check(cluster)).await);
         }
-        let scenarios = Scenario::ALL
-            .into_iter()
-            .map(|s| (s, format!("scenario-{}", s.name())))
-            .filter(|(_, name)| wanted(name))
-            .map(|(scenario, name)| async move {
-                row(&name, same_end::check(cluster, scenario)).await
-            });
+        let scenarios =
+            Scenario::ALL
+                .into_iter()
+                .map(|s| (s, format!("scenario-{}", s.name())))
+                .filter(|(_, name)| wanted(name))
+                .map(|(scenario, name)| async move {
+                    row(&name, same_end::check(cluster, scenario)).await
+                });
         let mut played: Vec<Row> = futures::stream::iter(scenarios)
             .buffer_unordered(BESIDE)
             .collect()
@@ -97,7 +111,19 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
     }
     if args.log {
         let said = cluster
-            .try_kubectl(None, &["logs", "-n", install::SYSTEM, "-l", "app.kubernetes.io/component=agent", "--tail=-1", "--prefix"], "")
+            .try_kubectl(
+                None,
+                &[
+                    "logs",
+                    "-n",
+                    install::SYSTEM,
+                    "-l",
+                    "app.kubernetes.io/component=agent",
+                    "--tail=-1",
+                    "--prefix",
+                ],
+                "",
+            )
             .await?;
         println!("\n{}{}", said.out, said.err);
     }

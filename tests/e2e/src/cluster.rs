@@ -35,7 +35,10 @@ pub(crate) struct Said {
 impl Cluster {
     /// The one that this process was started in.
     pub(crate) fn own(bed: Bed) -> anyhow::Result<Self> {
-        let registry = bed.registry().context("the cluster has no registry")?.to_owned();
+        let registry = bed
+            .registry()
+            .context("the cluster has no registry")?
+            .to_owned();
         Self::new(bed.admin_kubeconfig(), registry, true, Some(bed))
     }
 
@@ -110,7 +113,8 @@ impl Cluster {
             for user in &mut config.auth_infos {
                 if let Some(info) = &mut user.auth_info {
                     info.impersonate = Some(name.to_owned());
-                    info.impersonate_groups = Some(vec!["people".into(), "system:authenticated".into()]);
+                    info.impersonate_groups =
+                        Some(vec!["people".into(), "system:authenticated".into()]);
                 }
             }
             std::fs::write(&path, serde_json::to_vec(&config)?)?;
@@ -181,7 +185,8 @@ impl Cluster {
         arguments: &[&str],
         input: &str,
     ) -> anyhow::Result<Said> {
-        self.run(person, &self.tool("kubectl"), arguments, input).await
+        self.run(person, &self.tool("kubectl"), arguments, input)
+            .await
     }
 
     /// `helm`, which must succeed.
@@ -193,7 +198,8 @@ impl Cluster {
     pub(crate) async fn apply(&self, objects: &[Value]) -> anyhow::Result<Said> {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
         let arguments = ["apply", "--server-side", "-f", "-"];
-        self.must("kubectl", None, &arguments, &list.to_string()).await
+        self.must("kubectl", None, &arguments, &list.to_string())
+            .await
     }
 
     async fn must(

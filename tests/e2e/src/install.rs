@@ -38,13 +38,30 @@ pub(crate) async fn install(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     std::fs::write(values_file(cluster), values(cluster, &image).to_string())?;
     let crds = cluster.repository("charts/sluice-crds");
     let said = cluster
-        .helm(&["install", "sluice-crds", &text(&crds), "-n", SYSTEM, "--wait"])
+        .helm(&[
+            "install",
+            "sluice-crds",
+            &text(&crds),
+            "-n",
+            SYSTEM,
+            "--wait",
+        ])
         .await?;
     without_warning(&said.err)?;
     let chart = cluster.repository("charts/sluice");
     let values = text(&values_file(cluster));
     let said = cluster
-        .helm(&["install", RELEASE, &text(&chart), "-n", SYSTEM, "-f", &values, "--set", "replicas=0"])
+        .helm(&[
+            "install",
+            RELEASE,
+            &text(&chart),
+            "-n",
+            SYSTEM,
+            "-f",
+            &values,
+            "--set",
+            "replicas=0",
+        ])
         .await?;
     without_warning(&said.err)?;
     people(cluster).await?;
@@ -82,7 +99,10 @@ pub(crate) async fn leader(cluster: &Cluster) -> anyhow::Result<String> {
             }
         }
         if start.elapsed() > Duration::from_secs(60) {
-            bail!("no agent leads: the Lease is held by {holder:?}, pods {:?}", pods(cluster).await?);
+            bail!(
+                "no agent leads: the Lease is held by {holder:?}, pods {:?}",
+                pods(cluster).await?
+            );
         }
         sleep(Duration::from_millis(500)).await;
     }
@@ -90,10 +110,15 @@ pub(crate) async fn leader(cluster: &Cluster) -> anyhow::Result<String> {
 
 /// The pods of the agent that run.
 pub(crate) async fn pods(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
-    let selector = format!("app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=agent");
-    let path = "jsonpath={range .items[?(@.status.phase==\"Running\")]}{.metadata.name}{\"\\n\"}{end}";
+    let selector =
+        format!("app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=agent");
+    let path =
+        "jsonpath={range .items[?(@.status.phase==\"Running\")]}{.metadata.name}{\"\\n\"}{end}";
     let said = cluster
-        .kubectl(None, &["get", "pods", "-n", SYSTEM, "-l", &selector, "-o", path])
+        .kubectl(
+            None,
+            &["get", "pods", "-n", SYSTEM, "-l", &selector, "-o", path],
+        )
         .await?;
     Ok(said.out.lines().map(str::to_owned).collect())
 }
@@ -101,7 +126,11 @@ pub(crate) async fn pods(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
 /// The API server's own warnings would be shown to whoever installs.
 fn without_warning(err: &str) -> anyhow::Result<()> {
     let warned = err.lines().find(|l| l.to_lowercase().contains("warning"));
-    ensure!(warned.is_none(), "the API server warns: {}", warned.unwrap_or_default());
+    ensure!(
+        warned.is_none(),
+        "the API server warns: {}",
+        warned.unwrap_or_default()
+    );
     Ok(())
 }
 

@@ -83,9 +83,7 @@ impl Load {
             .await?;
         let load = Self { name, client };
         let start = Instant::now();
-        while load.lines().await.is_ok_and(|lines| lines.len() < 2)
-            || load.lines().await.is_err()
-        {
+        while load.lines().await.is_ok_and(|lines| lines.len() < 2) || load.lines().await.is_err() {
             if start.elapsed() > Duration::from_secs(60) {
                 bail!("the load does not start: {:?}", load.lines().await);
             }
@@ -102,12 +100,16 @@ impl Load {
     ) -> anyhow::Result<Met> {
         let mut met = Met::default();
         for line in self.lines().await? {
-            let Some(at) = line["at"].as_str().and_then(|t| t.parse::<Timestamp>().ok()) else {
+            let Some(at) = line["at"]
+                .as_str()
+                .and_then(|t| t.parse::<Timestamp>().ok())
+            else {
                 continue;
             };
             // A line speaks of the second before it.
             let second = jiff::SignedDuration::from_secs(1);
-            if from.is_some_and(|from| at < from + second) || until.is_some_and(|until| at > until) {
+            if from.is_some_and(|from| at < from + second) || until.is_some_and(|until| at > until)
+            {
                 continue;
             }
             let count = |name: &str| line[name].as_u64().unwrap_or(0);

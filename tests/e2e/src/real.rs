@@ -91,7 +91,13 @@ impl Real {
     async fn adopted(&self) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
-            let status = self.play().pipeline().await.map_err(told)?.status.unwrap_or_default();
+            let status = self
+                .play()
+                .pipeline()
+                .await
+                .map_err(told)?
+                .status
+                .unwrap_or_default();
             let of = |e: &str| status.environments.get(e);
             let done = |e: &str| of(e).is_some_and(|e| e.stable.is_some());
             if done("staging") && done("production") {
@@ -114,8 +120,13 @@ impl Real {
     pub(crate) async fn push_as(&self, tag: &str, release: Release) -> anyhow::Result<()> {
         let folder = self.cluster.scratch.path().join(&self.app);
         let program = self.cluster.sample();
-        let (path, _) =
-            sample_image(&program, &self.repository, tag, &behaviour(release), &folder)?;
+        let (path, _) = sample_image(
+            &program,
+            &self.repository,
+            tag,
+            &behaviour(release),
+            &folder,
+        )?;
         self.push_file(&path, tag).await
     }
 
@@ -143,14 +154,19 @@ impl Ground for Real {
     }
 
     fn digest(&self, release: Release) -> String {
-        self.images.get(&release).map(|(_, digest)| digest.clone()).unwrap_or_default()
+        self.images
+            .get(&release)
+            .map(|(_, digest)| digest.clone())
+            .unwrap_or_default()
     }
 
     async fn push(&self, release: Release) -> Result<(), String> {
         let Some((path, _)) = self.images.get(&release) else {
             return Err("this release was not built".into());
         };
-        self.push_file(path, release.tag()).await.map_err(|e| format!("{e:#}"))
+        self.push_file(path, release.tag())
+            .await
+            .map_err(|e| format!("{e:#}"))
     }
 
     /// Without metrics a real autoscaler still keeps within its bounds: these move it.
@@ -172,7 +188,11 @@ impl Ground for Real {
         let start = Instant::now();
         loop {
             let spec = self.play().target().await?.spec;
-            if spec.and_then(|s| s.replicas).and_then(|n| u32::try_from(n).ok()) == Some(replicas) {
+            if spec
+                .and_then(|s| s.replicas)
+                .and_then(|n| u32::try_from(n).ok())
+                == Some(replicas)
+            {
                 return Ok(());
             }
             if start.elapsed() > PATIENCE {

@@ -38,10 +38,7 @@ impl Traffic {
 }
 
 /// Runs one scenario and says how it went as soon as it is known.
-pub(crate) async fn row(
-    name: &str,
-    play: impl Future<Output = anyhow::Result<Traffic>>,
-) -> Row {
+pub(crate) async fn row(name: &str, play: impl Future<Output = anyhow::Result<Traffic>>) -> Row {
     let begin = Instant::now();
     println!("... {name}");
     let result = play.await.map_err(|error| format!("{error:#}"));

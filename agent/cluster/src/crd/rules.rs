@@ -4,7 +4,8 @@
 //! A rule whose place is not in the schema would fall away in silence; a test counts them.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps, ValidationRule,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    ValidationRule,
 };
 use serde_json::json;
 
@@ -47,8 +48,33 @@ pub(super) fn add(mut definition: CustomResourceDefinition) -> CustomResourceDef
             "Request" => request(root),
             _ => {}
         }
+        known_numbers(root);
     }
     definition
+}
+
+/// Numbers without a sign are a Rust word: the API server warns about a format that it does not know.
+/// The least that they may be stays as it is.
+fn known_numbers(schema: &mut JSONSchemaProps) {
+    if schema
+        .format
+        .as_deref()
+        .is_some_and(|f| f.starts_with("uint"))
+    {
+        schema.format = Some("int64".into());
+    }
+    for inner in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
+        known_numbers(inner);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        known_numbers(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(others)) = &mut schema.additional_properties {
+        known_numbers(others);
+    }
+    for list in [&mut schema.any_of, &mut schema.one_of, &mut schema.all_of] {
+        list.iter_mut().flatten().for_each(known_numbers);
+    }
 }
 
 fn pipeline(root: &mut JSONSchemaProps) {
@@ -158,7 +184,6 @@ fn status(root: &mut JSONSchemaProps) {
 
 /// The schema at this path. `[]` stands for the items of a list.
 fn at<'a>(schema: &'a mut JSONSchemaProps, path: &[&str]) -> Option<&'a mut JSONSchemaProps> {
-    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaPropsOrArray;
     let Some((first, rest)) = path.split_first() else {
         return Some(schema);
     };

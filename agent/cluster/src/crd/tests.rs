@@ -149,3 +149,18 @@ fn the_phases_are_those_of_the_engine() {
         .len();
     assert_eq!(words.len(), 1 + (live.len() - 1) + ends);
 }
+
+#[test]
+fn every_format_is_known_to_the_api_server() {
+    for crd in definitions() {
+        let text = serde_json::to_string(&crd).unwrap();
+        for format in text.split("\"format\":\"").skip(1) {
+            let format = format.split('"').next().unwrap();
+            assert!(
+                ["int32", "int64", "double", "date-time"].contains(&format),
+                "{format} in {}",
+                crd.spec.names.kind
+            );
+        }
+    }
+}

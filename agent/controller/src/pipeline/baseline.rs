@@ -5,7 +5,7 @@ use sluice_cluster::execute::save_revision;
 use sluice_cluster::observe::deployment;
 use sluice_cluster::targets::pods;
 use sluice_core::admit::PipelineView;
-use sluice_core::adopt::adopt;
+use sluice_core::adopt::{Running, adopt};
 use sluice_core::pipeline::EnvironmentSpec;
 use sluice_core::rollout::{OwnerRef, Seen, WorkloadSeen};
 use sluice_core::template::template_hash;
@@ -92,12 +92,12 @@ async fn revision_of(
     environment: &EnvironmentSpec,
     view: &PipelineView,
 ) -> Result<sluice_core::pipeline::Revision, Held> {
-    let running: Vec<Vec<String>> = pods(&context.client, found)
+    let running: Vec<Vec<Running>> = pods(&context.client, found)
         .await
         .map_err(|f| Held::soon(f.to_string()))?
         .into_iter()
         .filter(|p| p.ready)
-        .map(|p| p.image_ids)
+        .map(|p| p.running)
         .collect();
     adopt(
         found,

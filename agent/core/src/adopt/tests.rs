@@ -21,20 +21,28 @@ fn mk_tagged() -> WorkloadSeen {
     w
 }
 
-fn pods(letters: &[char]) -> Vec<Vec<String>> {
+fn runs(container: &str, image_id: String) -> Running {
+    Running {
+        container: container.into(),
+        image_id,
+    }
+}
+
+fn pods(letters: &[char]) -> Vec<Vec<Running>> {
+    let proxy = "registry.example.com/mesh/proxy@sha256:".to_owned() + &"5".repeat(64);
     letters
         .iter()
         .map(|l| {
             vec![
-                "registry.example.com/mesh/proxy@sha256:".to_owned() + &"5".repeat(64),
-                format!("{REPOSITORY}@{}", mk_digest(*l)),
+                runs("proxy", proxy.clone()),
+                runs("web", format!("{REPOSITORY}@{}", mk_digest(*l))),
             ]
         })
         .collect()
 }
 
 #[track_caller]
-fn refused(w: &WorkloadSeen, running: &[Vec<String>], expected: Expect) {
+fn refused(w: &WorkloadSeen, running: &[Vec<Running>], expected: Expect) {
     match adopt(w, running, &mk_view().spec.target, &image(), t(0)) {
         Err(why) => expected.assert_eq(&why),
         Ok(r) => panic!("{r:?}"),
@@ -51,13 +59,22 @@ fn a_healthy_target_is_taken_as_it_is() {
     assert_eq!(r.template_hash, template_hash(w.template()));
     assert_eq!((r.promoted_by, r.target_uid.as_str()), (None, "target-1"));
     // Docker's way to write an image id.
-    let docker = vec![vec![format!(
-        "docker-pullable://{REPOSITORY}@{}",
-        mk_digest('a')
-    )]];
-    assert_eq!(
-        adopt(&w, &docker, &target, &image(), t(0)).unwrap().digest,
-        mk_digest('a')
+    let docker = format!("docker-pullable://{REPOSITORY}@{}", mk_digest('a'));
+    // The node knew the same image under another name before.
+    let mirror = format!("mirror.example.com/cache@{}", mk_digest('a'));
+    for id in [docker, mirror] {
+        let pods = vec![vec![runs("web", id)]];
+        assert_eq!(
+            adopt(&w, &pods, &target, &image(), t(0)).unwrap().digest,
+            mk_digest('a')
+        );
+    }
+    // Loaded into the node without a registry: nobody knows where to pull it again.
+    let local = vec![vec![runs("web", mk_digest('a'))]];
+    refused(
+        &w,
+        &local,
+        expect!["no pod reports the digest of registry.example.com/shop/storefront yet"],
     );
 }
 

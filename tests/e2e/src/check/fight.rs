@@ -25,7 +25,9 @@ const SYNC: Duration = Duration::from_secs(3);
 
 pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     let Some(bed) = cluster.bed.clone() else {
-        return Ok(Traffic::skipped("the audit log of the API server, which counts the writes"));
+        return Ok(Traffic::skipped(
+            "the audit log of the API server, which counts the writes",
+        ));
     };
     let ground = Real::start(cluster, APP, "5s").await?;
     let play = ground.play();
@@ -37,9 +39,14 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     let start = Instant::now();
     // Until the Rollout gives up and puts the stable version back.
     loop {
-        play.change_target(json!({"spec": {"replicas": PODS}})).await.map_err(told)?;
+        play.change_target(json!({"spec": {"replicas": PODS}}))
+            .await
+            .map_err(told)?;
         let rollout = play.rollout("production", tag).await.map_err(told)?;
-        let phase = rollout.and_then(|r| r.status).map(|j| j.phase).unwrap_or_default();
+        let phase = rollout
+            .and_then(|r| r.status)
+            .map(|j| j.phase)
+            .unwrap_or_default();
         if phase == "RolledBack" {
             break;
         }

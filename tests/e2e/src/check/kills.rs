@@ -43,7 +43,11 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
             .enumerate()
             .map(|(n, ground)| {
                 let bad = (n + round) % 2 == 1;
-                let release = if bad { Release::SickInProduction } else { Release::Good };
+                let release = if bad {
+                    Release::SickInProduction
+                } else {
+                    Release::Good
+                };
                 (ground, format!("v1.{}.0", round + 10), release)
             })
             .collect();
@@ -69,10 +73,21 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     }
     for ground in &grounds {
         let ending = Ending::of(&ground.play()).await.map_err(told)?;
-        let leftovers: Vec<_> = ending.deployments.keys().filter(|k| k.ends_with("canary")).collect();
+        let leftovers: Vec<_> = ending
+            .deployments
+            .keys()
+            .filter(|k| k.ends_with("canary"))
+            .collect();
         ensure!(leftovers.is_empty(), "canaries are left: {leftovers:?}");
-        let target = ending.deployments.get("shop target").cloned().unwrap_or_default();
-        ensure!(target.ends_with("x10 ready 10"), "the target is left as {target}");
+        let target = ending
+            .deployments
+            .get("shop target")
+            .cloned()
+            .unwrap_or_default();
+        ensure!(
+            target.ends_with("x10 ready 10"),
+            "the target is left as {target}"
+        );
     }
     for app in APPS {
         cleared(cluster, app).await?;
@@ -92,7 +107,15 @@ async fn kill(cluster: &Cluster, kills: &AtomicU32) -> anyhow::Result<()> {
             std::future::pending::<()>().await;
         }
         for pod in pods(cluster).await? {
-            let arguments = ["delete", "pod", &pod, "-n", SYSTEM, "--grace-period=0", "--force"];
+            let arguments = [
+                "delete",
+                "pod",
+                &pod,
+                "-n",
+                SYSTEM,
+                "--grace-period=0",
+                "--force",
+            ];
             let said = cluster.try_kubectl(None, &arguments, "").await?;
             if said.ok {
                 kills.fetch_add(1, Ordering::Relaxed);
@@ -126,7 +149,9 @@ async fn ended_as(ground: &Real, tag: &str, expected: &str) -> anyhow::Result<()
             }
         }
         if start.elapsed() > LONGEST {
-            let journal = rollout.and_then(|r| r.status).context("no Rollout in production")?;
+            let journal = rollout
+                .and_then(|r| r.status)
+                .context("no Rollout in production")?;
             anyhow::bail!("{tag} is stuck: {} {}", journal.phase, journal.message);
         }
         sleep(Duration::from_millis(500)).await;

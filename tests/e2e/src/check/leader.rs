@@ -25,7 +25,9 @@ const WAKES_UP: Duration = Duration::from_secs(8);
 
 pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     let Some(bed) = cluster.bed.clone() else {
-        return Ok(Traffic::skipped("a node of our own, on which a process can be stopped"));
+        return Ok(Traffic::skipped(
+            "a node of our own, on which a process can be stopped",
+        ));
     };
     install::start(cluster, 2).await?;
     let mut notes = Vec::new();

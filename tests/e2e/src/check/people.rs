@@ -31,13 +31,15 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     let said = vote_by_kubectl(cluster, CAROL, &vote(&rollout, CAROL)).await?;
     ensure!(said.0, "carol may write a vote: {}", said.1);
     play.until("production", tag, "carol's vote is looked at", |r| {
-        r.status.as_ref().is_some_and(|j| j.message.contains("carol"))
+        r.status
+            .as_ref()
+            .is_some_and(|j| j.message.contains("carol"))
     })
     .await
     .map_err(told)?;
     let explained = sluice(cluster, CAROL, &["explain", &name, "-n", DELIVERY]).await?;
     ensure!(
-        explained.contains("carol") && explained.contains("no role"),
+        explained.contains("carol") && explained.contains("none of the required roles"),
         "explain does not say that carol's vote counts for nothing:\n{explained}"
     );
 
@@ -46,8 +48,13 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     ensure!(said.0, "alice's vote is refused: {}", said.1);
     sluice(cluster, BOB, &["approve", &name, "-n", DELIVERY, "--yes"]).await?;
     let followed = sluice(cluster, BOB, &["status", &name, "-n", DELIVERY, "-w"]).await?;
-    ensure!(followed.contains("Succeeded"), "status -w ends with:\n{followed}");
-    play.phase("production", tag, "Succeeded").await.map_err(told)?;
+    ensure!(
+        followed.contains("Succeeded"),
+        "status -w ends with:\n{followed}"
+    );
+    play.phase("production", tag, "Succeeded")
+        .await
+        .map_err(told)?;
     cleared(cluster, APP).await?;
     Ok(Traffic::note(
         "a vote in another's name, a forged status and a Rollout made by hand were refused",
@@ -86,10 +93,24 @@ async fn forgeries(cluster: &Cluster, rollout: &Rollout) -> anyhow::Result<()> {
 
     let name = rollout.name_any();
     let forged = r#"{"status": {"phase": "Succeeded"}}"#;
-    let arguments = ["patch", "rollout", &name, "-n", DELIVERY, "--subresource=status", "--type=merge", "-p", forged];
+    let arguments = [
+        "patch",
+        "rollout",
+        &name,
+        "-n",
+        DELIVERY,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        forged,
+    ];
     // Even whoever runs the cluster, whom RBAC lets do everything.
     let said = cluster.try_kubectl(None, &arguments, "").await?;
-    ensure!(!said.ok && said.err.contains("only the agent"), "a forged status: {}", said.err);
+    ensure!(
+        !said.ok && said.err.contains("only the agent"),
+        "a forged status: {}",
+        said.err
+    );
 
     let copy = json!({
         "apiVersion": "sluice.dev/v1alpha1", "kind": "Rollout",
@@ -99,7 +120,11 @@ async fn forgeries(cluster: &Cluster, rollout: &Rollout) -> anyhow::Result<()> {
     let said = cluster
         .try_kubectl(None, &["create", "-f", "-"], &copy.to_string())
         .await?;
-    ensure!(!said.ok && said.err.contains("only the agent"), "a Rollout by hand: {}", said.err);
+    ensure!(
+        !said.ok && said.err.contains("only the agent"),
+        "a Rollout by hand: {}",
+        said.err
+    );
     Ok(())
 }
 
@@ -109,6 +134,12 @@ async fn sluice(cluster: &Cluster, who: &str, arguments: &[&str]) -> anyhow::Res
         .run(Some(who), &cluster.sluice(), arguments, "")
         .await
         .context("the CLI")?;
-    ensure!(said.ok, "sluice {}: {}{}", arguments.join(" "), said.out, said.err);
+    ensure!(
+        said.ok,
+        "sluice {}: {}{}",
+        arguments.join(" "),
+        said.out,
+        said.err
+    );
     Ok(said.out)
 }

@@ -27,21 +27,29 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
         std::fs::write(&path, &found)?;
     }
     let golden = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let more: Vec<&str> = found.lines().filter(|l| !golden.lines().any(|g| g == *l)).collect();
-    let less: Vec<&str> = golden.lines().filter(|l| !found.lines().any(|f| f == *l)).collect();
+    let more: Vec<&str> = found
+        .lines()
+        .filter(|l| !golden.lines().any(|g| g == *l))
+        .collect();
+    let less: Vec<&str> = golden
+        .lines()
+        .filter(|l| !found.lines().any(|f| f == *l))
+        .collect();
     ensure!(
         found == golden,
         "the rights are not those of {}; UPDATE=1 writes them down\nmore: {more:#?}\nless: {less:#?}",
         path.display()
     );
-    Ok(Traffic::note(format!("{} lines of rights equal the golden file", golden.lines().count())))
+    Ok(Traffic::note(format!(
+        "{} lines of rights equal the golden file",
+        golden.lines().count()
+    )))
 }
 
 /// Without what every account has, which differs between versions of Kubernetes; sorted.
 fn normal(list: &str) -> String {
-    let everybodys = |line: &str| {
-        line.contains("selfsubject") || line.trim_start().starts_with('[')
-    };
+    let everybodys =
+        |line: &str| line.contains("selfsubject") || line.trim_start().starts_with('[');
     let mut lines: Vec<String> = list
         .lines()
         .skip(1)

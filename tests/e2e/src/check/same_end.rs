@@ -37,7 +37,15 @@ pub(crate) async fn cleared(cluster: &Cluster, app: &str) -> anyhow::Result<()> 
         .await?;
     for namespace in [crate::app::STAGING, crate::app::PRODUCTION] {
         let kinds = "deployment,service,horizontalpodautoscaler";
-        let arguments = ["delete", kinds, app, "-n", namespace, "--ignore-not-found", "--wait=false"];
+        let arguments = [
+            "delete",
+            kinds,
+            app,
+            "-n",
+            namespace,
+            "--ignore-not-found",
+            "--wait=false",
+        ];
         cluster.kubectl(None, &arguments).await?;
     }
     Ok(())

@@ -95,7 +95,9 @@ async fn rolled_out(ground: &Real, load: &Load) -> anyhow::Result<Vec<String>> {
         ensure!((share - announced).abs() <= TOLERANCE, "{line}");
         notes.push(line);
     }
-    play.phase("production", tag, "Succeeded").await.map_err(told)?;
+    play.phase("production", tag, "Succeeded")
+        .await
+        .map_err(told)?;
     Ok(notes)
 }
 
@@ -105,6 +107,8 @@ async fn rolled_back(ground: &Real) -> anyhow::Result<()> {
     let tag = Release::SickInProduction.tag();
     ground.push(Release::SickInProduction).await.map_err(told)?;
     play.approved(tag).await.map_err(told)?;
-    play.phase("production", tag, "RolledBack").await.map_err(told)?;
+    play.phase("production", tag, "RolledBack")
+        .await
+        .map_err(told)?;
     Ok(())
 }

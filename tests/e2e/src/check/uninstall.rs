@@ -29,23 +29,51 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     play.approved(tag).await.map_err(told)?;
     play.why("production", tag, "Holds").await.map_err(told)?;
     let begin = Timestamp::now();
-    cluster.helm(&["uninstall", RELEASE, "-n", SYSTEM, "--wait"]).await?;
+    cluster
+        .helm(&["uninstall", RELEASE, "-n", SYSTEM, "--wait"])
+        .await?;
     sleep(Duration::from_secs(10)).await;
     let met = load.met(Some(begin), None).await?;
     load.stop().await?;
     ensure!(pods(cluster).await?.is_empty(), "the agent still runs");
-    ensure!(met.sent > 0 && met.failed == 0, "{} of {} failed: {:?}", met.failed, met.sent, met.errors);
+    ensure!(
+        met.sent > 0 && met.failed == 0,
+        "{} of {} failed: {:?}",
+        met.failed,
+        met.sent,
+        met.errors
+    );
     let kept = cluster
-        .kubectl(None, &["get", "pipelines,rollouts", "-n", DELIVERY, "-o", "name"])
+        .kubectl(
+            None,
+            &["get", "pipelines,rollouts", "-n", DELIVERY, "-o", "name"],
+        )
         .await?;
-    ensure!(kept.out.contains("rollout.sluice.dev/"), "what is left: {}", kept.out);
+    ensure!(
+        kept.out.contains("rollout.sluice.dev/"),
+        "what is left: {}",
+        kept.out
+    );
     let serving = cluster
-        .kubectl(None, &["get", "deployments", "-n", PRODUCTION, "-o", "jsonpath={.items[*].status.readyReplicas}"])
+        .kubectl(
+            None,
+            &[
+                "get",
+                "deployments",
+                "-n",
+                PRODUCTION,
+                "-o",
+                "jsonpath={.items[*].status.readyReplicas}",
+            ],
+        )
         .await?;
     Ok(Traffic {
         sent: Some(met.sent),
         failed: Some(met.failed),
-        notes: vec![format!("ready pods of stable and canary afterwards: {}", serving.out)],
+        notes: vec![format!(
+            "ready pods of stable and canary afterwards: {}",
+            serving.out
+        )],
         skipped: None,
     })
 }

@@ -34,12 +34,24 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     // A new pod, and a new policy in the ConfigMap.
     install::upgrade(
         cluster,
-        &["--set", "podAnnotations.example\\.com/why=upgrade", "--set-file", &file],
+        &[
+            "--set",
+            "podAnnotations.example\\.com/why=upgrade",
+            "--set-file",
+            &file,
+        ],
     )
     .await?;
     let after = pods(cluster).await?;
-    ensure!(after.iter().all(|p| !before.contains(p)), "the pod was not replaced: {after:?}");
-    play.phase("production", tag, "Succeeded").await.map_err(told)?;
+    ensure!(
+        after.iter().all(|p| !before.contains(p)),
+        "the pod was not replaced: {after:?}"
+    );
+    play.phase("production", tag, "Succeeded")
+        .await
+        .map_err(told)?;
     cleared(cluster, APP).await?;
-    Ok(Traffic::note("a new pod and a new policy in mid-rollout; it went on to its end"))
+    Ok(Traffic::note(
+        "a new pod and a new policy in mid-rollout; it went on to its end",
+    ))
 }
