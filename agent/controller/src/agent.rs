@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::Client;
 use sluice_cluster::writer::{Fence, Writer};
 use sluice_core::policy::Policy;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::calls::Calls;
@@ -18,7 +18,7 @@ use crate::pace::Pace;
 use crate::queue::{Key, Queue};
 use crate::trigger::registry::Polls;
 use crate::world::World;
-use crate::{leftover, pipeline, rollout, watches};
+use crate::{freshness, leftover, pipeline, rollout, watches};
 
 /// Objects that are worked on at the same time. Work waits for the API server, not for the
 /// processor; more would only fill its queue.
@@ -54,6 +54,7 @@ pub enum AgentError {
 pub struct Agent {
     context: Arc<Context>,
     background: JoinSet<()>,
+    namespace: Option<String>,
     lease: Option<LeaseConfig>,
     leads: watch::Sender<bool>,
     ready: watch::Sender<bool>,
@@ -69,11 +70,13 @@ impl Agent {
     ) -> Self {
         let queue = Arc::new(Queue::default());
         let mut background = JoinSet::new();
+        let renewal = Arc::new(Notify::new());
         let world = watches::start(
             &client,
             config.namespace.as_deref(),
             &config.target_namespaces,
             &queue,
+            &renewal,
             &mut background,
         );
         let tenure = config.lease.as_ref().map(|_| Arc::new(Tenure::new()));
@@ -94,6 +97,7 @@ impl Agent {
             ports,
             policy,
             world,
+            renewal,
             queue,
             calls: Calls::default(),
             polls: Polls::default(),
@@ -101,6 +105,7 @@ impl Agent {
         Self {
             context,
             background,
+            namespace: config.namespace.clone(),
             lease: config.lease.clone(),
             leads: watch::Sender::new(config.lease.is_none()),
             ready: watch::Sender::new(false),
@@ -141,6 +146,11 @@ impl Agent {
             return Err(AgentError::TaskEnded("a watch".into()));
         }
         self.ready.send_replace(true);
+        self.background.spawn(freshness::keep(
+            self.context.clone(),
+            self.namespace.clone(),
+            self.leads.subscribe(),
+        ));
         let mut leads = self.leads.subscribe();
         let mut campaign = JoinSet::new();
         if let (Some(config), Some(tenure)) = (&self.lease, &self.context.tenure) {

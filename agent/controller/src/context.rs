@@ -6,7 +6,7 @@ use kube::Client;
 use sluice_cluster::writer::Writer;
 use sluice_core::policy::Policy;
 use sluice_core::port::{Clock, PluginHost, RecordSink, Registry};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::calls::Calls;
 use crate::health::Looks;
@@ -41,6 +41,8 @@ pub(crate) struct Context {
     pub(crate) ports: Ports,
     pub(crate) policy: watch::Receiver<Arc<Policy>>,
     pub(crate) world: World,
+    /// Told when every watch has to begin anew.
+    pub(crate) renewal: Arc<Notify>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) calls: Calls,
     pub(crate) polls: Polls,

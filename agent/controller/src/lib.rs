@@ -13,6 +13,7 @@ mod agent;
 mod backoff;
 mod calls;
 mod context;
+mod freshness;
 mod health;
 mod index;
 mod leader;

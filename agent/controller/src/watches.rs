@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::{Stream, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
@@ -11,6 +11,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::index::Index;
@@ -24,11 +25,12 @@ pub(crate) fn start(
     namespace: Option<&str>,
     target_namespaces: &[String],
     queue: &Arc<Queue>,
+    renewal: &Arc<Notify>,
     tasks: &mut JoinSet<()>,
 ) -> World {
     let index = Arc::new(Index::default());
     let (q, i) = (queue.clone(), index.clone());
-    let pipelines = follow::<Pipeline>(client, namespace, tasks, move |event| {
+    let pipelines = follow::<Pipeline>(client, namespace, renewal, tasks, move |event| {
         let (object, gone) = applied_or_gone(event);
         if let Some(p) = object {
             let key = pipeline_key(p);
@@ -41,7 +43,7 @@ pub(crate) fn start(
         }
     });
     let (q, i) = (queue.clone(), index.clone());
-    let rollouts = follow::<Rollout>(client, namespace, tasks, move |event| {
+    let rollouts = follow::<Rollout>(client, namespace, renewal, tasks, move |event| {
         let (object, gone) = applied_or_gone(event);
         if let Some(r) = object {
             let namespace = r.namespace().unwrap_or_default();
@@ -67,7 +69,7 @@ pub(crate) fn start(
         }
     });
     let q = queue.clone();
-    let approvals = follow::<Approval>(client, namespace, tasks, move |event| {
+    let approvals = follow::<Approval>(client, namespace, renewal, tasks, move |event| {
         if let (Some(a), _) = applied_or_gone(event) {
             let namespace = a.namespace().unwrap_or_default();
             q.now(Key::Rollout {
@@ -77,7 +79,7 @@ pub(crate) fn start(
         }
     });
     let q = queue.clone();
-    let requests = follow::<Request>(client, namespace, tasks, move |event| {
+    let requests = follow::<Request>(client, namespace, renewal, tasks, move |event| {
         if let (Some(r), _) = applied_or_gone(event) {
             let namespace = r.namespace().unwrap_or_default();
             match (&r.spec.rollout, &r.spec.pipeline) {
@@ -93,7 +95,7 @@ pub(crate) fn start(
             }
         }
     });
-    deployments(client, target_namespaces, queue, &index, tasks);
+    deployments(client, target_namespaces, queue, &index, renewal, tasks);
     World {
         pipelines,
         rollouts,
@@ -121,6 +123,7 @@ fn applied_or_gone<K>(event: &Event<K>) -> (Option<&K>, bool) {
 fn follow<K>(
     client: &Client,
     namespace: Option<&str>,
+    renewal: &Arc<Notify>,
     tasks: &mut JoinSet<()>,
     seen: impl Fn(&Event<K>) + Send + 'static,
 ) -> Store<K>
@@ -138,12 +141,8 @@ where
         None => Api::all(client.clone()),
     };
     let (reader, writer) = reflector::store();
-    let stream = reflector::reflector(writer, watcher(api, watcher::Config::default()));
-    tasks.spawn(drain(
-        stream.default_backoff(),
-        K::kind(&()).into_owned(),
-        seen,
-    ));
+    let stream = reflector::reflector(writer, renewed(api, renewal.clone()));
+    tasks.spawn(drain(stream, K::kind(&()).into_owned(), seen));
     reader
 }
 
@@ -153,6 +152,7 @@ fn deployments(
     namespaces: &[String],
     queue: &Arc<Queue>,
     index: &Arc<Index>,
+    renewal: &Arc<Notify>,
     tasks: &mut JoinSet<()>,
 ) {
     let mut apis: Vec<Api<PartialObjectMeta<Deployment>>> = namespaces
@@ -164,7 +164,7 @@ fn deployments(
     }
     for api in apis {
         let (q, i) = (queue.clone(), index.clone());
-        let stream = watcher(api, watcher::Config::default()).default_backoff();
+        let stream = renewed(api, renewal.clone());
         let seen = move |event: &Event<PartialObjectMeta<Deployment>>| {
             if let (Some(d), gone) = applied_or_gone(event) {
                 for key in i.of(&d.namespace().unwrap_or_default(), &d.name_any()) {
@@ -177,6 +177,22 @@ fn deployments(
         };
         tasks.spawn(drain(stream, "Deployment".to_owned(), seen));
     }
+}
+
+/// A watch that begins anew, with a list, each time it is told to.
+fn renewed<K>(
+    api: Api<K>,
+    renewal: Arc<Notify>,
+) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
+where
+    K: Resource + Clone + std::fmt::Debug + DeserializeOwned + Send + 'static,
+{
+    let begin = move || {
+        watcher(api.clone(), watcher::Config::default())
+            .default_backoff()
+            .take_until(renewal.clone().notified_owned())
+    };
+    stream::repeat_with(begin).flatten()
 }
 
 async fn drain<K>(

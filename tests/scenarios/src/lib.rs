@@ -27,7 +27,7 @@ pub use life::{Life, Process};
 pub use pair::{Pair, PairRun, Strike, Wake, takeover};
 pub use scripted::{MemorySink, ScriptedPlugins, ScriptedRegistry};
 pub use stage::{POLICY, PRODUCTION, REPOSITORY, STAGING, Stage, digest};
-pub use story::{Ending, Run, Story, quiet, run, sound, stuck, to_its_end};
+pub use story::{Ending, Run, Story, disturbed, quiet, run, sound, stuck, to_its_end};
 pub use watchers::{beside, remembered, status, until};
 
 /// Runs a future on a runtime whose clock is virtual: it jumps to the next timer when all is quiet.

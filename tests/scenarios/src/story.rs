@@ -58,6 +58,10 @@ pub struct Run {
     pub repeats: usize,
     /// Notifications in all.
     pub told: usize,
+    /// Watch events that the agent got, or that were lost on the way.
+    pub events: u64,
+    /// From the push to the end of the last Rollout, to five seconds.
+    pub took: Duration,
 }
 
 /// How it ended.
@@ -72,6 +76,20 @@ pub struct Ending {
 /// # Errors
 /// A sentence about what did not hold.
 pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run, String> {
+    let calm = async |_: &Stage| {};
+    disturbed(story, seed, faults, calm).await
+}
+
+/// Plays a story with these faults, and with somebody who does something else beside it.
+///
+/// # Errors
+/// A sentence about what did not hold.
+pub async fn disturbed(
+    story: Story,
+    seed: u64,
+    faults: &[(u64, Fault)],
+    disturb: impl AsyncFnOnce(&Stage),
+) -> Result<Run, String> {
     let stage = Stage::new(seed);
     let plan = stage.cluster.faults(&stage.cluster.agent());
     for (write, fault) in faults {
@@ -82,15 +100,20 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
     let life = Life::new(&stage);
     let crew = Crew::approving();
     let play = async {
-        to_its_end(&stage, story).await;
-        quiet(&stage).await
+        let took = to_its_end(&stage, story).await;
+        quiet(&stage).await.map(|()| took)
     };
-    tokio::select! {
+    let beside = async {
+        disturb(&stage).await;
+        std::future::pending::<()>().await;
+    };
+    let took = tokio::select! {
         ended = play => ended?,
         () = life.go_on(&stage) => return Err("the agent's life ended".into()),
         () = crew.work(&stage) => return Err("the crew left".into()),
         why = stuck(&stage) => return Err(why),
-    }
+        () = beside => return Err("who disturbs left".into()),
+    };
     sound(&stage, begin)?;
     let agent = stage.cluster.agent();
     let told = stage.plugins.told();
@@ -122,19 +145,25 @@ pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run
         },
         repeats: told.len() - ids.len() + records,
         told: told.len(),
+        events: plan.events(),
+        took,
     })
 }
 
-/// Plays a story until its last Rollout is over and its last message is out.
-pub async fn to_its_end(stage: &Stage, story: Story) {
+/// Plays a story until its last Rollout is over and its last message is out. Returns how long that took
+/// from the push on.
+pub async fn to_its_end(stage: &Stage, story: Story) -> Duration {
     // The first look adopts what serves; then somebody pushes.
     stage.pass(Duration::from_secs(20)).await;
     let (tag, letter) = story.release();
     stage.push(tag, letter);
+    let pushed = stage.cluster.clock().elapsed();
     while !over(stage, story) {
         stage.pass(Duration::from_secs(5)).await;
     }
+    let took = stage.cluster.clock().elapsed().saturating_sub(pushed);
     stage.pass(SETTLES).await;
+    took
 }
 
 /// Watches ten more loops, in which no agent writes anything but its Lease (O7).
