@@ -41,6 +41,16 @@ plugins: wasm-target ## Build the plugins, and the tests' hostile one, to target
 IMAGE ?= sluice.dev/sluice
 IMAGE_SOURCE ?=
 
+.PHONY: e2e
+e2e: image ## Play everything on a real cluster: one of our own, or that of KUBECONFIG; ONLY=names
+	cargo build -p sluice-cluster-bed -p sluice-e2e -p sluice-sample
+	target/debug/sluice-e2e $(if $(ONLY),--only $(ONLY))
+
+.PHONY: cluster
+cluster: ## Start a real cluster on this machine, to look at; Ctrl-C ends it
+	cargo build -p sluice-cluster-bed
+	target/debug/cluster up --level 2
+
 .PHONY: image
 image: plugins ## Write the container image to target/image; IMAGE=name, without tag
 	cargo build --release -p sluice

@@ -60,14 +60,7 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
         if wanted("rights") {
             rows.push(row("rights", rights::check(cluster)).await);
         }
-        rows.push(
-            row("start", async {
-                install::start(cluster, 1)
-                    .await
-                    .map(|()| table::Traffic::default())
-            })
-            .await,
-        );
+        rows.push(row("start", install::first_start(cluster)).await);
     }
     if rows
         .iter()

@@ -68,6 +68,15 @@ pub(crate) async fn install(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     Ok(Traffic::note(format!("the agent's image is {image}")))
 }
 
+/// Starts the agent, and asks it as `helm test` does.
+pub(crate) async fn first_start(cluster: &Cluster) -> anyhow::Result<Traffic> {
+    start(cluster, 1).await?;
+    cluster
+        .helm(&["test", RELEASE, "-n", SYSTEM, "--timeout", "60s"])
+        .await?;
+    Ok(Traffic::default())
+}
+
 /// Starts the agents and waits until one of them leads.
 pub(crate) async fn start(cluster: &Cluster, replicas: u32) -> anyhow::Result<()> {
     upgrade(cluster, &["--set", &format!("replicas={replicas}")]).await?;

@@ -26,19 +26,24 @@ fn ends(scenario: Scenario, expected: &expect_test::Expect) {
 
 #[test]
 fn good() {
-    ends(Scenario::Good, &expect_test::expect![[r#"
+    ends(
+        Scenario::Good,
+        &expect_test::expect![[r#"
         rollout production v1.1.0: Succeeded
         rollout staging v1.1.0: Succeeded
         deployment shop target: v1.1.0 x10 ready 10
         deployment staging target: v1.1.0 x3 ready 3
         stable production: v1.1.0
         stable staging: v1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn sick_in_production() {
-    ends(Scenario::SickInProduction, &expect_test::expect![[r#"
+    ends(
+        Scenario::SickInProduction,
+        &expect_test::expect![[r#"
         rollout production v1.2.0: RolledBack
         rollout staging v1.2.0: Succeeded
         deployment shop target: v1.0.0 x10 ready 10
@@ -46,95 +51,119 @@ fn sick_in_production() {
         stable production: v1.0.0
         stable staging: v1.2.0
         quarantined in production: v1.2.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn never_ready() {
-    ends(Scenario::NeverReady, &expect_test::expect![[r#"
+    ends(
+        Scenario::NeverReady,
+        &expect_test::expect![[r#"
         rollout staging v1.3.0: RolledBack
         deployment shop target: v1.0.0 x10 ready 10
         deployment staging target: v1.0.0 x3 ready 3
         stable production: v1.0.0
         stable staging: v1.0.0
         quarantined in staging: v1.3.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn rejected() {
-    ends(Scenario::Rejected, &expect_test::expect![[r#"
+    ends(
+        Scenario::Rejected,
+        &expect_test::expect![[r#"
         rollout production v1.1.0: Rejected
         rollout staging v1.1.0: Succeeded
         deployment shop target: v1.0.0 x10 ready 10
         deployment staging target: v1.1.0 x3 ready 3
         stable production: v1.0.0
         stable staging: v1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn image_set_by_hand() {
-    ends(Scenario::ImageSetByHand, &expect_test::expect![[r#"
+    ends(
+        Scenario::ImageSetByHand,
+        &expect_test::expect![[r#"
         rollout production v1.1.0: RolledBack
         rollout staging v1.1.0: Succeeded
         deployment shop target: v1.0.0 x10 ready 10
         deployment staging target: v1.1.0 x3 ready 3
         stable production: v1.0.0
         stable staging: v1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn scaled_by_hand() {
-    ends(Scenario::ScaledByHand, &expect_test::expect![[r#"
+    ends(
+        Scenario::ScaledByHand,
+        &expect_test::expect![[r#"
         rollout production v1.1.0: Succeeded
         rollout staging v1.1.0: Succeeded
         deployment shop target: v1.1.0 x10 ready 10
         deployment staging target: v1.1.0 x3 ready 3
         stable production: v1.1.0
         stable staging: v1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn autoscaled() {
-    ends(Scenario::Autoscaled, &expect_test::expect![[r#"
+    ends(
+        Scenario::Autoscaled,
+        &expect_test::expect![[r#"
         rollout production v1.1.0: Succeeded
         rollout staging v1.1.0: Succeeded
         deployment shop target: v1.1.0 x12 ready 12
         deployment staging target: v1.1.0 x3 ready 3
         stable production: v1.1.0
         stable staging: v1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn aborted() {
-    ends(Scenario::Aborted, &expect_test::expect![[r#"
+    ends(
+        Scenario::Aborted,
+        &expect_test::expect![[r#"
         rollout production v1.1.0: RolledBack
         rollout staging v1.1.0: Succeeded
         deployment shop target: v1.0.0 x10 ready 10
         deployment staging target: v1.1.0 x3 ready 3
         stable production: v1.0.0
         stable staging: v1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn target_deleted() {
-    ends(Scenario::TargetDeleted, &expect_test::expect![[r#"
+    ends(
+        Scenario::TargetDeleted,
+        &expect_test::expect![[r#"
         rollout production v1.1.0: Failed
         rollout staging v1.1.0: Succeeded
         deployment staging target: v1.1.0 x3 ready 3
         stable production: v1.0.0
         stable staging: v1.1.0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn went_back() {
-    ends(Scenario::WentBack, &expect_test::expect![[r#"
+    ends(
+        Scenario::WentBack,
+        &expect_test::expect![[r#"
         rollout production v1.0.0: Succeeded
         rollout production v1.1.0: Succeeded
         rollout staging v1.1.0: Succeeded
@@ -143,5 +172,6 @@ fn went_back() {
         stable production: v1.0.0
         stable staging: v1.1.0
         quarantined in production: v1.1.0
-    "#]]);
+    "#]],
+    );
 }

@@ -42,9 +42,10 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
 const FOR_TESTS: [&str; 3] = ["sluice-registry-sim", "sluice-scenarios", "sluice-sim"];
 
 /// Crates of tests that play the agent, or judge it.
-const STAGES: [&str; 4] = [
+const STAGES: [&str; 5] = [
     "tests/charts",
     "tests/demo",
+    "tests/e2e",
     "tests/scenarios",
     "tests/tidy",
 ];
