@@ -33,7 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Run the agent: watch registries, decide, roll out, roll back.
-    Agent(AgentArgs),
+    Agent(Box<AgentArgs>),
     /// Ask for a version in an environment, and follow it to its end.
     Deploy(DeployArgs),
     /// Vote yes on a Rollout that waits for approval.

@@ -77,7 +77,7 @@ pub async fn run_in(cli: &Cli, session: &mut Session) -> Exit {
 /// The verbs that need no kubeconfig of a person.
 async fn alone(verb: Verb, out: &mut Output) -> Exit {
     let ended = match verb {
-        Verb::Agent(args) => verb::agent::run(args).await,
+        Verb::Agent(args) => verb::agent::run(*args).await,
         Verb::Policy(verb) => verb::policy::run(&verb, out),
         Verb::Plugin(verb) => verb::plugin::run(&verb, out).await,
         Verb::Crds => verb::crds::run(out),

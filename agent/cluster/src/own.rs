@@ -1,13 +1,17 @@
 //! Writes of Sluice's own objects, beside the journal: a Rollout is made, an old one is forgotten, a
 //! Request is answered.
 
-use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Client, ResourceExt};
 use serde_json::json;
+use sluice_core::approval::{Channel, Decision};
 
-use crate::crd::{Request, RequestStatus, Rollout};
+use crate::crd::{Approval, ApprovalBody, Request, RequestStatus, Rollout};
 use crate::fault::ClusterFault;
 use crate::writer::Writer;
+
+/// The name of a vote that is never stored.
+const FORGERY: &str = "sluice-forgery";
 
 /// Makes a Rollout. The same one twice is one: its name follows from what it is (W5). None: it was
 /// there already.
@@ -65,5 +69,37 @@ pub async fn answer_request(
     {
         Ok(_) => Ok(()),
         Err(e) => Err(ClusterFault::sort("answer", object, e)),
+    }
+}
+
+/// Tries a vote in another's name, as a dry run. True: it was refused by an admission policy.
+///
+/// # Errors
+/// It cannot be told: this agent may not write votes, or there was no sure answer.
+pub async fn votes_are_guarded(client: &Client, namespace: &str) -> Result<bool, ClusterFault> {
+    let object = format!("Approval {namespace}/{FORGERY}");
+    let api: Api<Approval> = Api::namespaced(client.clone(), namespace);
+    let mut forgery = Approval::new(
+        FORGERY,
+        ApprovalBody {
+            rollout: "none".into(),
+            rollout_uid: "none".into(),
+            hash: "none".into(),
+            approver: "somebody-else@example.com".into(),
+            groups: Vec::new(),
+            decision: Decision::Approve,
+            channel: Channel::Kubernetes,
+            reason: None,
+        },
+    );
+    forgery.metadata.namespace = Some(namespace.to_owned());
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    match api.create(&dry, &forgery).await {
+        Ok(_) => Ok(false),
+        Err(kube::Error::Api(s)) if s.message.contains("ValidatingAdmissionPolicy") => Ok(true),
+        Err(e) => Err(ClusterFault::sort("try a forged", object, e)),
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::calls::Calls;
 use crate::context::{Context, Ports};
+use crate::guards::Guards;
 use crate::health::{Health, Looks};
 use crate::leader::{self, LeaseConfig, Resignation, Tenure};
 use crate::own::OwnWrites;
@@ -92,6 +93,7 @@ impl Agent {
             writer,
             tenure,
             own: OwnWrites::default(),
+            guards: Guards::default(),
             looks: Arc::new(Looks::default()),
             pace: Pace::new(config.calls_per_second),
             ports,

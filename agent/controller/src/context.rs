@@ -9,6 +9,7 @@ use sluice_core::port::{Clock, PluginHost, RecordSink, Registry};
 use tokio::sync::{Notify, watch};
 
 use crate::calls::Calls;
+use crate::guards::Guards;
 use crate::health::Looks;
 use crate::leader::Tenure;
 use crate::own::OwnWrites;
@@ -36,6 +37,7 @@ pub(crate) struct Context {
     pub(crate) writer: Writer,
     pub(crate) tenure: Option<Arc<Tenure>>,
     pub(crate) own: OwnWrites,
+    pub(crate) guards: Guards,
     pub(crate) looks: Arc<Looks>,
     pub(crate) pace: Pace,
     pub(crate) ports: Ports,

@@ -14,6 +14,7 @@ mod backoff;
 mod calls;
 mod context;
 mod freshness;
+mod guards;
 mod health;
 mod index;
 mod leader;

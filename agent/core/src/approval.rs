@@ -74,6 +74,9 @@ pub struct Vote {
     pub at: Timestamp,
     /// In the voter's words.
     pub reason: String,
+    /// Whether the API server was seen to pin such votes to their voters (A4). One that is not
+    /// believed counts for nothing, whichever way it goes.
+    pub believed: bool,
 }
 
 /// One slot that is filled.
@@ -120,6 +123,8 @@ pub struct Ignored {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum IgnoredWhy {
+    /// Nobody guards whose name stands in it.
+    Unguarded,
     /// It names another hash: something changed after the voter looked.
     Superseded,
     /// The voter holds none of the required roles, or not any more.
@@ -137,6 +142,10 @@ pub enum IgnoredWhy {
 impl std::fmt::Display for IgnoredWhy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Unguarded => {
+                "the API server does not guard whose name stands in a vote: are the chart's admission \
+                 policies in force?"
+            }
             Self::Superseded => "superseded: what was to be approved has changed since",
             Self::NoRole => "the voter holds none of the required roles",
             Self::SelfApproval => "the voter asked for this rollout",
@@ -216,7 +225,9 @@ pub fn count_votes(
             .filter(|(_, required)| policy.holds(&vote.approver, &required.role))
             .map(|(index, _)| index)
             .collect();
-        let refused = if vote.hash != hash {
+        let refused = if !vote.believed {
+            Some(IgnoredWhy::Unguarded)
+        } else if vote.hash != hash {
             Some(IgnoredWhy::Superseded)
         } else if vote.at > now {
             Some(IgnoredWhy::NotYet)

@@ -170,10 +170,6 @@ impl Candidacy {
 }
 
 /// Whether an epoch says nothing: written by an agent without a Lease.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde calls"
-)]
 pub fn unfenced(epoch: &u64) -> bool {
     *epoch == 0
 }

@@ -228,6 +228,7 @@ fn would_count(
     let now = app.now();
     let mine = "\u{0}this vote";
     votes.push(Vote {
+        believed: true,
         id: mine.to_owned(),
         approver: who.clone(),
         channel: Channel::Web,
@@ -252,6 +253,7 @@ fn would_count(
         // Harmless: the same again, or more than needed, which stands in when a role is lost.
         Some(
             IgnoredWhy::Superseded
+            | IgnoredWhy::Unguarded
             | IgnoredWhy::Duplicate
             | IgnoredWhy::NotYet
             | IgnoredWhy::NotNeeded,

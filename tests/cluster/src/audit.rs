@@ -101,7 +101,10 @@ impl AuditEvent {
 
     /// The pod whose token was used, for a service account.
     pub fn pod(&self) -> Option<&str> {
-        let names = self.user.extra.get("authentication.kubernetes.io/pod-name")?;
+        let names = self
+            .user
+            .extra
+            .get("authentication.kubernetes.io/pod-name")?;
         names.first().map(String::as_str)
     }
 

@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::{manifests, markdown, tree};
 
 fn targets() -> BTreeSet<String> {
-    let target = Regex::new(r"(?m)^([a-z][a-z-]*):").unwrap();
+    let target = Regex::new(r"(?m)^([a-z][a-z0-9-]*):").unwrap();
     target
         .captures_iter(&tree::read("Makefile"))
         .map(|c| c[1].to_owned())
@@ -17,7 +17,7 @@ fn targets() -> BTreeSet<String> {
 #[test]
 fn every_make_command_in_a_document_exists() {
     // In `code` or in a block; not "make sure".
-    let command = Regex::new(r"(?m)(?:`|^\s*(?:\$ )?)make ([a-z-]+)").unwrap();
+    let command = Regex::new(r"(?m)(?:`|^\s*(?:\$ )?)make ([a-z0-9-]+)").unwrap();
     let targets = targets();
     let mut found = Vec::new();
     for document in tree::ending(".md") {
@@ -35,7 +35,7 @@ fn every_make_command_in_a_document_exists() {
 #[test]
 fn make_help_explains_every_target() {
     let makefile = tree::read("Makefile");
-    let explained = Regex::new(r"(?m)^([a-z][a-z-]*):.* ## \S").unwrap();
+    let explained = Regex::new(r"(?m)^([a-z][a-z0-9-]*):.* ## \S").unwrap();
     let explained: BTreeSet<String> = explained
         .captures_iter(&makefile)
         .map(|c| c[1].to_owned())

@@ -153,7 +153,7 @@ fn lease(args: &AgentArgs) -> Result<Option<LeaseConfig>, Failure> {
     let identity = format!("{}-{:08x}", args.identity, rand::random::<u32>());
     let at = LeaseName { namespace, name };
     let timing = Timing {
-        duration_ms: u64::try_from(args.lease_duration.as_millis()).unwrap_or(0),
+        duration_ms: args.lease_duration.as_millis(),
     };
     if !LEASE_MS.contains(&timing.duration_ms) {
         return Err(Failure::new("usage", "--lease-duration is not usable")

@@ -158,6 +158,7 @@ pub(crate) async fn votes(access: &Access, rollout: &Rollout) -> Result<Vec<Vote
 
 fn vote(a: &Approval) -> Vote {
     Vote {
+        believed: true,
         id: a.name_any(),
         approver: Identity {
             username: a.spec.approver.clone(),

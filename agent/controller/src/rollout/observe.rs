@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 use sluice_cluster::crd::{Approval, RequestAction};
 use sluice_cluster::observe::{autoscaler, deployment, revision_template};
-use sluice_core::approval::Vote;
+use sluice_core::approval::{Channel, Vote};
 use sluice_core::pipeline::EnvironmentStatus;
 use sluice_core::policy::Identity;
 use sluice_core::rollout::{
@@ -11,6 +11,7 @@ use sluice_core::rollout::{
 };
 
 use crate::context::Context;
+use crate::guards;
 use crate::world::{World, created};
 
 pub(super) async fn observe(
@@ -67,7 +68,7 @@ pub(super) async fn observe(
         stable_template,
         return_template,
         autoscaler,
-        votes: votes_of(&context.world, &view.namespace, &view.uid),
+        votes: votes(context, view).await,
         requests: requests(context, view),
         siblings,
         environment: environment(context, view).await,
@@ -94,6 +95,20 @@ async fn environment(context: &Context, view: &RolloutView) -> Seen<EnvironmentS
     }
 }
 
+/// The votes, and whether those that people wrote themselves can be believed.
+async fn votes(context: &Context, view: &RolloutView) -> Vec<Vote> {
+    let mut votes = votes_of(&context.world, &view.namespace, &view.uid);
+    let own_hand = |v: &&mut Vote| v.channel == Channel::Kubernetes;
+    if votes.iter_mut().any(|v| own_hand(&v)) {
+        let believed = guards::hold(context, &view.namespace).await;
+        votes
+            .iter_mut()
+            .filter(own_hand)
+            .for_each(|v| v.believed = believed);
+    }
+    votes
+}
+
 /// The votes on a Rollout, as `core` counts them.
 pub fn votes_of(world: &World, namespace: &str, rollout_uid: &str) -> Vec<Vote> {
     let mut votes: Vec<Vote> = world
@@ -107,6 +122,7 @@ pub fn votes_of(world: &World, namespace: &str, rollout_uid: &str) -> Vec<Vote> 
 
 fn vote(a: &Approval) -> Vote {
     Vote {
+        believed: true,
         id: a.name_any(),
         approver: Identity {
             username: a.spec.approver.clone(),

@@ -20,6 +20,7 @@ fn person(name: &str) -> Identity {
 
 fn vote(id: &str, approver: Identity, decision: Decision, second: i64) -> Vote {
     Vote {
+        believed: true,
         id: id.to_owned(),
         approver,
         channel: Channel::Kubernetes,
@@ -586,4 +587,20 @@ proptest! {
         prop_assert_eq!(&doubled.missing, &expected.missing);
         prop_assert_eq!(doubled.rejected_by.is_some(), expected.rejected_by.is_some());
     }
+}
+
+#[test]
+fn a_vote_that_nobody_guards_counts_neither_way() {
+    let mut votes = vec![approve("alice", 1), reject("bob", 2)];
+    for vote in &mut votes {
+        vote.believed = false;
+    }
+    let found = tally(&votes, &[]);
+    assert!(!found.is_complete(), "{found:?}");
+    assert_eq!(found.rejected_by, None);
+    assert_eq!(found.ignored.len(), 2);
+    assert!(
+        found.ignored.iter().all(|i| i.why == IgnoredWhy::Unguarded),
+        "{found:?}"
+    );
 }

@@ -140,6 +140,7 @@ pub(crate) fn mk_canary(letter: char, replicas: u32) -> WorkloadSeen {
 
 pub(crate) fn mk_vote(name: &str, ballot: Ballot, hash: &str, at: Timestamp) -> Vote {
     Vote {
+        believed: true,
         id: format!("{name}-{}", at.as_second()),
         approver: mk_person(name),
         channel: Channel::Kubernetes,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use sluice_cluster_bed::Bed;
+use sluice_core::rollout::Why;
 use sluice_scenarios::both::{Ground as _, Release};
 use tokio::time::sleep;
 
@@ -19,7 +20,7 @@ use crate::table::Traffic;
 use crate::told::told;
 
 /// Where in the rollout the leader stops: in the middle of moving pods, and while it watches.
-const MOMENTS: [&str; 2] = ["MovesPods", "Holds"];
+const MOMENTS: [(&str, u32); 2] = [("moving pods", 0), ("watching step 2", 2)];
 /// For what a process that wakes up still has in hand.
 const WAKES_UP: Duration = Duration::from_secs(8);
 
@@ -31,10 +32,10 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     };
     install::start(cluster, 2).await?;
     let mut notes = Vec::new();
-    for (n, moment) in MOMENTS.iter().enumerate() {
+    for (n, (moment, step)) in MOMENTS.iter().enumerate() {
         let app = format!("led-{n}");
         let ground = Real::start(cluster, &app, "4s").await?;
-        notes.push(stopped_at(cluster, &bed, &ground, moment).await?);
+        notes.push(stopped_at(cluster, &bed, &ground, moment, *step).await?);
         cleared(cluster, &app).await?;
     }
     install::start(cluster, 1).await?;
@@ -49,6 +50,7 @@ async fn stopped_at(
     bed: &Bed,
     ground: &Real,
     moment: &str,
+    step: u32,
 ) -> anyhow::Result<String> {
     let play = ground.play();
     let tag = Release::Good.tag();
@@ -56,7 +58,18 @@ async fn stopped_at(
     play.asked(tag).await.map_err(told)?;
     let old = leader(cluster).await?;
     play.approved(tag).await.map_err(told)?;
-    play.why("production", tag, moment).await.map_err(told)?;
+    // Step 0 stands for: as soon as it has begun.
+    play.until("production", tag, moment, |r| {
+        let Some(journal) = &r.status else {
+            return false;
+        };
+        match &journal.why {
+            Some(Why::Holds { step: watched, .. }) => *watched == step,
+            Some(_) | None => step == 0 && journal.state.begun(),
+        }
+    })
+    .await
+    .map_err(told)?;
     bed.freeze(SYSTEM, &old, "agent").await?;
     let ended = play.phase("production", tag, "Succeeded").await;
     bed.thaw(SYSTEM, &old, "agent").await?;
@@ -75,7 +88,7 @@ async fn stopped_at(
     );
     let refused = refused(bed, &old, taken_over)?;
     Ok(format!(
-        "stopped at {moment}: the other one ended it; of the old one {refused} late writes were \
+        "stopped while {moment}: the other one ended it; of the old one {refused} late writes were \
          refused and none accepted"
     ))
 }

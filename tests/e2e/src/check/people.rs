@@ -17,6 +17,8 @@ use crate::table::Traffic;
 use crate::told::told;
 
 const APP: &str = "by-hand";
+/// What pins a vote to its voter.
+const GUARD: &str = "sluice-approvals";
 
 pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     let ground = Real::start(cluster, APP, "3s").await?;
@@ -46,6 +48,7 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     // Alice signs with kubectl, Bob with the CLI.
     let said = vote_by_kubectl(cluster, ALICE, &vote(&rollout, ALICE)).await?;
     ensure!(said.0, "alice's vote is refused: {}", said.1);
+    without_the_guard(cluster, &ground).await?;
     sluice(cluster, BOB, &["approve", &name, "-n", DELIVERY, "--yes"]).await?;
     let followed = sluice(cluster, BOB, &["status", &name, "-n", DELIVERY, "-w"]).await?;
     ensure!(
@@ -125,6 +128,64 @@ async fn forgeries(cluster: &Cluster, rollout: &Rollout) -> anyhow::Result<()> {
         "a Rollout by hand: {}",
         said.err
     );
+    Ok(())
+}
+
+/// Somebody takes the admission policy of votes away: from then on anybody could sign as anybody, so
+/// that no vote counts until it is back.
+async fn without_the_guard(cluster: &Cluster, ground: &Real) -> anyhow::Result<()> {
+    let play = ground.play();
+    let tag = Release::Good.tag();
+    let counted = |text: &'static str| {
+        move |r: &Rollout| r.status.as_ref().is_some_and(|j| j.message.contains(text))
+    };
+    play.until(
+        "production",
+        tag,
+        "alice's vote counts",
+        counted("given: devops-lead: alice"),
+    )
+    .await
+    .map_err(told)?;
+    let binding = ["validatingadmissionpolicybinding", GUARD];
+    let kept = cluster
+        .kubectl(None, &["get", binding[0], binding[1], "-o", "json"])
+        .await?;
+    cluster
+        .kubectl(None, &["delete", binding[0], binding[1]])
+        .await?;
+    play.until(
+        "production",
+        tag,
+        "her vote does not count",
+        counted("does not guard"),
+    )
+    .await
+    .map_err(told)?;
+    let mut object: Value = serde_json::from_str(&kept.out)?;
+    for field in [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "managedFields",
+        "generation",
+    ] {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove(field);
+        }
+    }
+    let said = cluster
+        .try_kubectl(None, &["create", "-f", "-"], &object.to_string())
+        .await?;
+    ensure!(said.ok, "the guard cannot be put back: {}", said.err);
+    play.until(
+        "production",
+        tag,
+        "it counts again",
+        counted("given: devops-lead: alice"),
+    )
+    .await
+    .map_err(told)?;
     Ok(())
 }
 

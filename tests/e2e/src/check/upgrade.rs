@@ -18,6 +18,7 @@ const MORE_POLICY: &str = "
   rehearsal:
     targets: {namespaces: [rehearsal]}
     triggers: [manual]
+    images: {repositories: [registry.example.com/rehearsal]}
 ";
 
 pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {

@@ -39,6 +39,14 @@ pub(crate) fn check(
     };
     match act {
         Act::Create => match resource {
+            Resource::Approvals | Resource::Requests
+                if is_agent && json::text(object, "/spec/channel") != "web" =>
+            {
+                refuse(
+                    &format!("sluice-{}", resource.info().plural),
+                    "the agent writes in another name only what came through its web page".into(),
+                )
+            }
             Resource::Approvals if !is_agent => {
                 author(user, object, "approver").or_else(|why| refuse("sluice-approvals", why))
             }

@@ -480,10 +480,13 @@ fn check_preconditions(key: &Key, old: &Value, new: &Value, form: Form) -> Resul
     Ok(())
 }
 
-/// Whether the generation goes up: for custom resources anything but metadata and status counts.
+/// Whether the generation goes up: for custom resources anything but metadata and status counts; for
+/// Deployments, and for them alone, an annotation does, because it is copied to their ReplicaSets.
 fn spec_differs(old: &Value, new: &Value, resource: Resource) -> bool {
     if !resource.is_custom() {
-        return old.get("spec") != new.get("spec");
+        let annotations = |value: &Value| value.pointer("/metadata/annotations").cloned();
+        return old.get("spec") != new.get("spec")
+            || (resource == Resource::Deployments && annotations(old) != annotations(new));
     }
     let rest = |value: &Value| {
         let mut rest = value.clone();

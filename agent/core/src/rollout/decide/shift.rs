@@ -14,6 +14,9 @@ use crate::router::replicas::{
 };
 use crate::template::{merge_diff, template_hash};
 
+/// The Deployment controller notes a change within a moment, and that is an event: this look is for
+/// the event that is lost. Milliseconds.
+const UNOBSERVED_MS: i64 = 2_000;
 /// Pods that were ready and fell back so often in one step are the candidate's fault.
 const RELAPSE_LIMIT: u32 = 3;
 
@@ -75,6 +78,19 @@ impl Turn<'_> {
         }
         if let Some(flow) = self.rescaled(&target) {
             return flow;
+        }
+        // Any change of a Deployment, if only of an annotation, makes its numbers old for a moment.
+        // That is no pod's fault: what was watched goes on when they are new.
+        if !matches!(step.stage, Stage::Shift)
+            && let Some(name) = self.unobserved(&target)
+        {
+            self.wake(later(self.now, UNOBSERVED_MS));
+            let waits = Why::WaitsForPods {
+                deployment: name,
+                replicas: planned.stable_replicas,
+                until: None,
+            };
+            return Flow::Wait(self.journal.why.clone().unwrap_or(waits));
         }
         let reached = self.pods(&target, &step, &planned);
         if matches!(step.stage, Stage::Shift) {
@@ -156,6 +172,15 @@ impl Turn<'_> {
                 until: None,
             }),
         }
+    }
+
+    /// A Deployment of this Rollout whose numbers do not speak of its newest version yet.
+    fn unobserved(&self, target: &WorkloadSeen) -> Option<String> {
+        [Some(target), self.seen.canary.present()]
+            .into_iter()
+            .flatten()
+            .find(|w| !w.observed())
+            .map(|w| w.name.clone())
     }
 
     /// The write that makes the candidate the stable version, where it is not done yet.

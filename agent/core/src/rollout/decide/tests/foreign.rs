@@ -17,7 +17,7 @@ fn a_person_who_scales_the_target_is_not_fought() {
     check(
         &c,
         expect![[r#"
-            Progressing step 1 hold: holds: somebody else set shop/storefront to 20 replicas, Sluice had set 9 of 10; it does not fight over them: with 9 again it goes on, otherwise it rolls back at 2026-10-12 09:10:30 UTC
+            Progressing step 1 hold: holds: somebody else set shop/storefront to 20 replicas, Sluice had set 9 of 10; it does not fight over them: with 9 again it goes on, otherwise it rolls back at 2026-10-12 09:10:10 UTC
         "#]],
     );
     // With its number back it goes on where it was.

@@ -53,6 +53,22 @@ fn a_pass_from_before_does_not_count() {
 }
 
 #[test]
+fn numbers_that_are_old_for_a_moment_are_no_fall() {
+    // A new leader wrote its epoch, somebody else an annotation: the controller has not looked yet.
+    for stable in [true, false] {
+        let mut c = mk_holding(0);
+        let touched = if stable { c.target() } else { c.canary() };
+        touched.generation = 2;
+        touched.ready = 0;
+        let d = c.decide();
+        let step = d.journal.state.step().unwrap();
+        assert_eq!(step.relapses, 0);
+        assert!(matches!(step.stage, Stage::Hold { .. }), "{:?}", step.stage);
+        assert!(d.effects.is_empty(), "{:?}", d.effects);
+    }
+}
+
+#[test]
 fn nor_does_a_judgement_from_before() {
     let mut c = mk_judging(0);
     let step = match &mut c.journal.state {
