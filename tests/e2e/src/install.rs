@@ -166,12 +166,18 @@ async fn agent_image(cluster: &Cluster) -> anyhow::Result<String> {
     Ok(format!("{repository}@{digest}"))
 }
 
-/// The policy of the scenarios, for this registry, and without patience for pods that never come.
+/// The policy of the scenarios, for this registry. Pods that never come do so in staging, where little
+/// patience is enough; production must bear an agent that is killed all the time.
 pub(crate) fn policy(cluster: &Cluster) -> String {
-    let limits = "    limits: {progressDeadline: 40s}\n    checks:";
+    let limits = |time: &str| format!("    limits: {{progressDeadline: {time}}}\n    checks:");
     POLICY
         .replace("registry.example.com", &cluster.registry)
-        .replace("    checks:", limits)
+        .replacen("    checks:", &limits("40s"), 1)
+        .replacen(
+            "strategy: {allow",
+            "limits: {progressDeadline: 90s}\n    strategy: {allow",
+            1,
+        )
 }
 
 fn values(cluster: &Cluster, image: &str) -> Value {

@@ -50,7 +50,7 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
         if phase == "RolledBack" {
             break;
         }
-        ensure!(start.elapsed() < Duration::from_secs(150), "still {phase}");
+        ensure!(start.elapsed() < Duration::from_secs(240), "still {phase}");
         sleep(SYNC).await;
     }
     let most = most_in_a_minute(&bed, APP, begin)?;

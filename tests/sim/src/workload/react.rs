@@ -34,6 +34,7 @@ fn is_status_only(change: &Change) -> bool {
     };
     let after = change.after.value();
     before.get("spec") == after.get("spec")
+        && json::at(before, "/metadata/generation") == json::at(after, "/metadata/generation")
         && is_dying(before) == is_dying(after)
         && json::at(before, "/metadata/ownerReferences")
             == json::at(after, "/metadata/ownerReferences")

@@ -16,20 +16,23 @@ fn cluster() -> Cluster {
 #[tokio::test(start_paused = true)]
 async fn a_vote_is_cast_in_ones_own_name_and_groups() {
     let cluster = cluster();
-    for (user, approver, groups, expected) in [
-        ("alice", "alice", vec!["devops-leads"], Ok(())),
-        ("alice", "alice", vec![], Ok(())),
-        ("alice", "bob", vec![], Err(403)),
-        ("alice", "alice", vec!["tech-leads"], Err(403)),
-        ("alice", "", vec![], Err(403)),
-        (ADMIN, "alice", vec![], Err(403)),
-        (AGENT, "alice", vec!["devops-leads"], Ok(())),
+    let own = "kubernetes";
+    for (user, approver, groups, channel, expected) in [
+        ("alice", "alice", vec!["devops-leads"], own, Ok(())),
+        ("alice", "alice", vec![], own, Ok(())),
+        ("alice", "bob", vec![], own, Err(403)),
+        ("alice", "alice", vec!["tech-leads"], own, Err(403)),
+        ("alice", "", vec![], own, Err(403)),
+        (ADMIN, "alice", vec![], own, Err(403)),
+        (AGENT, "alice", vec!["devops-leads"], "web", Ok(())),
+        // What the agent itself tries, to see whether votes are guarded.
+        (AGENT, "alice", vec![], own, Err(403)),
     ] {
         let name = format!("v{}", cluster.version());
         let vote = object(
             "Approval",
             &name,
-            json!({ "approver": approver, "groups": groups }),
+            json!({ "approver": approver, "groups": groups, "channel": channel }),
         );
         let api = custom(&cluster, user, "Approval");
         let dry = PostParams {
@@ -216,7 +219,8 @@ async fn the_epoch_of_a_status_never_becomes_less() {
     let cluster = cluster();
     for kind in ["Pipeline", "Rollout", "Request"] {
         let api = custom(&cluster, AGENT, kind);
-        create(&api, &object(kind, "o", json!({}))).await.unwrap();
+        let made = object(kind, "o", json!({ "channel": "web" }));
+        create(&api, &made).await.unwrap();
         // Written without a Lease, then under leaders.
         for (status, expected) in [
             (json!({ "a": 1 }), Ok(())),
