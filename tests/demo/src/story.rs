@@ -43,6 +43,7 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
         agent: AgentConfig {
             namespace: Some(DELIVERY.into()),
             target_namespaces: vec!["staging".into(), PRODUCTION.into()],
+            ..AgentConfig::default()
         },
         policy: setting.folder.join("policy.yaml"),
         plugins: setting.folder.join("plugins").into(),

@@ -1,3 +1,5 @@
+mod unguarded;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -587,20 +589,4 @@ proptest! {
         prop_assert_eq!(&doubled.missing, &expected.missing);
         prop_assert_eq!(doubled.rejected_by.is_some(), expected.rejected_by.is_some());
     }
-}
-
-#[test]
-fn a_vote_that_nobody_guards_counts_neither_way() {
-    let mut votes = vec![approve("alice", 1), reject("bob", 2)];
-    for vote in &mut votes {
-        vote.believed = false;
-    }
-    let found = tally(&votes, &[]);
-    assert!(!found.is_complete(), "{found:?}");
-    assert_eq!(found.rejected_by, None);
-    assert_eq!(found.ignored.len(), 2);
-    assert!(
-        found.ignored.iter().all(|i| i.why == IgnoredWhy::Unguarded),
-        "{found:?}"
-    );
 }
