@@ -31,6 +31,6 @@ mod view;
 mod write;
 
 pub use app::{Web, WebConfig, WebState};
-pub use probes::serve_probes;
+pub use probes::{PROBES, serve_probes};
 pub use routes::{Access, Listed, listed};
 pub use serve::{WebError, serve};

@@ -24,11 +24,17 @@ pub async fn serve_probes(listener: TcpListener, health: Health) {
     accept(&listener, router(health)).await;
 }
 
+/// All that this port serves, to everybody, and only to be read.
+pub const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
 fn router(health: Health) -> Router {
-    Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+    let handlers = [get(livez), get(readyz), get(metrics)];
+    PROBES
+        .into_iter()
+        .zip(handlers)
+        .fold(Router::new(), |router, (path, handler)| {
+            router.route(path, handler)
+        })
         .with_state(health)
 }
 

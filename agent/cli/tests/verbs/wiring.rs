@@ -104,9 +104,7 @@ fn a_wrong_setting_stops_the_start_and_says_which() {
             .err()
             .unwrap();
         assert!(
-            error
-                .to_string()
-                .starts_with("the web page cannot listen on 127.0.0.1:"),
+            error.to_string().starts_with("cannot listen on 127.0.0.1:"),
             "{error}"
         );
     });
