@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::context::Context;
+use crate::own::version;
 
 /// As often as each live Rollout is looked at (R5).
 const PERIOD: Duration = Duration::from_secs(30);
@@ -154,8 +155,7 @@ where
     all.iter().filter_map(|k| entry(k.as_ref())).collect()
 }
 
-/// resourceVersions of one API server can be compared as numbers (KEP-5504).
 fn entry<K: ResourceExt>(object: &K) -> Option<(Name, u64)> {
     let name = (object.namespace().unwrap_or_default(), object.name_any());
-    Some((name, object.resource_version()?.parse().ok()?))
+    Some((name, version(object)?))
 }

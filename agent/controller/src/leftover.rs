@@ -11,7 +11,7 @@ use sluice_cluster::crd::Rollout;
 use sluice_cluster::execute::execute;
 use sluice_cluster::fault::ClusterFault;
 use sluice_cluster::observe::deployment;
-use sluice_core::rollout::{Effect, Guard, ROLLOUT_LABEL, Seen};
+use sluice_core::rollout::{Effect, ROLLOUT_LABEL, Seen};
 
 use crate::backoff;
 use crate::context::Context;
@@ -60,12 +60,7 @@ pub(crate) async fn reconcile(
         return None;
     }
     let effect = Effect::DeleteDeployment {
-        deployment: Guard {
-            namespace: found.namespace,
-            name: found.name,
-            uid: found.uid,
-            resource_version: found.resource_version,
-        },
+        deployment: found.guard(),
     };
     match execute(&context.writer, &effect, ("", "", "")).await {
         Ok(()) => {

@@ -98,6 +98,6 @@ impl OwnWrites {
 }
 
 /// resourceVersions of one API server can be compared as numbers (KEP-5504).
-fn version<K: Resource<DynamicType = ()>>(object: &K) -> Option<u64> {
+pub(crate) fn version<K: ResourceExt>(object: &K) -> Option<u64> {
     object.resource_version()?.parse().ok()
 }

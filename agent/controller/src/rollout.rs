@@ -16,8 +16,7 @@ use sluice_cluster::fault::ClusterFault;
 use sluice_cluster::own::answer_request;
 use sluice_core::invariants;
 use sluice_core::rollout::{
-    Decision, Effect, Fact, Guard, Journal, Observation, RolloutView, State, WorkloadSeen, absorb,
-    decide,
+    Decision, Effect, Fact, Journal, Observation, RolloutView, State, WorkloadSeen, absorb, decide,
 };
 
 use crate::backoff;
@@ -147,7 +146,7 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
             Err(fault @ ClusterFault::Refused { .. }) => {
                 tracing::warn!(rollout = view.name, %fault, "no epoch on its workloads");
             }
-            Err(fault) => return not_fenced(context, &view.name, fault),
+            Err(fault) => return not_written(context, &view.name, fault),
         }
     }
     if takes_over || worth_writing(&stored, &decision) {
@@ -174,7 +173,7 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
         match fence_off(context, &view, &seen, epoch, false).await {
             Ok(false) => {}
             Ok(true) => return Pass::Again,
-            Err(fault) => return not_fenced(context, &view.name, fault),
+            Err(fault) => return not_written(context, &view.name, fault),
         }
     }
     act(context, key, &view, decision).await
@@ -223,22 +222,20 @@ async fn fence_off(
     let mut wrote = false;
     for (workload, free) in [(&seen.target, takes_over), (&seen.canary, false)] {
         if let Some(w) = workload.present().filter(|w| ours(w, free)) {
-            let guard = Guard {
-                namespace: w.namespace.clone(),
-                name: w.name.clone(),
-                uid: w.uid.clone(),
-                resource_version: w.resource_version.clone(),
-            };
-            stamp(&context.writer, &guard).await?;
+            stamp(&context.writer, &w.guard()).await?;
             wrote = true;
         }
     }
     Ok(wrote)
 }
 
-fn not_fenced(context: &Context, name: &str, fault: ClusterFault) -> Pass {
+/// When to look again after a write of a workload that did not go through.
+fn not_written(context: &Context, name: &str, fault: ClusterFault) -> Pass {
     match fault {
-        ClusterFault::Conflict { .. } => Pass::Wait(Some(AFTER_CONFLICT)),
+        ClusterFault::Conflict { object } => {
+            tracing::debug!(object, "changed meanwhile; looks again");
+            Pass::Wait(Some(AFTER_CONFLICT))
+        }
         ClusterFault::Deposed { .. } => deposed(context, name, &fault),
         ClusterFault::Gone { .. }
         | ClusterFault::Refused { .. }
@@ -270,14 +267,7 @@ async fn act(context: &Arc<Context>, key: &Key, view: &RolloutView, decision: De
         );
         match execute(&context.writer, effect, pipeline).await {
             Ok(()) => wrote = true,
-            Err(ClusterFault::Conflict { object }) => {
-                tracing::debug!(object, "changed meanwhile; looks again");
-                return Pass::Wait(Some(AFTER_CONFLICT));
-            }
-            Err(fault @ ClusterFault::Deposed { .. }) => {
-                return deposed(context, &view.name, &fault);
-            }
-            Err(fault) => return Pass::Wait(Some(failed(&view.name, &fault))),
+            Err(fault) => return not_written(context, &view.name, fault),
         }
     }
     if wrote {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decide::ROLLOUT_LABEL;
+use super::effect::Guard;
 use super::spec::RolloutSpec;
 use crate::approval::Vote;
 use crate::pipeline::EnvironmentStatus;
@@ -117,6 +118,16 @@ impl WorkloadSeen {
     /// The pod template.
     pub fn template(&self) -> &Value {
         self.spec.get("template").unwrap_or(&Value::Null)
+    }
+
+    /// What a write of it must find unchanged.
+    pub fn guard(&self) -> Guard {
+        Guard {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+            resource_version: self.resource_version.clone(),
+        }
     }
 
     /// Whether the numbers speak of the newest spec.

@@ -84,12 +84,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn guard(w: &WorkloadSeen) -> Guard {
-        Guard {
-            namespace: w.namespace.clone(),
-            name: w.name.clone(),
-            uid: w.uid.clone(),
-            resource_version: w.resource_version.clone(),
-        }
+        w.guard()
     }
 
     pub(super) fn owner(w: &WorkloadSeen) -> OwnerRef {

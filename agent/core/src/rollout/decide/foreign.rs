@@ -31,7 +31,7 @@ impl Turn<'_> {
     }
 
     /// While somebody else has changed the number of pods that is Sluice's to share out: it holds, and
-    /// in the end goes back without touching that number (T5). Once the candidate takes over there is
+    /// in the end goes back, and keeps what was added (T5). Once the candidate takes over there is
     /// nothing left to share, and the other's number is kept.
     pub(super) fn rescaled(&mut self, target: &WorkloadSeen) -> Option<Flow> {
         let others = self.journal.others_number(target);
