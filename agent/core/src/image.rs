@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::glob::{Glob, Slash};
 use crate::problem::quoted;
 
+pub mod facts;
+
 /// Longest repository name with its registry, as the distribution project counts.
 const REPOSITORY_LIMIT: usize = 255;
 /// Longest tag in the OCI distribution specification.

@@ -19,6 +19,7 @@ mod people;
 mod reader;
 mod schema;
 mod share;
+mod signers;
 mod tree;
 
 pub use cases::{Expectation, Given, PolicyTest, Rule};
@@ -29,6 +30,7 @@ pub use environment::{
 pub use people::{Identity, Person, PersonEntry, Role};
 pub use schema::schema;
 pub use share::Share;
+pub use signers::{Keyless, Signer, Subject};
 
 /// The policy that is in force.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -2,12 +2,15 @@
 //!
 //! Only signatures and plain values live here; the implementations are in the crates around `core`.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
 use jiff::Timestamp;
 
+use crate::image::facts::{ImageFacts, SignatureProof};
 use crate::plugin::{PluginAnswer, PluginCall, PluginInfo};
+use crate::policy::Signer;
 
 /// A boxed future, so that the ports can be used as trait objects without a runtime in `core`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,6 +38,26 @@ pub trait Registry: Send + Sync {
         repository: &'a str,
         tag: &'a str,
     ) -> BoxFuture<'a, Result<String, RegistryFault>>;
+
+    /// What the image with this digest says about itself: the well-known annotations of OCI and
+    /// `keys`, as far as the index, its manifest or its configuration have them, and when it was
+    /// built. Everything is read by digest and hashed. No signatures: see [`Registry::verify`].
+    fn describe<'a>(
+        &'a self,
+        repository: &'a str,
+        digest: &'a str,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<ImageFacts, RegistryFault>>;
+
+    /// Which of these signers signed exactly this digest, by name and in order. Empty: none of
+    /// them did, as far as the registry shows. An error: it could not be told, which is not the
+    /// same to whoever reads it, and no less a refusal.
+    fn verify<'a>(
+        &'a self,
+        repository: &'a str,
+        digest: &'a str,
+        signers: &'a BTreeMap<String, Signer>,
+    ) -> BoxFuture<'a, Result<Vec<SignatureProof>, RegistryFault>>;
 }
 
 /// Why the registry gave no answer.

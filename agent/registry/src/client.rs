@@ -1,10 +1,13 @@
 //! The client as the controller sees it.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::HeaderValue;
+use sluice_core::image::facts::{ImageFacts, SignatureProof};
+use sluice_core::policy::Signer;
 use sluice_core::port::{BoxFuture, Clock, Registry, RegistryFault};
 use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -230,5 +233,25 @@ impl Registry for OciRegistry {
                     .map(|digest| digest.as_str().to_owned())
             },
         ))
+    }
+
+    fn describe<'a>(
+        &'a self,
+        repository: &'a str,
+        digest: &'a str,
+        _keys: &'a [String],
+    ) -> BoxFuture<'a, Result<ImageFacts, RegistryFault>> {
+        let ask = Ask::resolve(repository, digest);
+        Box::pin(async move { Err(ask.unavailable("images cannot be described yet", WAIT)) })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        repository: &'a str,
+        digest: &'a str,
+        _signers: &'a BTreeMap<String, Signer>,
+    ) -> BoxFuture<'a, Result<Vec<SignatureProof>, RegistryFault>> {
+        let ask = Ask::resolve(repository, digest);
+        Box::pin(async move { Err(ask.unavailable("signatures cannot be verified yet", WAIT)) })
     }
 }

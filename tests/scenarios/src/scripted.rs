@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use serde_json::Value;
+use sluice_core::image::facts::{ImageFacts, SignatureProof};
 use sluice_core::plugin::{
     CheckLine, Event, Invocation, Judgement, Outcome, PlanStep, PluginAnswer, PluginCall,
     PluginFault, PluginInfo, PluginKind, Report,
 };
+use sluice_core::policy::Signer;
 use sluice_core::port::{BoxFuture, PluginHost, RecordSink, Registry, RegistryFault};
 use sluice_sim::Cluster;
 
@@ -178,6 +180,8 @@ impl PluginHost for ScriptedPlugins {
 #[derive(Default)]
 pub struct ScriptedRegistry {
     tags: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    facts: Mutex<BTreeMap<String, ImageFacts>>,
+    signed: Mutex<BTreeMap<String, Vec<String>>>,
     down: Mutex<bool>,
 }
 
@@ -188,6 +192,21 @@ impl ScriptedRegistry {
         tags.entry(repository.to_owned())
             .or_default()
             .insert(tag.to_owned(), digest.to_owned());
+    }
+
+    /// What the image with this digest says about itself.
+    pub fn set_facts(&self, digest: &str, facts: ImageFacts) {
+        let mut all = self.facts.lock().expect("not poisoned");
+        all.insert(digest.to_owned(), facts);
+    }
+
+    /// This digest has a signature by the policy's signer of this name, whatever its definition.
+    pub fn sign(&self, digest: &str, signer: &str) {
+        let mut signed = self.signed.lock().expect("not poisoned");
+        signed
+            .entry(digest.to_owned())
+            .or_default()
+            .push(signer.to_owned());
     }
 
     /// Whether nobody can reach it.
@@ -232,6 +251,40 @@ impl Registry for ScriptedRegistry {
                 .and_then(|t| t.get(tag))
                 .cloned()
                 .ok_or_else(|| RegistryFault::NotFound(format!("{repository}:{tag}")))
+        })
+    }
+
+    fn describe<'a>(
+        &'a self,
+        _repository: &'a str,
+        digest: &'a str,
+        _keys: &'a [String],
+    ) -> BoxFuture<'a, Result<ImageFacts, RegistryFault>> {
+        Box::pin(async move {
+            self.up()?;
+            let facts = self.facts.lock().expect("not poisoned");
+            Ok(facts.get(digest).cloned().unwrap_or_default())
+        })
+    }
+
+    fn verify<'a>(
+        &'a self,
+        _repository: &'a str,
+        digest: &'a str,
+        signers: &'a BTreeMap<String, Signer>,
+    ) -> BoxFuture<'a, Result<Vec<SignatureProof>, RegistryFault>> {
+        Box::pin(async move {
+            self.up()?;
+            let signed = self.signed.lock().expect("not poisoned");
+            let by = signed.get(digest).cloned().unwrap_or_default();
+            Ok(signers
+                .iter()
+                .filter(|(name, _)| by.contains(name))
+                .map(|(name, signer)| SignatureProof {
+                    signer: name.clone(),
+                    definition: signer.definition(),
+                })
+                .collect())
         })
     }
 }
