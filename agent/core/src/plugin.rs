@@ -198,6 +198,36 @@ pub struct Invocation {
     pub targets: Targets,
 }
 
+/// The attribute of an [`Invocation`] that holds, as a JSON document, what an approver has to see.
+pub const APPROVAL_REQUEST: &str = "approval-request";
+
+/// What a person decided, in the words of an approval provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalDecision {
+    /// Yes or no.
+    pub approved: bool,
+    /// Who, as the provider knows them. Shown, never believed: the person comes from the verified
+    /// callback, and what was only polled counts for roles that the policy gives to the plugin.
+    pub approver: String,
+    /// Their words.
+    pub reason: String,
+    /// The approval hash that they saw. Any other than the open request's is void.
+    pub subject_digest: String,
+}
+
+/// Where a request stands with an approval provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalStatus {
+    /// Open. The ticket is opaque and comes back with the next call.
+    Pending(String),
+    /// Somebody decided. Counts once.
+    Decided(ApprovalDecision),
+    /// The provider gave up on it.
+    Expired,
+}
+
 /// One question to one plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "kebab-case")]
@@ -236,6 +266,44 @@ pub enum PluginCall {
         /// What to tell.
         event: Event,
     },
+    /// Open a request for a decision. Comes again with the same idempotency key after a restart.
+    AskApproval {
+        /// Plugin name.
+        plugin: String,
+        /// The context. Its attribute [`APPROVAL_REQUEST`] holds what an approver has to see.
+        invocation: Invocation,
+    },
+    /// Look after an open request.
+    PollApproval {
+        /// Plugin name.
+        plugin: String,
+        /// The context, with the facts as they are now.
+        invocation: Invocation,
+        /// What the plugin answered last.
+        ticket: String,
+    },
+    /// Take an open request back. A late decision is void with or without it.
+    WithdrawApproval {
+        /// Plugin name.
+        plugin: String,
+        /// The context; the facts say why the request closed.
+        invocation: Invocation,
+        /// What the plugin answered last.
+        ticket: String,
+    },
+    /// Let a plugin read a callback whose signature and sender the host has verified.
+    ApprovalCallback {
+        /// Plugin name.
+        plugin: String,
+        /// The context.
+        invocation: Invocation,
+        /// What the plugin answered last.
+        ticket: String,
+        /// The headers that the host lets through.
+        headers: Vec<(String, String)>,
+        /// The verified body: the JSON document, out of whatever form carried it.
+        body: Vec<u8>,
+    },
     /// Ask whether a plugin accepts these settings, before anything depends on them.
     ValidateSettings {
         /// Plugin name.
@@ -268,6 +336,12 @@ pub enum PluginAnswer {
     Judgement(Judgement),
     /// To `Notify`: a thread reference.
     Notified(Option<String>),
+    /// To `AskApproval` and `PollApproval`.
+    Approval(ApprovalStatus),
+    /// To `WithdrawApproval`.
+    Withdrawn,
+    /// To `ApprovalCallback`. None: the callback is not about this request.
+    ApprovalCallback(Option<ApprovalStatus>),
     /// To `ValidateSettings`: empty means accepted.
     Settings(Vec<SettingsIssue>),
     /// The plugin is missing, trapped, timed out, or said that it could not do the job.

@@ -322,9 +322,13 @@ impl Host {
                 why: issues.iter().map(issue_text).collect(),
                 ..card("plugin/settings-invalid").change("correct the settings")
             }),
-            Ok(Reply::Report(_) | Reply::Plan(_) | Reply::Judgement(_) | Reply::Notified(_)) => {
-                None
-            }
+            Ok(
+                Reply::Report(_)
+                | Reply::Plan(_)
+                | Reply::Judgement(_)
+                | Reply::Notified(_)
+                | Reply::Approval(_),
+            ) => None,
             Err(fault) => Some(
                 card("plugin/settings-unchecked")
                     .because(fault.message)

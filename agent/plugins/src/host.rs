@@ -31,6 +31,8 @@ use crate::smoke;
 use crate::state::CallContext;
 use crate::world::{Linkers, Program, Question, Reply};
 
+mod answer;
+
 /// Calls of one plugin that run at once.
 const SLOTS_PER_PLUGIN: usize = 2;
 
@@ -357,18 +359,6 @@ impl Host {
         .await
     }
 
-    async fn about_release(
-        &self,
-        plugin: &str,
-        kind: PluginKind,
-        invocation: Invocation,
-        question: Question,
-    ) -> Result<Reply, PluginFault> {
-        let serving = self.find(plugin, Some(kind))?;
-        let context = context(&serving, invocation);
-        self.ask(&serving, context, BTreeMap::new(), question).await
-    }
-
     async fn smoke_test(
         &self,
         plugin: &str,
@@ -404,57 +394,6 @@ impl Host {
             .collect()
             .await;
         smoke::merge(answers, total)
-    }
-
-    async fn answer(&self, call: PluginCall) -> Result<PluginAnswer, PluginFault> {
-        let reply = match call {
-            PluginCall::RunSmokeTest { plugin, invocation } => {
-                return self
-                    .smoke_test(&plugin, invocation)
-                    .await
-                    .map(PluginAnswer::Report);
-            }
-            PluginCall::Plan { plugin, invocation } => {
-                self.about_release(
-                    &plugin,
-                    PluginKind::TrafficStrategy,
-                    invocation,
-                    Question::Plan,
-                )
-                .await?
-            }
-            PluginCall::Judge {
-                plugin,
-                invocation,
-                step,
-                observations,
-            } => {
-                let question = Question::Judge(step, observations);
-                self.about_release(&plugin, PluginKind::TrafficStrategy, invocation, question)
-                    .await?
-            }
-            PluginCall::Notify {
-                plugin,
-                invocation,
-                event,
-            } => {
-                let question = Question::Notify(event);
-                self.about_release(&plugin, PluginKind::Notifier, invocation, question)
-                    .await?
-            }
-            PluginCall::ValidateSettings { plugin, settings } => {
-                let serving = self.find(&plugin, None)?;
-                let settings = merged(serving.settings.as_ref(), settings);
-                self.validate(&serving, &settings).await?
-            }
-        };
-        Ok(match reply {
-            Reply::Report(report) => PluginAnswer::Report(report),
-            Reply::Plan(steps) => PluginAnswer::Plan(steps),
-            Reply::Judgement(judgement) => PluginAnswer::Judgement(judgement),
-            Reply::Notified(thread) => PluginAnswer::Notified(thread),
-            Reply::Settings(issues) => PluginAnswer::Settings(issues),
-        })
     }
 }
 
@@ -492,10 +431,12 @@ impl PluginHost for Host {
 fn report(reply: Reply) -> Result<Report, PluginFault> {
     match reply {
         Reply::Report(report) => Ok(report),
-        Reply::Plan(_) | Reply::Judgement(_) | Reply::Notified(_) | Reply::Settings(_) => {
-            Err(Stop::BadAnswer("it answered another question".to_owned())
-                .into_fault("", &Limits::default()))
-        }
+        Reply::Plan(_)
+        | Reply::Judgement(_)
+        | Reply::Notified(_)
+        | Reply::Approval(_)
+        | Reply::Settings(_) => Err(Stop::BadAnswer("it answered another question".to_owned())
+            .into_fault("", &Limits::default())),
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) enum Question {
     Plan,
     Judge(PlanStep, Vec<StepObservation>),
     Notify(Event),
+    Approval(approval_provider::Question),
     /// The settings as a JSON document.
     ValidateSettings(String),
 }
@@ -38,6 +39,7 @@ pub(crate) enum Reply {
     Plan(Vec<PlanStep>),
     Judgement(Judgement),
     Notified(Option<String>),
+    Approval(approval_provider::Reply),
     Settings(Vec<SettingsIssue>),
 }
 
@@ -92,7 +94,7 @@ impl Linkers {
 enum Exports {
     SmokeTest(exports::smoke_test::GuestIndices),
     MetricProvider,
-    ApprovalProvider,
+    ApprovalProvider(exports::approval_provider::GuestIndices),
     TrafficStrategy(exports::traffic_strategy::GuestIndices),
     Notifier(exports::notifier::GuestIndices),
 }
@@ -121,8 +123,7 @@ impl Program {
                 Exports::MetricProvider
             }
             PluginKind::ApprovalProvider => {
-                exports::approval_provider::GuestIndices::new(&pre)?;
-                Exports::ApprovalProvider
+                Exports::ApprovalProvider(exports::approval_provider::GuestIndices::new(&pre)?)
             }
             PluginKind::TrafficStrategy => {
                 Exports::TrafficStrategy(exports::traffic_strategy::GuestIndices::new(&pre)?)
@@ -170,13 +171,22 @@ impl Program {
                     .await
                     .map(Reply::Notified)
             }
+            (Exports::ApprovalProvider(guest), Question::Approval(question)) => {
+                approval_provider::ask(guest, store, &instance, question)
+                    .await
+                    .map(Reply::Approval)
+            }
             (
                 Exports::SmokeTest(_)
                 | Exports::MetricProvider
-                | Exports::ApprovalProvider
+                | Exports::ApprovalProvider(_)
                 | Exports::TrafficStrategy(_)
                 | Exports::Notifier(_),
-                Question::RunSmokeTest | Question::Plan | Question::Judge(..) | Question::Notify(_),
+                Question::RunSmokeTest
+                | Question::Plan
+                | Question::Judge(..)
+                | Question::Notify(_)
+                | Question::Approval(_),
             ) => Err(Failure::Stop(Stop::Missing(
                 "the plugin is of another kind".to_owned(),
             ))),

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use serde_json::Value;
 use sluice_core::image::facts::{ImageFacts, SignatureProof};
 use sluice_core::plugin::{
-    CheckLine, Event, Invocation, Judgement, Outcome, PlanStep, PluginAnswer, PluginCall,
-    PluginFault, PluginInfo, PluginKind, Report,
+    ApprovalStatus, CheckLine, Event, Invocation, Judgement, Outcome, PlanStep, PluginAnswer,
+    PluginCall, PluginFault, PluginInfo, PluginKind, Report,
 };
 use sluice_core::policy::Signer;
 use sluice_core::port::{BoxFuture, PluginHost, RecordSink, Registry, RegistryFault};
@@ -53,6 +53,10 @@ impl ScriptedPlugins {
             | PluginCall::Plan { plugin, .. }
             | PluginCall::Judge { plugin, .. }
             | PluginCall::Notify { plugin, .. }
+            | PluginCall::AskApproval { plugin, .. }
+            | PluginCall::PollApproval { plugin, .. }
+            | PluginCall::WithdrawApproval { plugin, .. }
+            | PluginCall::ApprovalCallback { plugin, .. }
             | PluginCall::ValidateSettings { plugin, .. } => plugin.clone(),
         };
         if self.missing.lock().expect("not poisoned").contains(&name) {
@@ -72,6 +76,14 @@ impl ScriptedPlugins {
                 self.told.lock().expect("not poisoned").push(event);
                 PluginAnswer::Notified(Some("thread-1".into()))
             }
+            PluginCall::AskApproval { .. } => {
+                PluginAnswer::Approval(ApprovalStatus::Pending("ticket-1".into()))
+            }
+            PluginCall::PollApproval { ticket, .. } => {
+                PluginAnswer::Approval(ApprovalStatus::Pending(ticket))
+            }
+            PluginCall::WithdrawApproval { .. } => PluginAnswer::Withdrawn,
+            PluginCall::ApprovalCallback { .. } => PluginAnswer::ApprovalCallback(None),
             PluginCall::ValidateSettings { .. } => PluginAnswer::Settings(Vec::new()),
         }
     }

@@ -84,6 +84,9 @@ async fn smoke(args: &PluginRunArgs, out: &mut Output) -> Result<Exit, Failure> 
         PluginAnswer::Plan(_)
         | PluginAnswer::Judgement(_)
         | PluginAnswer::Notified(_)
+        | PluginAnswer::Approval(_)
+        | PluginAnswer::Withdrawn
+        | PluginAnswer::ApprovalCallback(_)
         | PluginAnswer::Settings(_) => Err(Failure::new(
             "internal",
             format!("{name} answered another question"),

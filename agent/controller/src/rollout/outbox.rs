@@ -89,6 +89,9 @@ async fn tell(context: &Context, call: PluginCall) -> Result<Option<String>, (St
         PluginAnswer::Report(_)
         | PluginAnswer::Plan(_)
         | PluginAnswer::Judgement(_)
+        | PluginAnswer::Approval(_)
+        | PluginAnswer::Withdrawn
+        | PluginAnswer::ApprovalCallback(_)
         | PluginAnswer::Settings(_) => Err(("answered another question".into(), false)),
     }
 }

@@ -315,6 +315,9 @@ fn no_answer(answer: &PluginAnswer) -> String {
         | PluginAnswer::Plan(_)
         | PluginAnswer::Judgement(_)
         | PluginAnswer::Notified(_)
+        | PluginAnswer::Approval(_)
+        | PluginAnswer::Withdrawn
+        | PluginAnswer::ApprovalCallback(_)
         | PluginAnswer::Settings(_) => "the answer is of another kind than the question".into(),
     }
 }
