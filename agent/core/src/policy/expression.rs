@@ -116,7 +116,8 @@ impl Expression {
     }
 }
 
-/// The first mistake of the text, in one line.
+/// The first mistake of the text, in one line. The parser lists every token that would do, which
+/// helps nobody.
 fn syntax(errors: &cel::ParseErrors) -> String {
     let Some(first) = errors.errors.first() else {
         return "the expression cannot be read".to_owned();
@@ -126,10 +127,19 @@ fn syntax(errors: &cel::ParseErrors) -> String {
         1 => format!("character {column}"),
         _ => format!("line {line}, character {column}"),
     };
-    format!(
-        "at {place}: {}",
-        first.msg.lines().next().unwrap_or_default().trim()
-    )
+    let message = first.msg.lines().next().unwrap_or_default();
+    let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
+    let (message, _) = message.split_once(" expecting ").unwrap_or((message, ""));
+    let met = message
+        .split_once('\'')
+        .map(|(_, rest)| rest.trim_end_matches('\''));
+    match met {
+        Some(met) if met.ends_with("<EOF>") => {
+            format!("at {place}: something is missing at the end")
+        }
+        Some(met) => format!("at {place}: {} cannot stand here", quoted(met)),
+        None => format!("at {place}: {message}"),
+    }
 }
 
 /// What went wrong while deciding, without the values: they can be long.
@@ -146,6 +156,9 @@ fn failure(error: &ExecutionError) -> String {
             "a division by zero".to_owned()
         }
         ExecutionError::Overflow(..) => "a number is too large".to_owned(),
+        ExecutionError::FunctionError { function, .. } => {
+            format!("{function} cannot read the text that it was given")
+        }
         other => quoted(&other.to_string()),
     }
 }

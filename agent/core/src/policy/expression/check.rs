@@ -51,16 +51,15 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    pub(super) fn name(&self) -> String {
+    pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Bool => "yes or no".to_owned(),
-            Self::Int => "a number".to_owned(),
-            Self::Text => "text".to_owned(),
-            Self::Time => "an instant".to_owned(),
-            Self::Duration => "a length of time".to_owned(),
-            Self::List(None) => "an empty list".to_owned(),
-            Self::List(Some(item)) => format!("a list ({})", item.name()),
-            Self::Annotations => "the annotations".to_owned(),
+            Self::Bool => "yes or no",
+            Self::Int => "a number",
+            Self::Text => "text",
+            Self::Time => "an instant",
+            Self::Duration => "a length of time",
+            Self::List(_) => "a list",
+            Self::Annotations => "the annotations",
         }
     }
 
@@ -264,15 +263,30 @@ impl Checker<'_> {
             path.push(select.field.clone());
             return self.path(id, &path);
         }
+        let never_missing = "only annotations can be missing: write \
+                             has(rollout.image.annotations.NAME), or 'NAME' in \
+                             rollout.image.annotations";
+        if select.test
+            && let Some(path) = spelled(&select.operand)
+        {
+            let whole = format!("{}.{}", path.join("."), select.field);
+            let group = format!("{whole}.");
+            if TABLE
+                .iter()
+                .any(|(known, _)| *known == whole || known.starts_with(&group))
+            {
+                return self.wrong(id, never_missing);
+            }
+        }
         let operand = self.node(&mut select.operand)?;
         if operand.shape != Shape::Annotations {
-            let why = if select.test {
-                "only annotations can be missing: write has(rollout.image.annotations.NAME), or \
-                 'NAME' in rollout.image.annotations"
-            } else {
-                "only annotations have fields"
-            };
-            return self.wrong(id, why);
+            return self.wrong(
+                id,
+                match select.test {
+                    true => never_missing,
+                    false => "only annotations have fields",
+                },
+            );
         }
         let cost = operand.cost + 1 + length(&select.field) / UNIT_BYTES;
         Ok(if select.test {

@@ -15,9 +15,21 @@ use crate::problem::quoted;
 /// The function.
 pub(super) const MATCHES: &str = "matches";
 
-/// Largest compiled program, in bytes. Its size times the text's length is the worst time of one
-/// match; a class such as `\w` takes about a tenth.
-const PROGRAM_BYTES: usize = 128 * 1024;
+/// Sizes of compiled programs, in bytes: a pattern is priced by the first that holds it, and is
+/// refused over the last. A class such as `\w` takes about 30 KiB.
+const PROGRAM_BYTES: [usize; 7] = [
+    2 << 10,
+    4 << 10,
+    8 << 10,
+    16 << 10,
+    32 << 10,
+    64 << 10,
+    128 << 10,
+];
+
+/// Bytes of a program times bytes of text that cost one unit. Where the automaton is too large to
+/// be built, each byte of the text may meet every state of the program.
+const UNIT: u64 = 12_800;
 
 static TYPE: Type = of_patterns();
 
@@ -30,21 +42,33 @@ pub(super) fn name(index: usize) -> String {
     format!("@pattern{index}")
 }
 
-/// Compiles a pattern.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .size_limit(PROGRAM_BYTES)
-        .build()
-        .map_err(|e| match e {
-            regex::Error::CompiledTooBig(_) => {
-                format!("the pattern {} is too large", quoted(pattern))
+/// Compiles a pattern, and tells the size that it is priced by.
+pub(super) fn compile(pattern: &str) -> Result<(Regex, u64), String> {
+    let build = |bytes: usize| RegexBuilder::new(pattern).size_limit(bytes).build();
+    for bytes in PROGRAM_BYTES {
+        match build(bytes) {
+            Ok(regex) => return Ok((regex, u64::try_from(bytes).unwrap_or(u64::MAX))),
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(other) => {
+                return Err(format!(
+                    "the pattern {} is no regular expression: {}",
+                    quoted(pattern),
+                    other
+                        .to_string()
+                        .lines()
+                        .last()
+                        .unwrap_or_default()
+                        .trim_start_matches("error: ")
+                ));
             }
-            other => format!(
-                "the pattern {} is no regular expression: {}",
-                quoted(pattern),
-                other.to_string().lines().last().unwrap_or_default()
-            ),
-        })
+        }
+    }
+    Err(format!("the pattern {} is too large", quoted(pattern)))
+}
+
+/// Units to look for a pattern in a text.
+pub(super) fn cost(program_bytes: u64, text_bytes: u64) -> u64 {
+    program_bytes.saturating_mul(text_bytes) / UNIT + 50
 }
 
 /// A compiled pattern as a value.

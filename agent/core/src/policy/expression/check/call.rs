@@ -208,12 +208,11 @@ impl Checker<'_> {
             return self.wrong(id, format!("matches looks at text, and this is {shape}"));
         }
         let written = literal_text(argument);
-        let compiled = pattern::compile(self.written(id, pattern::MATCHES, written)?)
+        let (compiled, size) = pattern::compile(self.written(id, pattern::MATCHES, written)?)
             .or_else(|why| self.wrong(id, why))?;
         argument.expr = Expr::Ident(pattern::name(self.patterns.len()));
         self.patterns.push(compiled);
-        // One unit for each byte: a state machine that is too large to be built is simulated.
-        let cost = text.cost.saturating_add(text.bytes).saturating_add(50);
+        let cost = pattern::cost(size, text.bytes).saturating_add(text.cost);
         Ok(Bound::new(Shape::Bool, cost))
     }
 
@@ -232,7 +231,7 @@ impl Checker<'_> {
 
     /// Nothing fits: is it the name or what it was given?
     fn unfit(&self, id: u64, function: &str, args: &[Bound]) -> Found {
-        let shapes: Vec<String> = args.iter().map(|arg| arg.shape.name()).collect();
+        let shapes: Vec<&str> = args.iter().map(|arg| arg.shape.name()).collect();
         let shapes = shapes.join(" and ");
         let operator = function
             .trim_start_matches('@')
