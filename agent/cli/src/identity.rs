@@ -15,10 +15,10 @@ pub(crate) async fn whoami(access: &Access) -> Result<Identity, Failure> {
         .await
         .map_err(|e| access.fault("ask", "who you are (SelfSubjectReview)", e))?;
     let user = review.status.and_then(|s| s.user_info).unwrap_or_default();
-    let identity = Identity {
-        username: user.username.unwrap_or_default(),
-        groups: user.groups.unwrap_or_default(),
-    };
+    let identity = Identity::kubernetes(
+        user.username.unwrap_or_default(),
+        user.groups.unwrap_or_default(),
+    );
     if identity.is_authenticated() {
         return Ok(identity);
     }

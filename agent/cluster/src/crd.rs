@@ -7,8 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sluice_core::approval::{Channel, Decision};
 use sluice_core::pipeline::{PipelineSpec, PipelineStatus};
+use sluice_core::policy::IdentityProvider;
 use sluice_core::rollout::{Journal, RolloutSpec};
 
+mod person;
 mod phases;
 mod rules;
 
@@ -84,8 +86,11 @@ pub struct ApprovalBody {
     pub rollout_uid: String,
     /// The approval hash that was shown (reliability.md A2).
     pub hash: String,
-    /// Kubernetes username of the voter. The API server pins it to whoever writes.
+    /// Name of the voter. The API server pins it to whoever writes; only the agent names others.
     pub approver: String,
+    /// Who vouches for that name.
+    #[serde(default, skip_serializing_if = "IdentityProvider::is_kubernetes")]
+    pub provider: IdentityProvider,
     /// The voter's groups at the time of the vote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
@@ -135,8 +140,24 @@ pub struct RequestBody {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Kubernetes username of the person. The API server pins it to whoever writes.
+    /// Go to all traffic at once: no canary first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_canary: bool,
+    /// Do not wait for windows, age, timers and the usual approvals.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
+    /// Show what would happen and change nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// When a global stop lifts by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<jiff::Timestamp>,
+    /// Name of whoever asks. The API server pins it to whoever writes; only the agent names others.
     pub requester: String,
+    /// Who vouches for that name.
+    #[serde(default, skip_serializing_if = "IdentityProvider::is_kubernetes")]
+    pub provider: IdentityProvider,
     /// The person's groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
@@ -167,6 +188,10 @@ pub enum RequestAction {
     LiftQuarantine,
     /// Take the target as it stands now, if it is healthy, as the stable version.
     Adopt,
+    /// Hold everything but rollbacks.
+    Stop,
+    /// Lift the global stop.
+    Start,
 }
 
 /// What became of a wish.

@@ -5,6 +5,7 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use sluice_core::approval::{Channel, Decision};
+use sluice_core::policy::IdentityProvider;
 
 use crate::crd::{Approval, ApprovalBody, Request, RequestStatus, Rollout};
 use crate::fault::ClusterFault;
@@ -86,6 +87,7 @@ pub async fn votes_are_guarded(client: &Client, namespace: &str) -> Result<bool,
             rollout_uid: "none".into(),
             hash: "none".into(),
             approver: "somebody-else@example.com".into(),
+            provider: IdentityProvider::Kubernetes,
             groups: Vec::new(),
             decision: Decision::Approve,
             channel: Channel::Kubernetes,

@@ -193,7 +193,8 @@ async fn environment_turn(
             Trigger::Schedule(s) => {
                 trigger::schedule::fire(context, namespace, view, environment, s).await?
             }
-            Trigger::Manual(_) => None,
+            // People and machines come by Requests.
+            Trigger::Manual(_) | Trigger::Webhook(_) => None,
         };
         wait = sooner(wait, next);
     }

@@ -4,13 +4,16 @@ use jiff::Timestamp;
 
 use crate::authorize::{Action, authorize};
 use crate::hash::{child_name, short_name_hash};
-use crate::image::{ImageRef, Repository};
+use crate::image::Repository;
 use crate::pipeline::{
-    CheckSpec, EnvironmentSpec, PipelineSpec, PipelineStatus, QUARANTINE_LIMIT, Revision,
-    TriggerKind,
+    EnvironmentSpec, PipelineSpec, PipelineStatus, QUARANTINE_LIMIT, Revision, TriggerKind,
 };
 use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy};
-use crate::rollout::{CandidateImage, Cause, RolloutSpec};
+use crate::rollout::{CandidateImage, Cause, Emergency, RolloutSpec};
+
+mod release;
+
+pub use release::{Proposal, Refused, refusals};
 
 /// A Pipeline as the shell read it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,23 @@ pub struct Candidate {
     pub cause: Cause,
     /// For a way back: the revision.
     pub returns_to: Option<Revision>,
+    /// What of the usual way is to be left out.
+    pub emergency: Option<Emergency>,
+    /// Whether nothing is to change.
+    pub dry_run: bool,
+}
+
+impl Candidate {
+    /// A release in the usual way.
+    pub fn release(image: CandidateImage, cause: Cause) -> Self {
+        Self {
+            image,
+            cause,
+            returns_to: None,
+            emergency: None,
+            dry_run: false,
+        }
+    }
 }
 
 /// What becomes of a candidate.
@@ -56,7 +76,7 @@ pub fn admit(
     pipeline: &PipelineView,
     environment: &EnvironmentSpec,
     candidate: &Candidate,
-    _now: Timestamp,
+    now: Timestamp,
 ) -> Admission {
     let status = pipeline
         .status
@@ -66,6 +86,7 @@ pub fn admit(
         .unwrap_or_default();
     let image = &candidate.image;
     let by_person = candidate.cause.trigger == TriggerKind::Manual;
+    let asked = by_person || candidate.cause.trigger == TriggerKind::Webhook;
     let Some(stable) = &status.stable else {
         return Admission::Refused(vec![format!(
             "{} was never seen healthy: there is nothing to roll back to",
@@ -83,10 +104,10 @@ pub fn admit(
             image.tag.as_deref().unwrap_or(&image.digest)
         ));
     }
-    if !by_person && let Some(q) = status.quarantine(&image.digest) {
+    if !asked && let Some(q) = status.quarantine(&image.digest) {
         return Admission::Nothing(format!("quarantined by {}: {}", q.rollout, q.reason));
     }
-    if !by_person && status.tried.contains(&image.digest) {
+    if !asked && status.tried.contains(&image.digest) {
         return Admission::Nothing(format!(
             "{} was tried before and did not succeed; `sluice retry` lets it in again",
             image.tag.as_deref().unwrap_or(&image.digest)
@@ -98,10 +119,17 @@ pub fn admit(
         EnvironmentVerdict::Closed(why) => reasons.push(why.to_string()),
         EnvironmentVerdict::Open(rules) => {
             if candidate.returns_to.is_some() {
-                may_ask(policy, rules, Action::Rollback, candidate, &mut reasons);
+                may_return(policy, rules, stable, candidate, now, &mut reasons);
             } else {
-                may_ask(policy, rules, Action::Deploy, candidate, &mut reasons);
-                release_rules(rules, pipeline, environment, candidate, &mut reasons);
+                release_rules(
+                    policy,
+                    rules,
+                    pipeline,
+                    environment,
+                    candidate,
+                    now,
+                    &mut reasons,
+                );
             }
         }
     }
@@ -132,8 +160,11 @@ pub fn admit(
         image: image.clone(),
         cause: candidate.cause.clone(),
         returns_to: candidate.returns_to.clone(),
+        emergency: candidate.emergency,
+        dry_run: candidate.dry_run,
         strategy: environment.strategy.clone(),
         checks: environment.checks.clone(),
+        approvals: environment.approvals.clone(),
         notify: pipeline.spec.notify.clone(),
     };
     let hash = short_name_hash(&[&stable.target_uid, &image.digest, &candidate.cause.id]);
@@ -144,91 +175,61 @@ pub fn admit(
     }
 }
 
-/// The image as the policy looks at it.
-fn reference(image: &CandidateImage) -> Result<ImageRef, String> {
-    Ok(ImageRef {
-        repository: image
-            .repository
-            .parse()
-            .map_err(|e| format!("{}: {e}", image.repository))?,
-        tag: image.tag.clone(),
-        digest: Some(
-            image
-                .digest
-                .parse()
-                .map_err(|e| format!("{}: {e}", image.digest))?,
-        ),
-    })
-}
-
-fn may_ask(
+/// Whether this person may go back now. It needs no approval and no window of the calendar (T4), but
+/// the time after a success in which the policy lets people do it.
+fn may_return(
     policy: &Policy,
     rules: &EnvironmentPolicy,
-    action: Action,
+    stable: &Revision,
     candidate: &Candidate,
+    now: Timestamp,
     reasons: &mut Vec<String>,
 ) {
     if let Some(person) = &candidate.cause.requester
-        && let Err(denied) = authorize(action, person, rules, policy)
+        && let Err(denied) = authorize(Action::Rollback, person, rules, policy)
     {
         reasons.push(denied.to_string());
+    }
+    if let Some(window) = rules.rollback.window {
+        let until = window.after(stable.since);
+        if now >= until {
+            reasons.push(format!(
+                "the rollback window of {window} closed at {}: ask for the earlier version as a \
+                 release (`sluice deploy`), with its gate",
+                crate::rollout::clock(&until)
+            ));
+        }
     }
 }
 
 /// What the policy says of a release.
 fn release_rules(
+    policy: &Policy,
     rules: &EnvironmentPolicy,
     pipeline: &PipelineView,
     environment: &EnvironmentSpec,
     candidate: &Candidate,
+    now: Timestamp,
     reasons: &mut Vec<String>,
 ) {
-    reasons.extend(broken_rules(
-        rules,
-        candidate.cause.trigger,
-        &candidate.image,
-        &environment.strategy.plugin,
-        &environment.checks,
-    ));
-    for before in &rules.after {
+    let proposal = Proposal {
+        pipeline: &pipeline.name,
+        environment: &environment.name,
+        namespace: &environment.target.namespace,
+        deployment: &environment.target.deployment,
+        trigger: candidate.cause.trigger,
+        requester: candidate.cause.requester.as_ref(),
+        reason: candidate.cause.reason.as_deref(),
+        emergency: candidate.emergency,
+        image: &candidate.image,
+        strategy: &environment.strategy.plugin,
+        checks: &environment.checks,
+    };
+    let refused = refusals(policy, rules, &proposal, now).into_iter();
+    reasons.extend(refused.map(|refused| refused.text));
+    for before in &rules.under(candidate.emergency).after {
         not_yet(pipeline, before, &candidate.image.digest, "policy", reasons);
     }
-}
-
-/// The rules that a release breaks, as far as they can be looked at anew at any time: when it is let
-/// in, when its gate opens and before each step (reliability.md W11).
-pub(crate) fn broken_rules(
-    rules: &EnvironmentPolicy,
-    trigger: TriggerKind,
-    image: &CandidateImage,
-    strategy: &str,
-    checks: &[CheckSpec],
-) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if !rules.triggers.contains(&trigger) {
-        reasons.push(format!(
-            "the policy does not allow the trigger `{trigger}` here"
-        ));
-    }
-    match reference(image) {
-        Ok(image) => reasons.extend(rules.images.check(&image).err().map(|why| why.to_string())),
-        Err(why) => reasons.push(why),
-    }
-    if !rules.strategy.allows(strategy) {
-        reasons.push(format!(
-            "the policy does not allow the strategy `{strategy}` here; allowed are {}",
-            rules.strategy.allow.join(", ")
-        ));
-    }
-    for check in &rules.checks.require {
-        if !checks.iter().any(|c| c.plugin == *check && !c.optional) {
-            reasons.push(format!(
-                "the policy requires the check `{check}`; the pipeline does not configure it, or \
-                 only as optional"
-            ));
-        }
-    }
-    reasons
 }
 
 /// What the Pipeline itself says.
@@ -260,7 +261,9 @@ fn pipeline_rules(
             "the tag {tag} is no release by the pipeline's `tags`"
         ));
     }
-    for before in &environment.after {
+    // The order of environments is the policy's to waive.
+    let waits = !candidate.emergency.is_some_and(|e| e.break_glass);
+    for before in environment.after.iter().filter(|_| waits) {
         not_yet(pipeline, before, &image.digest, "pipeline", reasons);
     }
 }

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::policy::{EnvironmentPolicy, Identity, Policy};
 
 pub(crate) mod matching;
+mod signatures;
 
-use matching::Matching;
+use signatures::Signatures;
 
 /// The door that a vote came through.
 #[derive(
@@ -42,6 +43,10 @@ pub enum Channel {
     Web,
     /// Slack.
     Slack,
+    /// A hook for machines. Wishes only: a vote that claims to come this way counts for nothing.
+    Webhook,
+    /// An approval-provider plugin that nobody but itself vouches for.
+    Plugin,
 }
 
 /// Yes or no.
@@ -137,6 +142,8 @@ pub enum IgnoredWhy {
     NotYet,
     /// The voter's roles are filled by others.
     NotNeeded,
+    /// As many votes by chat count already as the policy lets count (A12).
+    TooManyByChat,
 }
 
 impl std::fmt::Display for IgnoredWhy {
@@ -152,6 +159,9 @@ impl std::fmt::Display for IgnoredWhy {
             Self::Duplicate => "the same person has voted so before",
             Self::NotYet => "the vote is dated later than now",
             Self::NotNeeded => "the voter's roles are filled by others",
+            Self::TooManyByChat => {
+                "the policy lets no more votes by chat count: vote on the web page or with sluice approve"
+            }
         })
     }
 }
@@ -204,7 +214,8 @@ pub fn count_votes(
         .iter()
         .enumerate()
         .flat_map(|(index, required)| std::iter::repeat_n(index, required.count as usize));
-    let mut matching = Matching::new(slots.collect());
+    let chat_votes = environment.approvals.chat_votes();
+    let mut signatures = Signatures::new(slots.collect(), chat_votes);
     let askers: Vec<_> = requesters
         .iter()
         .map(|identity| policy.person(identity))
@@ -225,7 +236,7 @@ pub fn count_votes(
             .filter(|(_, required)| policy.holds(&vote.approver, &required.role))
             .map(|(index, _)| index)
             .collect();
-        let refused = if !vote.believed {
+        let refused = if !vote.believed || vote.channel == Channel::Webhook {
             Some(IgnoredWhy::Unguarded)
         } else if vote.hash != hash {
             Some(IgnoredWhy::Superseded)
@@ -267,12 +278,13 @@ pub fn count_votes(
                     })
                 }
                 Decision::Approve => {
-                    let grown = matching.add(person.key(), roles.iter().copied());
+                    let by_chat = vote.channel == Channel::Slack;
+                    let grown = signatures.add(person.key(), &roles, by_chat);
                     let first = !approved.contains_key(person.key());
                     if first {
                         approved.insert(person.key().to_owned(), (person.name.clone(), vote));
                     }
-                    if matching.missing().is_empty() {
+                    if grown && signatures.assignment().missing().is_empty() {
                         tally.opened_at = Some(vote.at);
                     }
                     // A second vote counts only where it brought a role that the first had not.
@@ -297,7 +309,8 @@ pub fn count_votes(
             .map(|r| r.role.clone())
             .unwrap_or_default()
     };
-    for (index, key) in matching.filled() {
+    let assignment = signatures.assignment();
+    for (index, key) in assignment.filled() {
         if let Some((person, vote)) = approved.remove(key) {
             tally.filled.push(Filled {
                 role: role(index),
@@ -306,10 +319,14 @@ pub fn count_votes(
             });
         }
     }
-    tally.missing = matching.missing().into_iter().map(role).collect();
+    tally.missing = assignment.missing().into_iter().map(role).collect();
     // Whoever approved and fills no slot.
-    for (person, vote) in approved.into_values() {
-        let why = IgnoredWhy::NotNeeded;
+    for (key, (person, vote)) in approved {
+        let why = if signatures.by_chat_alone(&key) && !tally.missing.is_empty() {
+            IgnoredWhy::TooManyByChat
+        } else {
+            IgnoredWhy::NotNeeded
+        };
         ignored.push((
             vote,
             Ignored {

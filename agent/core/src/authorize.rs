@@ -8,7 +8,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{EnvironmentPolicy, Identity, Policy};
+use crate::policy::{EnvironmentPolicy, Identity, IdentityProvider, Policy};
 
 /// What somebody wants to do to one environment.
 #[derive(
@@ -36,11 +36,19 @@ pub enum Action {
     Retry,
     /// Allow a digest again that failed before.
     LiftQuarantine,
+    /// Ask for a version that goes to all traffic at once.
+    SkipCanary,
+    /// Ask for a version that waits for no window and for other approvals than the usual ones.
+    BreakGlass,
+    /// Hold everything but rollbacks.
+    Stop,
+    /// Lift the global stop.
+    Start,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Deploy,
         Self::Approve,
         Self::Reject,
@@ -51,6 +59,10 @@ impl Action {
         Self::Rollback,
         Self::Retry,
         Self::LiftQuarantine,
+        Self::SkipCanary,
+        Self::BreakGlass,
+        Self::Stop,
+        Self::Start,
     ];
 
     /// As written in files.
@@ -66,6 +78,10 @@ impl Action {
             Self::Rollback => "rollback",
             Self::Retry => "retry",
             Self::LiftQuarantine => "liftQuarantine",
+            Self::SkipCanary => "skipCanary",
+            Self::BreakGlass => "breakGlass",
+            Self::Stop => "stop",
+            Self::Start => "start",
         }
     }
 
@@ -73,13 +89,24 @@ impl Action {
     const fn default_rule(self) -> DefaultRule {
         match self {
             // Towards safety, or gated further on.
-            Self::Deploy | Self::Abort | Self::Pause | Self::Resume | Self::Rollback => {
-                DefaultRule::Anybody
-            }
+            Self::Deploy
+            | Self::Abort
+            | Self::Pause
+            | Self::Resume
+            | Self::Rollback
+            | Self::Stop => DefaultRule::Anybody,
             // Loosens a gate that the approvers closed or have not seen.
-            Self::Promote | Self::Retry | Self::LiftQuarantine => DefaultRule::ApproversIfAny,
+            Self::Promote | Self::Retry | Self::LiftQuarantine | Self::Start => {
+                DefaultRule::ApproversIfAny
+            }
             Self::Approve | Self::Reject => DefaultRule::Approvers,
+            Self::SkipCanary | Self::BreakGlass => DefaultRule::Named,
         }
+    }
+
+    /// Whether it is about everything and not about one environment.
+    pub const fn is_global(self) -> bool {
+        matches!(self, Self::Stop | Self::Start)
     }
 }
 
@@ -94,8 +121,10 @@ enum DefaultRule {
     Anybody,
     /// Holders of a required role; anybody where none is required.
     ApproversIfAny,
-    /// Holders of a required role, and nobody where none is required.
+    /// Whoever approves here, and nobody where nobody does.
     Approvers,
+    /// Only the roles that the policy names for it.
+    Named,
 }
 
 /// Why somebody may not do something.
@@ -132,6 +161,10 @@ pub enum DeniedWhy {
     MissingRole,
     /// The environment asks for no approvals, so there is nothing to approve or reject.
     NoApprovals,
+    /// The policy has no section that lets anybody do it.
+    NotOffered,
+    /// A machine may propose a version and nothing else.
+    Machine,
 }
 
 impl fmt::Display for DeniedWhy {
@@ -140,6 +173,8 @@ impl fmt::Display for DeniedWhy {
             Self::NotAuthenticated => "the request carries no authenticated name",
             Self::MissingRole => "it needs a role that they do not hold",
             Self::NoApprovals => "the policy asks for no approvals there",
+            Self::NotOffered => "the policy offers it to nobody there",
+            Self::Machine => "a machine may propose a version and nothing else",
         })
     }
 }
@@ -159,21 +194,30 @@ pub fn authorize(
         why,
         roles,
     };
-    if !subject.is_authenticated() {
-        return Err(denied(DeniedWhy::NotAuthenticated, Vec::new()));
-    }
-    let approvers = || {
-        environment
-            .approver_roles()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
+    let someone = somebody(action, subject);
+    someone.map_err(|why| denied(why, Vec::new()))?;
+    let approvers = || named(environment.approver_roles());
     let roles = match (environment.permissions.get(&action), action.default_rule()) {
-        (_, DefaultRule::Approvers) if environment.approvals.require.is_empty() => {
+        (_, DefaultRule::Named) => {
+            match (action, &environment.skip_canary, &environment.break_glass) {
+                (Action::SkipCanary, Some(skip), _) => skip.allowed_for.clone(),
+                (Action::BreakGlass, _, Some(glass)) => vec![glass.role.clone()],
+                _ => return Err(denied(DeniedWhy::NotOffered, Vec::new())),
+            }
+        }
+        (_, DefaultRule::Approvers)
+            if environment.approvals.require.is_empty() && environment.break_glass.is_none() =>
+        {
             return Err(denied(DeniedWhy::NoApprovals, Vec::new()));
         }
         // A vote is a vote by the required roles, whatever `permissions` says.
-        (_, DefaultRule::Approvers) => approvers(),
+        (_, DefaultRule::Approvers) => {
+            let glass = environment
+                .break_glass
+                .iter()
+                .map(|glass| glass.role.as_str());
+            named(environment.approver_roles().chain(glass))
+        }
         (Some(roles), DefaultRule::Anybody | DefaultRule::ApproversIfAny) => roles.clone(),
         (None, DefaultRule::Anybody) => return Ok(()),
         (None, DefaultRule::ApproversIfAny) if environment.approvals.require.is_empty() => {
@@ -185,6 +229,66 @@ pub fn authorize(
         return Ok(());
     }
     Err(denied(DeniedWhy::MissingRole, roles))
+}
+
+/// Whether the subject may do something that is about everything at once: the global stop and its
+/// end. By the policy's own `permissions`; where they are silent anybody may stop, and whoever
+/// approves in any environment may start again.
+pub fn authorize_global(action: Action, subject: &Identity, policy: &Policy) -> Result<(), Denied> {
+    let denied = |why: DeniedWhy, roles: Vec<String>| Denied {
+        person: policy.person(subject).name,
+        action,
+        environment: "all environments".into(),
+        why,
+        roles,
+    };
+    somebody(action, subject).map_err(|why| denied(why, Vec::new()))?;
+    if !action.is_global() {
+        return Err(denied(DeniedWhy::NotOffered, Vec::new()));
+    }
+    let roles = match (policy.permissions.get(&action), action) {
+        (Some(roles), _) => roles.clone(),
+        (None, Action::Start) => {
+            let approvers = policy
+                .environments
+                .values()
+                .flat_map(EnvironmentPolicy::approver_roles);
+            named(approvers)
+        }
+        (None, _) => return Ok(()),
+    };
+    // Nobody approves anything anywhere: then nobody can be asked for more than a name.
+    if roles.is_empty() || roles.iter().any(|role| policy.holds(subject, role)) {
+        return Ok(());
+    }
+    Err(denied(DeniedWhy::MissingRole, roles))
+}
+
+/// Whether this is somebody who can do such a thing at all.
+fn somebody(action: Action, subject: &Identity) -> Result<(), DeniedWhy> {
+    match subject.provider {
+        _ if !subject.is_authenticated() => Err(DeniedWhy::NotAuthenticated),
+        IdentityProvider::Caller if action != Action::Deploy => Err(DeniedWhy::Machine),
+        IdentityProvider::Plugin if !matches!(action, Action::Approve | Action::Reject) => {
+            Err(DeniedWhy::Machine)
+        }
+        IdentityProvider::Kubernetes
+        | IdentityProvider::Oidc
+        | IdentityProvider::Slack
+        | IdentityProvider::Caller
+        | IdentityProvider::Plugin => Ok(()),
+    }
+}
+
+/// Each role once, in the order in which it comes.
+fn named<'a>(roles: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for role in roles {
+        if !out.iter().any(|known| known == role) {
+            out.push(role.to_owned());
+        }
+    }
+    out
 }
 
 #[cfg(test)]

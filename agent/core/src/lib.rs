@@ -26,6 +26,7 @@ pub mod record;
 pub mod rollout;
 pub mod router;
 pub mod schedule;
+pub mod stop;
 pub mod tags;
 pub mod template;
 pub mod trigger;

@@ -25,6 +25,8 @@ pub use status::{
 const ENVIRONMENT_LIMIT: usize = 16;
 const CHECK_LIMIT: usize = 16;
 const NOTIFIER_LIMIT: usize = 8;
+/// Each of them is asked and kept up to date for every Rollout.
+const PROVIDER_LIMIT: usize = 4;
 
 /// The spec of a Pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +69,9 @@ pub struct EnvironmentSpec {
     /// What judges every step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckSpec>,
+    /// Whom approval-provider plugins ask, beside the page, the CLI and kubectl.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<PluginUse>,
 }
 
 /// The workload of an environment.
@@ -103,6 +108,8 @@ pub enum Trigger {
     Manual(ManualTrigger),
     /// At an instant of a schedule, propose the newest eligible digest.
     Schedule(ScheduleTrigger),
+    /// A machine's signed call, if the policy's `callers` names it.
+    Webhook(WebhookTrigger),
 }
 
 /// Settings of the registry trigger.
@@ -119,6 +126,10 @@ pub struct UpstreamTrigger {}
 /// The manual trigger has no settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManualTrigger {}
+
+/// The webhook trigger has no settings: the policy says who may call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WebhookTrigger {}
 
 /// Settings of the schedule trigger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -138,6 +149,7 @@ impl Trigger {
             Self::Upstream(_) => TriggerKind::Upstream,
             Self::Manual(_) => TriggerKind::Manual,
             Self::Schedule(_) => TriggerKind::Schedule,
+            Self::Webhook(_) => TriggerKind::Webhook,
         }
     }
 }
@@ -338,13 +350,22 @@ impl PipelineSpec {
                     Problem::new(format!("{field}.registry.every"), "shorter than 1s")
                         .with_hint("registries limit their callers: 1m is usual"),
                 ),
-                Trigger::Registry(_) | Trigger::Upstream(_) | Trigger::Manual(_) => {}
+                Trigger::Registry(_)
+                | Trigger::Upstream(_)
+                | Trigger::Manual(_)
+                | Trigger::Webhook(_) => {}
             }
         }
         if e.checks.len() > CHECK_LIMIT {
             out.push(Problem::new(
                 at("checks"),
                 format!("more than {CHECK_LIMIT} checks"),
+            ));
+        }
+        if e.approvals.len() > PROVIDER_LIMIT {
+            out.push(Problem::new(
+                at("approvals"),
+                format!("more than {PROVIDER_LIMIT} approval providers"),
             ));
         }
         for (n, c) in e.checks.iter().enumerate() {

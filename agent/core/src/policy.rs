@@ -9,12 +9,16 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::authorize::Action;
 use crate::problem::Problem;
 
+mod callers;
 mod cases;
 mod consistency;
 mod decode;
 mod environment;
+mod expression;
+mod images;
 mod people;
 mod reader;
 mod schema;
@@ -22,12 +26,15 @@ mod share;
 mod signers;
 mod tree;
 
+pub use callers::{Caller, CallerSecret, CallerToken};
 pub use cases::{Expectation, Given, PolicyTest, Rule};
 pub use environment::{
-    ApprovalPolicy, CheckPolicy, EnvironmentPolicy, ImagePolicy, ImageRefusal, Limits, Newer,
-    RequiredRole, StrategyPolicy, Targets, TriggerKind,
+    ApprovalPolicy, BreakGlassPolicy, CheckPolicy, DenyRule, EnvironmentPolicy, Limits, Newer,
+    RequiredRole, RollbackPolicy, SkipCanaryPolicy, StrategyPolicy, Targets, TriggerKind,
 };
-pub use people::{Identity, Person, PersonEntry, Role};
+pub use expression::{Expression, ImageVariables, RequesterVariables, Variables};
+pub use images::{ImagePolicy, ImageRefusal};
+pub use people::{Identity, IdentityProvider, Person, PersonEntry, Role};
 pub use schema::schema;
 pub use share::Share;
 pub use signers::{Keyless, Signer, Subject};
@@ -40,6 +47,17 @@ pub struct Policy {
     pub roles: BTreeMap<String, Role>,
     /// One person, however they come in.
     pub people: Vec<PersonEntry>,
+    /// Whose signatures count.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub signers: BTreeMap<String, Signer>,
+    /// Machines that may propose a version.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub callers: BTreeMap<String, Caller>,
+    /// Roles that may stop everything, and start it again, where the default is not wanted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub permissions: BTreeMap<Action, Vec<String>>,
+    /// What holds over all environments.
+    pub limits: GlobalLimits,
     /// What each environment allows, with `defaults` applied.
     pub environments: BTreeMap<String, EnvironmentPolicy>,
     /// The policy's own tests.
@@ -47,6 +65,16 @@ pub struct Policy {
     pub tests: Vec<PolicyTest>,
     #[serde(skip)]
     source: Source,
+}
+
+/// What holds over all environments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct GlobalLimits {
+    /// Rollouts that may be under way at the same time. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub concurrent_rollouts: Option<u32>,
 }
 
 /// Where the policy came from: an absent one must say so to whoever waits.
@@ -108,7 +136,8 @@ impl Policy {
                 listed: environment.targets.namespaces.clone(),
             });
         }
-        EnvironmentVerdict::Open(environment)
+        let here = environment.namespaces.get(namespace);
+        EnvironmentVerdict::Open(here.unwrap_or(environment))
     }
 }
 

@@ -27,13 +27,13 @@ pub use decide::{Decision, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary
 pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
 pub use journal::{
     ApprovalRequest, CheckRecord, Delivery, Handled, HandledUntil, Intent, Journal, Moment,
-    OUTBOX_LIMIT, Scaled, TIMELINE_LIMIT,
+    OUTBOX_LIMIT, Replaced, Scaled, TIMELINE_LIMIT,
 };
 pub use notification::notification;
 pub use observation::{
-    Action, Observation, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, WorkloadSeen,
+    Action, Observation, Other, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, WorkloadSeen,
 };
-pub use spec::{CandidateImage, Cause, RolloutSpec};
+pub use spec::{CandidateImage, Cause, Emergency, RolloutSpec};
 pub use state::{BackReason, CheckRun, End, Ending, Stage, State, StepState};
 pub use why::Why;
 pub(crate) use why::clock;

@@ -5,6 +5,10 @@
 
 use serde_json::{Map, Value};
 
+mod diff;
+
+pub use diff::{LINES, diff};
+
 use crate::hash::{canonical_json, sha256_hex};
 use crate::image::{ImageRef, Repository};
 

@@ -152,26 +152,8 @@ pub(crate) async fn votes(access: &Access, rollout: &Rollout) -> Result<Vec<Vote
     Ok(approvals
         .iter()
         .filter(|a| a.spec.rollout_uid == uid)
-        .map(vote)
+        .map(Approval::vote)
         .collect())
-}
-
-fn vote(a: &Approval) -> Vote {
-    Vote {
-        believed: true,
-        id: a.name_any(),
-        approver: Identity {
-            username: a.spec.approver.clone(),
-            groups: a.spec.groups.clone(),
-        },
-        channel: a.spec.channel,
-        decision: a.spec.decision,
-        hash: a.spec.hash.clone(),
-        at: a
-            .creation_timestamp()
-            .map_or(jiff::Timestamp::UNIX_EPOCH, |t| t.0),
-        reason: a.spec.reason.clone().unwrap_or_default(),
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use sluice_cluster::observe::deployment;
 use sluice_core::admit::{Candidate, PipelineView};
 use sluice_core::authorize::{Action, authorize};
 use sluice_core::pipeline::{EnvironmentSpec, Revision, TriggerKind};
-use sluice_core::policy::{EnvironmentVerdict, Identity};
+use sluice_core::policy::{EnvironmentVerdict, Identity, IdentityProvider};
 use sluice_core::port::RegistryFault;
-use sluice_core::rollout::{CandidateImage, Cause, Seen};
+use sluice_core::rollout::{CandidateImage, Cause, Emergency, Seen};
 
 use super::create::Proposed;
 use super::{Held, baseline, propose, remember, status_of};
@@ -68,10 +68,7 @@ async fn one(
     environment: &EnvironmentSpec,
     request: &Request,
 ) -> Result<Answer, Held> {
-    let by = Identity {
-        username: request.spec.requester.clone(),
-        groups: request.spec.groups.clone(),
-    };
+    let by = request.spec.asker();
     match request.spec.action {
         RequestAction::Deploy => {
             let image = match image(context, view, request).await {
@@ -79,9 +76,9 @@ async fn one(
                 Err(why) => return Ok(Err(why)),
             };
             let candidate = Candidate {
-                image,
-                cause: cause(request, by),
-                returns_to: None,
+                emergency: Emergency::of(request.spec.skip_canary, request.spec.break_glass),
+                dry_run: request.spec.dry_run,
+                ..Candidate::release(image, cause(request, by))
             };
             let proposed = propose(context, namespace, view, environment, &candidate).await?;
             Ok(answer_of(proposed))
@@ -91,14 +88,14 @@ async fn one(
                 Ok(r) => r,
                 Err(why) => return Ok(Err(why)),
             };
+            let image = CandidateImage::new(
+                view.spec.image.repository.clone(),
+                revision.tag.clone(),
+                revision.digest.clone(),
+            );
             let candidate = Candidate {
-                image: CandidateImage {
-                    repository: view.spec.image.repository.clone(),
-                    tag: revision.tag.clone(),
-                    digest: revision.digest.clone(),
-                },
-                cause: cause(request, by),
                 returns_to: Some(revision),
+                ..Candidate::release(image, cause(request, by))
             };
             let proposed = propose(context, namespace, view, environment, &candidate).await?;
             Ok(answer_of(proposed))
@@ -147,6 +144,9 @@ async fn one(
                 Seen::Unknown(why) => Err(Held::soon(why)),
             }
         }
+        RequestAction::Stop | RequestAction::Start => Ok(Err(
+            "this wish is about everything: leave out pipeline and environment".into(),
+        )),
         RequestAction::Abort
         | RequestAction::Pause
         | RequestAction::Resume
@@ -165,8 +165,15 @@ fn answer_of(proposed: Proposed) -> Answer {
 }
 
 fn cause(request: &Request, by: Identity) -> Cause {
+    let trigger = match by.provider {
+        IdentityProvider::Caller => TriggerKind::Webhook,
+        IdentityProvider::Kubernetes
+        | IdentityProvider::Oidc
+        | IdentityProvider::Slack
+        | IdentityProvider::Plugin => TriggerKind::Manual,
+    };
     Cause {
-        trigger: TriggerKind::Manual,
+        trigger,
         id: request.uid().unwrap_or_else(|| request.name_any()),
         requester: Some(by),
         reason: request.spec.reason.clone(),
@@ -197,21 +204,13 @@ async fn image(
     let repository = view.spec.image.repository.clone();
     let tag = request.spec.tag.clone();
     if let Some(digest) = &request.spec.digest {
-        return Ok(CandidateImage {
-            repository,
-            tag,
-            digest: digest.clone(),
-        });
+        return Ok(CandidateImage::new(repository, tag, digest.clone()));
     }
     let Some(name) = &tag else {
         return Err("the Request names neither a tag nor a digest".into());
     };
     match context.ports.registry.resolve(&repository, name).await {
-        Ok(digest) => Ok(CandidateImage {
-            repository,
-            tag,
-            digest,
-        }),
+        Ok(digest) => Ok(CandidateImage::new(repository, tag, digest)),
         Err(fault @ RegistryFault::NotFound(_)) => Err(format!("no such image: {fault}")),
         Err(fault) => Err(format!("the tag could not be resolved now: {fault}")),
     }

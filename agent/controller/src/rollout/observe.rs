@@ -1,11 +1,10 @@
 //! The observation that one decision rests on.
 
 use kube::ResourceExt;
-use sluice_cluster::crd::{Approval, RequestAction};
+use sluice_cluster::crd::RequestAction;
 use sluice_cluster::observe::{autoscaler, deployment, revision_template};
 use sluice_core::approval::{Channel, Vote};
 use sluice_core::pipeline::EnvironmentStatus;
-use sluice_core::policy::Identity;
 use sluice_core::rollout::{
     Action, Journal, Observation, RequestSeen, RolloutView, Seen, Sibling, State, canary_name,
 };
@@ -71,6 +70,8 @@ pub(super) async fn observe(
         votes: votes(context, view).await,
         requests: requests(context, view),
         siblings,
+        others: Vec::new(),
+        stop: None,
         environment: environment(context, view).await,
         plugins: context.ports.plugins.catalog(),
     }
@@ -114,26 +115,10 @@ pub fn votes_of(world: &World, namespace: &str, rollout_uid: &str) -> Vec<Vote> 
     let mut votes: Vec<Vote> = world
         .approvals_of(namespace, rollout_uid)
         .iter()
-        .map(|a| vote(a))
+        .map(|a| a.vote())
         .collect();
     votes.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
     votes
-}
-
-fn vote(a: &Approval) -> Vote {
-    Vote {
-        believed: true,
-        id: a.name_any(),
-        approver: Identity {
-            username: a.spec.approver.clone(),
-            groups: a.spec.groups.clone(),
-        },
-        channel: a.spec.channel,
-        decision: a.spec.decision,
-        hash: a.spec.hash.clone(),
-        at: created(a),
-        reason: a.spec.reason.clone().unwrap_or_default(),
-    }
 }
 
 fn requests(context: &Context, view: &RolloutView) -> Vec<RequestSeen> {
@@ -151,15 +136,14 @@ fn requests(context: &Context, view: &RolloutView) -> Vec<RequestSeen> {
                 RequestAction::Deploy
                 | RequestAction::Retry
                 | RequestAction::LiftQuarantine
-                | RequestAction::Adopt => return None,
+                | RequestAction::Adopt
+                | RequestAction::Stop
+                | RequestAction::Start => return None,
             };
             Some(RequestSeen {
                 uid: r.uid()?,
                 action,
-                by: Identity {
-                    username: r.spec.requester.clone(),
-                    groups: r.spec.groups.clone(),
-                },
+                by: r.spec.asker(),
                 reason: r.spec.reason.clone(),
                 at: created(r.as_ref()),
             })

@@ -174,13 +174,9 @@ pub(crate) async fn look(
             return Ok(());
         }
         let quarantined = status.quarantine(&digest).is_some();
-        let candidate = Candidate {
-            image: CandidateImage {
-                repository: repository.clone(),
-                tag: Some(tag),
-                digest,
-            },
-            cause: Cause {
+        let candidate = Candidate::release(
+            CandidateImage::new(repository.clone(), Some(tag), digest),
+            Cause {
                 trigger,
                 id: cause_id
                     .clone()
@@ -188,8 +184,7 @@ pub(crate) async fn look(
                 requester: None,
                 reason: None,
             },
-            returns_to: None,
-        };
+        );
         propose(context, namespace, view, environment, &candidate)
             .await
             .map_err(LookFault::Held)?;

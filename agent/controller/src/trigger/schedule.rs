@@ -67,20 +67,19 @@ async fn propose_at(
     let Some(revision) = upstream(view, environment) else {
         return Ok(());
     };
-    let candidate = Candidate {
-        image: CandidateImage {
-            repository: view.spec.image.repository.clone(),
-            tag: revision.tag,
-            digest: revision.digest,
-        },
-        cause: Cause {
+    let candidate = Candidate::release(
+        CandidateImage::new(
+            view.spec.image.repository.clone(),
+            revision.tag,
+            revision.digest,
+        ),
+        Cause {
             trigger: TriggerKind::Schedule,
             id,
             requester: None,
             reason: None,
         },
-        returns_to: None,
-    };
+    );
     propose(context, namespace, view, environment, &candidate).await?;
     Ok(())
 }

@@ -21,20 +21,19 @@ pub(crate) async fn fire(
         return Ok(None);
     };
     let attempt = status_of(view, &environment.name).attempt;
-    let candidate = Candidate {
-        image: CandidateImage {
-            repository: view.spec.image.repository.clone(),
-            tag: revision.tag,
-            digest: revision.digest,
-        },
-        cause: Cause {
+    let candidate = Candidate::release(
+        CandidateImage::new(
+            view.spec.image.repository.clone(),
+            revision.tag,
+            revision.digest,
+        ),
+        Cause {
             trigger: TriggerKind::Upstream,
             id: format!("upstream-{attempt}"),
             requester: None,
             reason: None,
         },
-        returns_to: None,
-    };
+    );
     propose(context, namespace, view, environment, &candidate).await?;
     Ok(None)
 }

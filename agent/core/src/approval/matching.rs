@@ -5,12 +5,14 @@
 //! assignment whenever there is one, and never take a slot from a person without giving another.
 
 /// Slots, and the people in the order in which they came.
+#[derive(Clone)]
 pub(crate) struct Matching {
     /// The role of each slot.
     slots: Vec<usize>,
     people: Vec<Candidate>,
 }
 
+#[derive(Clone)]
 struct Candidate {
     key: String,
     roles: Vec<usize>,

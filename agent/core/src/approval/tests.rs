@@ -15,6 +15,7 @@ fn ts(second: i64) -> Timestamp {
 
 fn person(name: &str) -> Identity {
     Identity {
+        provider: IdentityProvider::Kubernetes,
         username: format!("{name}@example.com"),
         groups: Vec::new(),
     }
@@ -195,6 +196,7 @@ fn another_spelling_is_no_other_person() {
         .groups
         .push("tech-leads".to_owned());
     let shouting = Identity {
+        provider: IdentityProvider::Kubernetes,
         username: "ALICE@example.com".to_owned(),
         groups: vec!["tech-leads".to_owned()],
     };
@@ -227,6 +229,7 @@ fn groups_count_as_they_were_at_the_vote() {
         .groups
         .push("tech-leads".to_owned());
     let with = |groups: &[&str]| Identity {
+        provider: IdentityProvider::Kubernetes,
         username: "erin@example.com".to_owned(),
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
     };
@@ -370,6 +373,7 @@ fn anonymous_votes_are_nobodys() {
         .push("tech-leads".to_owned());
     for username in ["", "system:anonymous"] {
         let nobody = Identity {
+            provider: IdentityProvider::Kubernetes,
             username: username.to_owned(),
             groups: vec!["tech-leads".to_owned()],
         };

@@ -31,6 +31,7 @@ environments:
 
 fn named(username: &str) -> Identity {
     Identity {
+        provider: IdentityProvider::Kubernetes,
         username: username.to_owned(),
         groups: Vec::new(),
     }
@@ -38,6 +39,7 @@ fn named(username: &str) -> Identity {
 
 fn in_group(username: &str, group: &str) -> Identity {
     Identity {
+        provider: IdentityProvider::Kubernetes,
         username: username.to_owned(),
         groups: vec![group.to_owned()],
     }
@@ -97,6 +99,7 @@ fn nobody_in_particular_may_nothing() {
                 named("system:anonymous"),
                 in_group("", "tech-leads"),
                 Identity {
+                    provider: IdentityProvider::Kubernetes,
                     username: "alice@example.com".to_owned(),
                     groups: vec!["system:unauthenticated".to_owned()],
                 },

@@ -60,6 +60,12 @@ pub struct SignatureProof {
 }
 
 impl ImageFacts {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Keeps an annotation, if it is within the limits and there is room. Answers whether it was.
     /// A key that is there already keeps its value.
     pub fn keep(&mut self, key: &str, value: &str) -> bool {

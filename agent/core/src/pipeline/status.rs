@@ -122,6 +122,8 @@ pub enum OutcomeKind {
     Cancelled,
     /// The target went away.
     Failed,
+    /// A dry run: what would happen is known, and nothing changed.
+    Planned,
 }
 
 /// A digest that failed, and sticks until a person lifts it (requirement G5).

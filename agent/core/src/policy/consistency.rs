@@ -13,11 +13,122 @@ const OPEN_GROUPS: [&str; 2] = ["system:authenticated", "system:unauthenticated"
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
     people(policy, problems);
     roles(policy, problems);
+    one_human_one_vote(policy, problems);
     namespaces(policy, problems);
     order(policy, problems);
-    for environment in policy.environments.values() {
-        named_roles(policy, environment, problems);
-        enough_people(policy, environment, problems);
+    global(policy, problems);
+    for (name, environment) in &policy.environments {
+        let base = format!("environments.{name}");
+        rules_of(policy, environment, &base, problems);
+        for (namespace, here) in &environment.namespaces {
+            rules_of(
+                policy,
+                here,
+                &format!("{base}.namespaces.{namespace}"),
+                problems,
+            );
+        }
+    }
+}
+
+fn rules_of(policy: &Policy, environment: &EnvironmentPolicy, base: &str, problems: &mut Problems) {
+    named_roles(policy, environment, base, problems);
+    named_signers(policy, environment, base, problems);
+    enough_people(policy, environment, base, problems);
+    chat_votes(environment, base, problems);
+}
+
+/// Who holds a role by a group comes in under any Kubernetes name. A person whose Kubernetes name is
+/// not known here could vote once by it and once by chat or sign-in (attack 11).
+fn one_human_one_vote(policy: &Policy, problems: &mut Problems) {
+    if policy.roles.values().all(|role| role.groups.is_empty()) {
+        return;
+    }
+    for (index, person) in policy.people.iter().enumerate() {
+        if person.kubernetes.is_none() {
+            let message = format!(
+                "{} has no Kubernetes name here, and roles are held by groups: one human being could \
+                 vote twice",
+                person.name
+            );
+            problems.push(
+                Problem::new(format!("people[{index}]"), message)
+                    .with_hint("add kubernetes: with the name that the API server would know"),
+            );
+        }
+    }
+}
+
+fn named_signers(
+    policy: &Policy,
+    environment: &EnvironmentPolicy,
+    base: &str,
+    problems: &mut Problems,
+) {
+    for (index, name) in environment.images.signed_by.iter().enumerate() {
+        if !policy.signers.contains_key(name) {
+            problems.push(unknown(
+                format!("{base}.images.signedBy[{index}]"),
+                format!("{} is not one of signers", quoted(name)),
+                nearest(name, policy.signers.keys().map(String::as_str)),
+                "define it under signers",
+            ));
+        }
+    }
+}
+
+/// More votes by chat than there are votes would say nothing, and break glass is no matter of chat.
+fn chat_votes(environment: &EnvironmentPolicy, base: &str, problems: &mut Problems) {
+    let slots = environment.approvals.slots();
+    if let Some(at_most) = environment.approvals.chat_votes_at_most
+        && at_most > slots
+    {
+        problems.push(Problem::new(
+            format!("{base}.approvals.chatVotesAtMost"),
+            format!("is {at_most}, and {slots} votes are required in all"),
+        ));
+    }
+}
+
+/// What the file says beside its environments.
+fn global(policy: &Policy, problems: &mut Problems) {
+    for (action, roles) in &policy.permissions {
+        for (index, role) in roles.iter().enumerate() {
+            role_exists(
+                policy,
+                format!("permissions.{action}[{index}]"),
+                role,
+                problems,
+            );
+        }
+    }
+    for (name, caller) in &policy.callers {
+        for (index, environment) in caller.environments.iter().enumerate() {
+            if policy.environments.contains_key(environment) {
+                continue;
+            }
+            let known = policy.environments.keys().map(String::as_str);
+            problems.push(unknown(
+                format!("callers.{name}.environments[{index}]"),
+                format!(
+                    "{} is not an environment of this policy",
+                    quoted(environment)
+                ),
+                nearest(environment, known),
+                "name one of environments",
+            ));
+        }
+    }
+}
+
+fn role_exists(policy: &Policy, field: String, role: &str, problems: &mut Problems) {
+    if !policy.roles.contains_key(role) {
+        problems.push(unknown(
+            field,
+            format!("{} is not one of roles", quoted(role)),
+            nearest(role, policy.roles.keys().map(String::as_str)),
+            "define it under roles",
+        ));
     }
 }
 
@@ -134,27 +245,29 @@ fn reaches(policy: &Policy, from: &str, to: &str) -> bool {
     false
 }
 
-fn named_roles(policy: &Policy, environment: &EnvironmentPolicy, problems: &mut Problems) {
-    let base = format!("environments.{}", environment.name);
+fn named_roles(
+    policy: &Policy,
+    environment: &EnvironmentPolicy,
+    base: &str,
+    problems: &mut Problems,
+) {
     let required = environment.approvals.require.iter().enumerate();
     let required = required.map(|(i, r)| (format!("{base}.approvals.require[{i}].role"), &r.role));
     let permitted = environment.permissions.iter().flat_map(|(action, roles)| {
-        let base = &base;
         let field = move |i| format!("{base}.permissions.{action}[{i}]");
         roles
             .iter()
             .enumerate()
             .map(move |(i, role)| (field(i), role))
     });
-    for (field, role) in required.chain(permitted) {
-        if !policy.roles.contains_key(role) {
-            problems.push(unknown(
-                field,
-                format!("{} is not one of roles", quoted(role)),
-                nearest(role, policy.roles.keys().map(String::as_str)),
-                "define it under roles",
-            ));
-        }
+    let skip = environment.skip_canary.iter();
+    let skip = skip.flat_map(|skip| skip.allowed_for.iter().enumerate());
+    let skip = skip.map(|(i, role)| (format!("{base}.skipCanary.allowedFor[{i}]"), role));
+    let glass = environment.break_glass.iter();
+    let glass = glass.map(|glass| (format!("{base}.breakGlass.role"), &glass.role));
+    let named = required.chain(permitted).chain(skip).chain(glass);
+    for (field, role) in named {
+        role_exists(policy, field, role, problems);
     }
     let mut seen = BTreeSet::new();
     for (index, required) in environment.approvals.require.iter().enumerate() {
@@ -171,17 +284,43 @@ fn named_roles(policy: &Policy, environment: &EnvironmentPolicy, problems: &mut 
 }
 
 /// Distinct people must be able to fill every slot. Where a role has groups nobody can count.
-fn enough_people(policy: &Policy, environment: &EnvironmentPolicy, problems: &mut Problems) {
+fn enough_people(
+    policy: &Policy,
+    environment: &EnvironmentPolicy,
+    base: &str,
+    problems: &mut Problems,
+) {
+    let counted = |name: &String| {
+        let role = policy.roles.get(name);
+        role.is_some_and(|role| role.groups.is_empty() && role.via.is_none())
+    };
+    if let Some(glass) = &environment.break_glass
+        && counted(&glass.role)
+    {
+        let role = policy.roles.get(&glass.role);
+        let holders = role.map_or(0, |role| role.people.len());
+        if holders < glass.people as usize {
+            let message = format!(
+                "{holders} hold {}, and {} are needed: nobody could ever break the glass",
+                glass.role, glass.people
+            );
+            let field = format!("{base}.breakGlass.people");
+            problems.push(Problem::new(field, message).with_hint("add people to the role"));
+        }
+    }
     let require = &environment.approvals.require;
-    let countable: Vec<&RequiredRole> = require
-        .iter()
-        .filter(|r| {
-            policy
-                .roles
-                .get(&r.role)
-                .is_some_and(|role| role.groups.is_empty())
-        })
-        .collect();
+    for (index, required) in require.iter().enumerate() {
+        let decided_outside = policy
+            .roles
+            .get(&required.role)
+            .is_some_and(|role| role.via.is_some());
+        if decided_outside && required.count > 1 {
+            let field = format!("{base}.approvals.require[{index}].count");
+            let message = "is more than the one vote that a plugin has";
+            problems.push(Problem::new(field, message));
+        }
+    }
+    let countable: Vec<&RequiredRole> = require.iter().filter(|r| counted(&r.role)).collect();
     let slots: Vec<usize> = countable
         .iter()
         .enumerate()
@@ -205,7 +344,7 @@ fn enough_people(policy: &Policy, environment: &EnvironmentPolicy, problems: &mu
             .collect();
         problems.push(
             Problem::new(
-                format!("environments.{}.approvals.require", environment.name),
+                format!("{base}.approvals.require"),
                 format!(
                     "too few people hold {}: {} more would be needed, each person fills one slot",
                     roles.join(", "),

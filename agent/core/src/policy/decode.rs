@@ -11,20 +11,40 @@ use super::{
 use crate::problem::{Problem, quoted};
 
 pub(super) mod environment;
+mod machines;
+pub(super) mod sections;
 
-pub(super) const FILE_KEYS: [&str; 7] = [
+pub(super) const FILE_KEYS: [&str; 11] = [
     "apiVersion",
     "kind",
     "roles",
     "people",
+    "signers",
+    "callers",
+    "permissions",
+    "limits",
     "environments",
     "defaults",
     "tests",
 ];
-pub(super) const ROLE_KEYS: [&str; 2] = ["people", "groups"];
+pub(super) const ROLE_KEYS: [&str; 3] = ["people", "groups", "via"];
 pub(super) const PERSON_KEYS: [&str; 4] = ["name", "kubernetes", "oidc", "slack"];
 pub(super) const TEST_KEYS: [&str; 3] = ["name", "given", "expect"];
-pub(super) const GIVEN_KEYS: [&str; 5] = ["environment", "trigger", "image", "strategy", "at"];
+pub(super) const GIVEN_KEYS: [&str; 13] = [
+    "environment",
+    "namespace",
+    "trigger",
+    "image",
+    "annotations",
+    "signedBy",
+    "age",
+    "strategy",
+    "requester",
+    "reason",
+    "skipCanary",
+    "breakGlass",
+    "at",
+];
 
 pub(super) const API_VERSION: &str = "sluice.dev/v1alpha1";
 pub(super) const KIND: &str = "Policy";
@@ -72,6 +92,19 @@ fn file(root: &Cursor<'_>, problems: &mut Problems) -> Policy {
                 .roles
                 .insert(entry.key.clone(), role(&cursor, problems));
         }
+    }
+    if let Some(cursor) = fields.get("signers") {
+        policy.signers = machines::signers(cursor, problems);
+    }
+    if let Some(cursor) = fields.get("callers") {
+        policy.callers = machines::callers(cursor, problems);
+    }
+    if let Some(cursor) = fields.get("permissions") {
+        let actions = &sections::GLOBAL_ACTIONS;
+        policy.permissions = sections::permissions_of(cursor, actions, problems);
+    }
+    if let Some(cursor) = fields.get("limits") {
+        policy.limits = machines::limits(cursor, problems);
     }
     let defaults = defaults(&fields, problems);
     let hint = "name each environment and what it allows";
@@ -149,12 +182,22 @@ fn role(cursor: &Cursor<'_>, problems: &mut Problems) -> Role {
     let role = Role {
         people: texts("people"),
         groups: texts("groups"),
+        via: fields.get("via").and_then(|c| plugin(c, problems)),
     };
     if ROLE_KEYS.iter().all(|key| fields.get(key).is_none()) {
         problems.push(
             cursor
                 .problem("nobody holds this role")
-                .with_hint("add people, groups or both"),
+                .with_hint("add people, groups or both; or via, with an approval-provider plugin"),
+        );
+    }
+    if role.via.is_some() && !(role.people.is_empty() && role.groups.is_empty()) {
+        problems.push(
+            cursor
+                .problem("via stands beside people or groups")
+                .with_hint(
+                    "a role that is decided outside is held by nobody here: write two roles",
+                ),
         );
     }
     role
@@ -199,7 +242,31 @@ fn given_of(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Given> {
             }
         }
     });
+    let mut flag = |key| {
+        let found = fields.get(key);
+        found.and_then(|c| c.flag(problems)).unwrap_or(false)
+    };
+    let (skip_canary, break_glass) = (flag("skipCanary"), flag("breakGlass"));
+    let mut text = |key| fields.get(key)?.text(problems).map(str::to_owned);
+    let (namespace, requester, reason) = (text("namespace"), text("requester"), text("reason"));
+    let annotations = fields.get("annotations").map(|cursor| {
+        let entries = cursor.entries(problems).into_iter();
+        entries
+            .filter_map(|(entry, c)| Some((entry.key.clone(), c.text(problems)?.to_owned())))
+            .collect()
+    });
     let given = Given {
+        namespace,
+        annotations: annotations.unwrap_or_default(),
+        signed_by: fields
+            .get("signedBy")
+            .map(|c| c.texts(problems))
+            .unwrap_or_default(),
+        age: fields.get("age").and_then(|c| c.parsed(problems)),
+        requester,
+        reason,
+        skip_canary,
+        break_glass,
         environment: environment.unwrap_or_default(),
         trigger: fields.get("trigger").and_then(|c| trigger(c, problems)),
         image: fields.get("image").and_then(|c| c.parsed(problems)),
@@ -214,14 +281,18 @@ fn given_of(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Given> {
 
 fn expectation(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Expectation> {
     if matches!(cursor.node.value, super::tree::Value::Text(_)) {
-        return cursor.one_of(&[("allowed", Expectation::Allowed)], problems);
+        let allowed = cursor.one_of(&[("allowed", ())], problems);
+        return allowed.map(|()| Expectation::Allowed);
     }
-    let fields = cursor.fields(&["refused"], problems);
-    let rule = fields.need(
-        "refused",
-        "write expect: allowed, or {refused: RULE}",
-        problems,
-    )?;
+    let fields = cursor.fields(&["refused", "needs"], problems);
+    if let Some(roles) = fields.get("needs") {
+        let read =
+            |item: &Cursor<'_>, problems: &mut Problems| item.text(problems).map(str::to_owned);
+        let roles = roles.each(problems, read).into_iter();
+        return Some(Expectation::Needs(roles.map(|(_, role)| role).collect()));
+    }
+    let hint = "write expect: allowed, {refused: RULE} or {needs: [ROLE]}";
+    let rule = fields.need("refused", hint, problems)?;
     let words = Rule::ALL.map(|rule| (rule.as_str(), rule));
     rule.one_of(&words, problems).map(Expectation::Refused)
 }

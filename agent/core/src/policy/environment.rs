@@ -1,5 +1,6 @@
 //! What one environment allows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -7,11 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Policy, Share};
+use super::{Expression, ImagePolicy, Policy, Share, Signer};
 use crate::authorize::Action;
 use crate::duration::HumanDuration;
 use crate::hash;
-use crate::image::{ImageRef, RepositoryGlob, TagGlob};
+use crate::rollout::Emergency;
 use crate::window::Windows;
 
 /// One entry of `environments`, with the file's `defaults` applied.
@@ -51,10 +52,28 @@ pub struct EnvironmentPolicy {
     /// What happens to a newer version while a rollout runs.
     #[serde(default)]
     pub newer: Newer,
+    /// Who may go to all traffic at once. None: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_canary: Option<SkipCanaryPolicy>,
+    /// Who may act in an emergency without waiting. None: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<BreakGlassPolicy>,
+    /// Going back to an earlier version.
+    #[serde(default)]
+    pub rollback: RollbackPolicy,
+    /// Rules of your own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub rules: Vec<DenyRule>,
     /// Roles that may act, where the default is not wanted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "super::schema::Permissions")]
     pub permissions: BTreeMap<Action, Vec<String>>,
+    /// For one namespace: sections that stand in place of the environment's. As read, each holds
+    /// the whole of what is in force there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, super::schema::Sections>")]
+    pub namespaces: BTreeMap<String, EnvironmentPolicy>,
 }
 
 /// Where an environment is.
@@ -112,101 +131,6 @@ impl fmt::Display for TriggerKind {
     }
 }
 
-/// Which images may come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ImagePolicy {
-    /// Patterns, one of which must fit. `**` is every repository.
-    #[schemars(length(min = 1))]
-    pub repositories: Vec<RepositoryGlob>,
-    /// Patterns, one of which must fit the tag. None: every tag that the pipeline follows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<TagGlob>,
-    /// How long the image must have been seen before it may come.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minimum_age: Option<HumanDuration>,
-}
-
-/// Why an image may not come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum ImageRefusal {
-    /// No pattern fits the repository.
-    Repository {
-        /// The repository.
-        repository: String,
-        /// The patterns.
-        allowed: Vec<String>,
-    },
-    /// No pattern fits the tag.
-    Tag {
-        /// The tag. None: the image was named by digest alone, and so no tag can fit.
-        tag: Option<String>,
-        /// The patterns.
-        allowed: Vec<String>,
-    },
-}
-
-impl fmt::Display for ImageRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Repository {
-                repository,
-                allowed,
-            } => {
-                write!(
-                    f,
-                    "the repository {repository} fits none of {}",
-                    allowed.join(", ")
-                )
-            }
-            Self::Tag {
-                tag: Some(tag),
-                allowed,
-            } => {
-                write!(f, "the tag {tag} fits none of {}", allowed.join(", "))
-            }
-            Self::Tag { tag: None, allowed } => write!(
-                f,
-                "the image is named without a tag, and only the tags {} are allowed",
-                allowed.join(", ")
-            ),
-        }
-    }
-}
-
-impl ImagePolicy {
-    /// Whether repository and tag may come. Age is judged where the first sighting is known.
-    pub fn check(&self, image: &ImageRef) -> Result<(), ImageRefusal> {
-        if !self
-            .repositories
-            .iter()
-            .any(|glob| glob.matches(&image.repository))
-        {
-            return Err(ImageRefusal::Repository {
-                repository: image.repository.to_string(),
-                allowed: self
-                    .repositories
-                    .iter()
-                    .map(RepositoryGlob::to_string)
-                    .collect(),
-            });
-        }
-        let fits = |tag: &String| self.tags.iter().any(|glob| glob.matches(tag));
-        if !self.tags.is_empty() && !image.tag.as_ref().is_some_and(fits) {
-            return Err(ImageRefusal::Tag {
-                tag: image.tag.clone(),
-                allowed: self.tags.iter().map(TagGlob::to_string).collect(),
-            });
-        }
-        Ok(())
-    }
-}
-
 /// Who must agree before anything changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -219,6 +143,23 @@ pub struct ApprovalPolicy {
     pub wait_timer: HumanDuration,
     /// How long the approvals may take. Default 24h.
     pub expire_after: HumanDuration,
+    /// Votes by chat that count at most. Default: one less than are required, so that whoever steals
+    /// the chat's signing secret has not enough (reliability.md A12).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_votes_at_most: Option<u32>,
+}
+
+impl ApprovalPolicy {
+    /// Votes that are required in all.
+    pub fn slots(&self) -> u32 {
+        self.require.iter().map(|required| required.count).sum()
+    }
+
+    /// Votes by chat that count.
+    pub fn chat_votes(&self) -> u32 {
+        let default = self.slots().saturating_sub(1);
+        self.chat_votes_at_most.unwrap_or(default)
+    }
 }
 
 impl Default for ApprovalPolicy {
@@ -228,6 +169,7 @@ impl Default for ApprovalPolicy {
             self_approval: false,
             wait_timer: HumanDuration::ZERO,
             expire_after: HumanDuration::from_hours(24),
+            chat_votes_at_most: None,
         }
     }
 }
@@ -246,6 +188,52 @@ pub struct RequiredRole {
 
 fn one() -> u32 {
     1
+}
+
+/// Who may ask for a version that goes to all traffic at once (requirement A7).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SkipCanaryPolicy {
+    /// Roles of which one is needed. A reason is always asked for.
+    #[schemars(length(min = 1))]
+    pub allowed_for: Vec<String>,
+}
+
+/// Who may act in an emergency: no window, freeze, age, order, timer or cap holds it, and these
+/// people stand in for the usual approvals (reliability.md A11).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BreakGlassPolicy {
+    /// The role that whoever asks and whoever approves must hold.
+    pub role: String,
+    /// Distinct holders who must approve; whoever asks may be one of them. Default and least: 2.
+    #[serde(default = "two")]
+    #[schemars(range(min = 2, max = 10))]
+    pub people: u32,
+}
+
+fn two() -> u32 {
+    2
+}
+
+/// Going back to an earlier version. It needs no approval and no window; `permissions.rollback` says
+/// whose wish it may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RollbackPolicy {
+    /// How long after a success a person may go back without the gate of a release. Default: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<HumanDuration>,
+}
+
+/// A rule of your own: what it matches does not come in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DenyRule {
+    /// A CEL expression over `rollout` and `now`. True, or an error, refuses.
+    pub deny: Expression,
+    /// What people are told.
+    pub message: String,
 }
 
 /// How the new version may be brought in.
@@ -288,6 +276,10 @@ pub struct Limits {
     /// A rollout that is not done after so long is rolled back. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_time: Option<HumanDuration>,
+    /// Rollouts that may be under way in the environment at the same time. Default: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub concurrent_rollouts: Option<u32>,
 }
 
 impl Default for Limits {
@@ -295,6 +287,7 @@ impl Default for Limits {
         Self {
             progress_deadline: HumanDuration::from_mins(10),
             total_time: None,
+            concurrent_rollouts: None,
         }
     }
 }
@@ -311,15 +304,62 @@ pub enum Newer {
 }
 
 impl EnvironmentPolicy {
+    /// What is in force for a rollout that leaves out part of the usual way. What the policy does not
+    /// offer changes nothing here; `admit` and the gate refuse it.
+    pub fn under(&self, emergency: Option<Emergency>) -> Cow<'_, Self> {
+        let Some(emergency) = emergency else {
+            return Cow::Borrowed(self);
+        };
+        let mut here = self.clone();
+        if emergency.skip_canary && self.skip_canary.is_some() {
+            here.strategy.first_step_at_most = None;
+            here.strategy.max_step_increase = None;
+        }
+        if emergency.break_glass
+            && let Some(glass) = &self.break_glass
+        {
+            here.windows = Windows::default();
+            here.after.clear();
+            here.images.minimum_age = None;
+            here.limits.concurrent_rollouts = None;
+            here.approvals = ApprovalPolicy {
+                require: vec![RequiredRole {
+                    role: glass.role.clone(),
+                    count: glass.people,
+                }],
+                // Whoever asks holds the role and may be one of them: still two people.
+                self_approval: true,
+                wait_timer: HumanDuration::ZERO,
+                expire_after: self.approvals.expire_after,
+                chat_votes_at_most: None,
+            };
+        }
+        Cow::Owned(here)
+    }
+
     /// SHA-256 of everything in the policy that can change a decision about this environment: its
     /// rules with all defaults, the roles that it names and the people in them. Spelling, order of
     /// keys, comments and other environments do not matter. Part of the approval hash
     /// (reliability.md A1).
     pub fn hash(&self, policy: &Policy) -> String {
         let required = self.approvals.require.iter().map(|required| &required.role);
+        let emergency = self.skip_canary.iter().flat_map(|skip| &skip.allowed_for);
         let named: BTreeSet<&String> = required
             .chain(self.permissions.values().flatten())
+            .chain(emergency)
+            .chain(self.break_glass.iter().map(|glass| &glass.role))
             .collect();
+        let signers: BTreeMap<_, &Signer> = self
+            .images
+            .signed_by
+            .iter()
+            .filter_map(|name| policy.signers.get_key_value(name))
+            .collect();
+        // What other namespaces have is not in force here.
+        let here = Self {
+            namespaces: BTreeMap::new(),
+            ..self.clone()
+        };
         let roles: BTreeMap<_, &super::Role> = named
             .iter()
             .filter_map(|name| policy.roles.get_key_value(*name))
@@ -330,10 +370,11 @@ impl EnvironmentPolicy {
         let mut people: Vec<_> = policy.people.iter().filter(|p| holds(&p.name)).collect();
         people.sort_by(|a, b| a.name.cmp(&b.name));
         hash::sha256_of_json(&json!({
-            "format": 1,
-            "environment": self,
+            "format": 2,
+            "environment": here,
             "roles": roles,
             "people": people,
+            "signers": signers,
         }))
     }
 

@@ -10,13 +10,68 @@ use serde::{Deserialize, Serialize};
 
 use super::Policy;
 
-/// Who the API server says a request comes from.
+/// Who vouches for a name.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum IdentityProvider {
+    /// The API server: the name is its user name.
+    #[default]
+    Kubernetes,
+    /// An OpenID Connect issuer: the name is `<issuer>#<subject>`.
+    Oidc,
+    /// Slack, by a signed callback: the name is the user ID.
+    Slack,
+    /// A machine that calls a hook: the name is its key in the policy's `callers`.
+    Caller,
+    /// Nobody but a plugin: the name is the plugin's.
+    Plugin,
+}
+
+impl IdentityProvider {
+    /// Whether this is the usual one, which files leave out.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde calls"
+    )]
+    pub fn is_kubernetes(&self) -> bool {
+        *self == Self::Kubernetes
+    }
+
+    /// As written in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Oidc => "oidc",
+            Self::Slack => "slack",
+            Self::Caller => "caller",
+            Self::Plugin => "plugin",
+        }
+    }
+}
+
+/// Who a request comes from, as its provider says.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
-    /// The Kubernetes user name.
+    /// Who vouches for the name.
+    #[serde(default, skip_serializing_if = "IdentityProvider::is_kubernetes")]
+    pub provider: IdentityProvider,
+    /// The name there.
     pub username: String,
     /// The groups at that moment. Pinned in a vote: Kubernetes cannot look them up later
     /// (reliability.md A8).
@@ -25,6 +80,24 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Somebody whom the API server knows.
+    pub fn kubernetes(username: impl Into<String>, groups: Vec<String>) -> Self {
+        Self {
+            provider: IdentityProvider::Kubernetes,
+            username: username.into(),
+            groups,
+        }
+    }
+
+    /// Somebody whom another provider knows, without groups.
+    pub fn of(provider: IdentityProvider, username: impl Into<String>) -> Self {
+        Self {
+            provider,
+            username: username.into(),
+            groups: Vec::new(),
+        }
+    }
+
     /// Whether this is somebody at all.
     pub fn is_authenticated(&self) -> bool {
         !self.username.is_empty()
@@ -39,7 +112,7 @@ impl Identity {
 /// Somebody, as the policy knows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The name in the policy's `people`, or `kubernetes:<username>` for somebody not listed.
+    /// The name in the policy's `people`, or `<provider>:<username>` for somebody not listed.
     pub name: String,
     /// The same for every identity of one human being.
     key: String,
@@ -74,7 +147,7 @@ pub struct PersonEntry {
     pub slack: Option<String>,
 }
 
-/// Who holds a role. At least one of the two lists has an entry.
+/// Who holds a role: people and groups, or a plugin that asks somebody outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Role {
@@ -84,36 +157,63 @@ pub struct Role {
     /// Kubernetes groups, spelled exactly as the API server reports them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// An approval-provider plugin whose word fills this role. Nobody else holds it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+}
+
+impl PersonEntry {
+    /// Their name at a provider.
+    pub fn known_as(&self, provider: IdentityProvider) -> Option<&str> {
+        match provider {
+            IdentityProvider::Kubernetes => self.kubernetes.as_deref(),
+            IdentityProvider::Oidc => self.oidc.as_deref(),
+            IdentityProvider::Slack => self.slack.as_deref(),
+            IdentityProvider::Caller | IdentityProvider::Plugin => None,
+        }
+    }
 }
 
 impl Policy {
     /// Who this is.
     pub fn person(&self, identity: &Identity) -> Person {
+        let provider = identity.provider;
         let lower = identity.username.to_lowercase();
         let listed = self.people.iter().find(|person| {
             person
-                .kubernetes
-                .as_ref()
+                .known_as(provider)
                 .is_some_and(|known| known.to_lowercase() == lower)
         });
+        let unlisted = || format!("{}:{}", provider.as_str(), identity.username);
         match listed {
-            Some(person) if person.kubernetes.as_ref() == Some(&identity.username) => Person {
+            Some(person) if person.known_as(provider) == Some(&identity.username) => Person {
                 name: person.name.clone(),
                 key: person.name.to_lowercase(),
             },
             // Another spelling: no rights of the listed person, but no second person either.
             Some(person) => Person {
-                name: format!("kubernetes:{}", identity.username),
+                name: unlisted(),
                 key: person.name.to_lowercase(),
             },
             None => Person {
-                name: format!("kubernetes:{}", identity.username),
-                key: format!("kubernetes:{lower}"),
+                name: unlisted(),
+                key: format!("{}:{lower}", provider.as_str()),
             },
         }
     }
 
-    /// Whether this identity holds a role, by its listed person or by one of its groups.
+    /// The line of `people` that this identity is, by its exact spelling.
+    pub fn entry(&self, identity: &Identity) -> Option<&PersonEntry> {
+        self.people
+            .iter()
+            .find(|person| person.known_as(identity.provider) == Some(&identity.username))
+    }
+
+    /// Whether this identity holds a role: by its line in `people`, by one of its groups, or, for a
+    /// role that is decided outside, because the named plugin vouches for it.
+    ///
+    /// A group alone does for Kubernetes only. A stranger from elsewhere could be a listed person
+    /// under another name, and would count twice.
     pub fn holds(&self, identity: &Identity, role: &str) -> bool {
         let Some(role) = self.roles.get(role) else {
             return false;
@@ -121,15 +221,20 @@ impl Policy {
         if !identity.is_authenticated() {
             return false;
         }
-        let by_name = self
-            .people
-            .iter()
-            .filter(|person| person.kubernetes.as_ref() == Some(&identity.username))
-            .any(|person| role.people.contains(&person.name));
-        by_name
-            || role
-                .groups
+        let entry = self.entry(identity);
+        let by_group = || {
+            role.groups
                 .iter()
                 .any(|group| identity.groups.contains(group))
+        };
+        match identity.provider {
+            IdentityProvider::Caller => false,
+            IdentityProvider::Plugin => role.via.as_ref() == Some(&identity.username),
+            IdentityProvider::Kubernetes | IdentityProvider::Oidc | IdentityProvider::Slack => {
+                entry.is_some_and(|person| role.people.contains(&person.name))
+                    || ((identity.provider == IdentityProvider::Kubernetes || entry.is_some())
+                        && by_group())
+            }
+        }
     }
 }

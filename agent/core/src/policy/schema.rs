@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::decode::{API_VERSION, KIND};
 use super::{
-    ApprovalPolicy, CheckPolicy, EnvironmentPolicy, ImagePolicy, Limits, Newer, PersonEntry,
-    PolicyTest, Role, StrategyPolicy, TriggerKind,
+    ApprovalPolicy, BreakGlassPolicy, Caller, CheckPolicy, DenyRule, EnvironmentPolicy,
+    GlobalLimits, ImagePolicy, Limits, Newer, PersonEntry, PolicyTest, Role, RollbackPolicy,
+    Signer, SkipCanaryPolicy, StrategyPolicy, TriggerKind,
 };
 use crate::authorize::Action;
 use crate::window::WindowRule;
@@ -55,21 +56,33 @@ struct PolicyFile {
     /// One person, however they come in.
     #[serde(default)]
     people: Vec<PersonEntry>,
+    /// Whose signatures count.
+    #[serde(default)]
+    signers: BTreeMap<String, Signer>,
+    /// Machines that may propose a version by a hook.
+    #[serde(default)]
+    callers: BTreeMap<String, Caller>,
+    /// Roles that may stop everything and start it again.
+    #[serde(default)]
+    permissions: Option<GlobalPermissions>,
+    /// What holds over all environments.
+    #[serde(default)]
+    limits: GlobalLimits,
     /// What each environment allows.
     environments: BTreeMap<String, EnvironmentPolicy>,
     /// Sections that environments take where they have none of their own. Freezes always hold.
     #[serde(default)]
-    defaults: Option<Defaults>,
+    defaults: Option<Sections>,
     /// The policy's own tests.
     #[serde(default)]
     tests: Vec<PolicyTest>,
 }
 
-/// Every section of an environment but `targets` and `after`.
+/// Every section of an environment but `targets`, `after` and `namespaces`.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "never built: it describes the file")]
-struct Defaults {
+pub(super) struct Sections {
     triggers: Option<Vec<TriggerKind>>,
     images: Option<ImagePolicy>,
     approvals: Option<ApprovalPolicy>,
@@ -78,11 +91,19 @@ struct Defaults {
     checks: Option<CheckPolicy>,
     limits: Option<Limits>,
     newer: Option<Newer>,
+    skip_canary: Option<SkipCanaryPolicy>,
+    break_glass: Option<BreakGlassPolicy>,
+    rollback: Option<RollbackPolicy>,
+    rules: Option<Vec<DenyRule>>,
     permissions: Option<Permissions>,
 }
 
-/// Keys of `permissions`, which are fewer than the actions: votes follow `approvals`.
+/// Keys of an environment's `permissions`, which are fewer than the actions: votes follow
+/// `approvals`.
 pub(super) struct Permissions;
+
+/// Keys of the file's own `permissions`.
+struct GlobalPermissions;
 
 impl JsonSchema for Permissions {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -90,19 +111,32 @@ impl JsonSchema for Permissions {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let roles = serde_json::json!({
-            "type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": "string"}
-        });
-        let properties: serde_json::Map<String, Value> =
-            super::decode::environment::PERMISSION_ACTIONS
-                .iter()
-                .map(|action: &Action| (action.as_str().to_owned(), roles.clone()))
-                .collect();
-        json_schema!({
-            "type": "object",
-            "description": "Roles that may act, where the default is not wanted.",
-            "properties": properties,
-            "additionalProperties": false
-        })
+        roles_by_action(&super::decode::sections::PERMISSION_ACTIONS)
     }
+}
+
+impl JsonSchema for GlobalPermissions {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "GlobalPermissions".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        roles_by_action(&super::decode::sections::GLOBAL_ACTIONS)
+    }
+}
+
+fn roles_by_action(actions: &[Action]) -> Schema {
+    let roles = serde_json::json!({
+        "type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": "string"}
+    });
+    let properties: serde_json::Map<String, Value> = actions
+        .iter()
+        .map(|action| (action.as_str().to_owned(), roles.clone()))
+        .collect();
+    json_schema!({
+        "type": "object",
+        "description": "Roles that may act, where the default is not wanted.",
+        "properties": properties,
+        "additionalProperties": false
+    })
 }

@@ -593,6 +593,7 @@ environments:
 fn people_are_matched_exactly_and_told_apart_without_case() {
     let policy = sample();
     let id = |username: &str| Identity {
+        provider: IdentityProvider::Kubernetes,
         username: username.to_owned(),
         groups: Vec::new(),
     };
@@ -615,6 +616,7 @@ fn people_are_matched_exactly_and_told_apart_without_case() {
     );
     assert!(!policy.holds(&id("alice@example.com"), "no-such-role"));
     let lead = Identity {
+        provider: IdentityProvider::Kubernetes,
         username: "x".to_owned(),
         groups: vec!["tech-leads".to_owned()],
     };

@@ -6,6 +6,7 @@ mod approval_hash;
 mod back;
 mod check;
 mod context;
+mod dry_run;
 mod foreign;
 mod gate;
 mod hold;
@@ -15,6 +16,7 @@ mod queue;
 mod record;
 mod requests;
 mod shift;
+mod slot;
 mod start;
 
 use jiff::Timestamp;

@@ -99,6 +99,7 @@ pub(crate) fn mk_revision(letter: char, tag: &str) -> Revision {
 
 pub(crate) fn mk_person(name: &str) -> Identity {
     Identity {
+        provider: IdentityProvider::Kubernetes,
         username: format!("{name}@example.com"),
         groups: Vec::new(),
     }

@@ -68,6 +68,9 @@ pub struct Journal {
     /// The hash that votes must name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRequest>,
+    /// Since when every gate is open but the limit of Rollouts under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot_wanted_at: Option<Timestamp>,
     /// The revision to put back. Written before the first change (W6).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stable: Option<Revision>,
@@ -165,10 +168,27 @@ pub struct ApprovalRequest {
     pub policy_hash: String,
     /// Plugins that are used, with the digests that were signed for.
     pub plugins: BTreeMap<String, String>,
+    /// The version that would go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaced>,
+    /// What would change in the pod template, a line each; values of variables are not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// Since when it is asked.
     pub requested_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
+}
+
+/// The version that a release would replace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replaced {
+    /// Its tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Its digest.
+    pub digest: String,
 }
 
 /// An effect that is about to be tried.

@@ -12,6 +12,7 @@ use crate::approval::Vote;
 use crate::pipeline::EnvironmentStatus;
 use crate::plugin::PluginInfo;
 use crate::policy::Identity;
+use crate::stop::Stop;
 
 /// Something that was looked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,10 +71,29 @@ pub struct Observation {
     pub requests: Vec<RequestSeen>,
     /// The other live Rollouts of the same target.
     pub siblings: Vec<Sibling>,
+    /// All other live Rollouts of this agent. Looked up only where the policy limits their number.
+    #[serde(default)]
+    pub others: Vec<Other>,
+    /// The global stop in force.
+    #[serde(default)]
+    pub stop: Option<Stop>,
     /// What the Pipeline remembers of the environment.
     pub environment: Seen<EnvironmentStatus>,
     /// The plugins that serve now.
     pub plugins: Vec<PluginInfo>,
+}
+
+/// Another live Rollout, whatever its target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    /// Its name.
+    pub name: String,
+    /// Its environment.
+    pub environment: String,
+    /// Whether it has begun.
+    pub begun: bool,
+    /// Since when it waits for a slot.
+    pub slot_wanted_at: Option<Timestamp>,
 }
 
 /// A Deployment and how far its pods are.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::image::facts::ImageFacts;
 use crate::pipeline::{CheckSpec, PluginUse, Revision, StrategySpec, TargetSpec, TriggerKind};
 use crate::policy::Identity;
 
@@ -26,25 +27,71 @@ pub struct RolloutSpec {
     /// (T4) and no plugin plans it; it is still checked. Not set: a release, with every gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returns_to: Option<Revision>,
+    /// What of the usual way is left out, and why it is loud. None: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<Emergency>,
+    /// Show the plan and who would have to agree, and change nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// How traffic moves.
     pub strategy: StrategySpec,
     /// What judges every step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckSpec>,
+    /// Who is asked for approval beside the page, the CLI and kubectl: approval-provider plugins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<PluginUse>,
     /// Who is told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<PluginUse>,
 }
 
+/// What a person asked to leave out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Emergency {
+    /// All traffic at once, still with every check (requirement A7).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_canary: bool,
+    /// No window, freeze, age, order, timer or cap holds it, and the policy's `breakGlass` people
+    /// stand in for the usual approvals (reliability.md A11).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
+}
+
+impl Emergency {
+    /// None where nothing is left out.
+    pub fn of(skip_canary: bool, break_glass: bool) -> Option<Self> {
+        (skip_canary || break_glass).then_some(Self {
+            skip_canary,
+            break_glass,
+        })
+    }
+
+    /// In capitals, for titles: nobody shall overlook it.
+    pub fn shout(self) -> &'static str {
+        match (self.skip_canary, self.break_glass) {
+            (true, true) => "BREAKS THE GLASS, SKIPS THE CANARY",
+            (false, true) => "BREAKS THE GLASS",
+            (true, false) => "SKIPS THE CANARY",
+            (false, false) => "",
+        }
+    }
+}
+
 impl RolloutSpec {
     /// `storefront → production`, for titles.
     pub fn title(&self) -> String {
-        format!(
+        let plain = format!(
             "{} {} to {}",
             self.pipeline,
             self.image.tag.as_deref().unwrap_or(&self.image.digest),
             self.environment
-        )
+        );
+        match self.emergency {
+            Some(emergency) => format!("{} · {plain}", emergency.shout()),
+            None => plain,
+        }
     }
 }
 
@@ -59,6 +106,21 @@ pub struct CandidateImage {
     pub tag: Option<String>,
     /// `sha256:…`
     pub digest: String,
+    /// What the image says of itself and who signed it, read once, when it was proposed.
+    #[serde(default, skip_serializing_if = "ImageFacts::is_empty")]
+    pub about: ImageFacts,
+}
+
+impl CandidateImage {
+    /// An image of which nothing but its name is known yet.
+    pub fn new(repository: String, tag: Option<String>, digest: String) -> Self {
+        Self {
+            repository,
+            tag,
+            digest,
+            about: ImageFacts::default(),
+        }
+    }
 }
 
 /// Why there is a Rollout at all.

@@ -95,6 +95,7 @@ impl OutcomeKind {
             Self::Superseded => "Superseded",
             Self::Cancelled => "Cancelled",
             Self::Failed => "Failed",
+            Self::Planned => "Planned",
         }
     }
 }

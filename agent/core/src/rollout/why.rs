@@ -80,6 +80,24 @@ pub enum Why {
         /// That Rollout.
         by: String,
     },
+    /// A person stopped everything.
+    Stopped {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// When the stop lifts by itself.
+        until: Option<Timestamp>,
+    },
+    /// As many Rollouts are under way as the policy lets be.
+    WaitsForSlot {
+        /// The limit.
+        limit: u32,
+        /// Where it holds: an environment, or all of them.
+        scope: String,
+        /// Those under way or before this one, some of them.
+        running: Vec<String>,
+    },
     /// A person paused it.
     Paused {
         /// Who.
@@ -194,6 +212,8 @@ impl Why {
                 | Self::WaitsForTimer { .. }
                 | Self::WindowClosed { .. }
                 | Self::Claimed { .. }
+                | Self::Stopped { .. }
+                | Self::WaitsForSlot { .. }
                 | Self::Paused { .. }
                 | Self::Drifted { .. }
                 | Self::Rescaled { .. }
@@ -224,6 +244,10 @@ impl Why {
                     plugins.join(", ")
                 )
             }
+            Self::Stopped { until: None, .. } => {
+                "`sluice start --all` lets everything go on, once what it was stopped for is over"
+                    .into()
+            }
             Self::Paused { .. } => {
                 format!("`sluice resume {rollout}` goes on, `sluice abort {rollout}` rolls back")
             }
@@ -249,6 +273,8 @@ impl Why {
             | Self::TooYoung { .. }
             | Self::WindowClosed { .. }
             | Self::Claimed { .. }
+            | Self::Stopped { .. }
+            | Self::WaitsForSlot { .. }
             | Self::CannotSee { .. }
             | Self::MovesPods { .. }
             | Self::WaitsForPods { .. }
@@ -321,6 +347,27 @@ impl fmt::Display for Why {
                 }
             }
             Self::Claimed { by } => write!(f, "the target is claimed by {by}, which is not over"),
+            Self::Stopped { by, reason, until } => {
+                write!(f, "everything is stopped by {by}: {reason}")?;
+                match until {
+                    Some(until) => write!(f, "; it goes on by itself at {}", clock(until)),
+                    None => f.write_str("; `sluice start` lets it go on"),
+                }
+            }
+            Self::WaitsForSlot {
+                limit,
+                scope,
+                running,
+            } => {
+                write!(
+                    f,
+                    "waits for its turn: the policy lets {limit} be under way in {scope}"
+                )?;
+                if running.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "; first come {}", running.join(", "))
+            }
             Self::Paused { by } => write!(f, "paused by {by}"),
             Self::Drifted { message } | Self::Rescaled { message } => write!(f, "holds: {message}"),
             Self::CannotSee { what } => write!(f, "holds: {what}"),

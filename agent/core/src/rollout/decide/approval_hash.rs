@@ -31,6 +31,10 @@ impl Turn<'_> {
             "plugins": self.used_plugins(),
             "policy": policy_hash,
             "requester": spec.cause.requester,
+            "cause": spec.cause.id,
+            "reason": spec.cause.reason,
+            "emergency": spec.emergency,
+            "about": spec.image.about,
         });
         Some(sha256_hex(canonical_json(&subject).as_bytes()))
     }

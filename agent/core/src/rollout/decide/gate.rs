@@ -1,23 +1,31 @@
 //! The gate: votes, timer, windows. Recounted every time; nothing "already approved" is believed.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::queue::cannot_see;
 use super::{Flow, Turn, later};
-use crate::admit::broken_rules;
+use crate::admit::{Proposal, refusals};
 use crate::approval::{IgnoredWhy, Tally, count_votes};
 use crate::pipeline::OutcomeKind;
-use crate::plugin::Severity;
 use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Identity};
 use crate::rollout::journal::{clip, clip_short};
-use crate::rollout::{ApprovalRequest, State, Why};
+use crate::rollout::{ApprovalRequest, Replaced, State, Why};
+use crate::template::diff;
 
 /// Votes that are shown of each kind; anyone may vote, so their number is not ours.
 const VOTES_SHOWN: usize = 8;
 
 impl Turn<'_> {
-    /// The policy of this environment, or why it is closed.
-    pub(super) fn environment_policy(&self) -> Result<&EnvironmentPolicy, Why> {
+    /// What is in force for this Rollout, or why its environment is closed. An emergency leaves out
+    /// what the policy offers to leave out.
+    pub(super) fn environment_policy(&self) -> Result<Cow<'_, EnvironmentPolicy>, Why> {
+        let rules = self.whole_policy()?;
+        Ok(rules.under(self.rollout.spec.emergency))
+    }
+
+    /// The same with nothing left out.
+    pub(super) fn whole_policy(&self) -> Result<&EnvironmentPolicy, Why> {
         let spec = &self.rollout.spec;
         match self
             .policy
@@ -31,8 +39,14 @@ impl Turn<'_> {
     }
 
     pub(super) fn gate(&mut self) -> Flow {
-        match self.shut() {
-            Some(flow) => flow,
+        if self.rollout.spec.dry_run {
+            return self.planned();
+        }
+        if let Some(flow) = self.shut() {
+            return self.leave_line(flow);
+        }
+        match self.no_slot() {
+            Some(why) => Flow::Wait(why),
             None => self.start(),
         }
     }
@@ -43,7 +57,7 @@ impl Turn<'_> {
             return Some(flow);
         }
         let policy = match self.environment_policy() {
-            Ok(p) => p.clone(),
+            Ok(p) => p.into_owned(),
             Err(closed) => return Some(Flow::Wait(closed)),
         };
         let Some(template) = self.target().map(|t| self.candidate_template(t.template())) else {
@@ -65,7 +79,7 @@ impl Turn<'_> {
         if let Some(missing) = self.missing_plugins() {
             return Some(Flow::Wait(missing));
         }
-        let broken = self.broken_rules(&policy);
+        let broken = self.broken_rules();
         if !broken.is_empty() {
             return Some(self.end_unbegun(OutcomeKind::Refused, &broken.join("; ")));
         }
@@ -81,16 +95,16 @@ impl Turn<'_> {
     }
 
     /// The rules of the policy of now that this release breaks.
-    fn broken_rules(&self, policy: &EnvironmentPolicy) -> Vec<String> {
-        let spec = &self.rollout.spec;
-        let strategy = &spec.strategy.plugin;
-        broken_rules(
-            policy,
-            spec.cause.trigger,
-            &spec.image,
-            strategy,
-            &spec.checks,
-        )
+    pub(super) fn broken_rules(&self) -> Vec<String> {
+        let Ok(rules) = self.whole_policy() else {
+            // Closed as a whole is said elsewhere.
+            return Vec::new();
+        };
+        let proposal = Proposal::of(&self.rollout.spec);
+        refusals(self.policy, rules, &proposal, self.now)
+            .into_iter()
+            .map(|refused| refused.text)
+            .collect()
     }
 
     /// Opens a new approval request where what would be signed has changed; old votes are void.
@@ -104,14 +118,7 @@ impl Turn<'_> {
             return;
         }
         let again = self.journal.approval.is_some();
-        let expires = policy.approvals.expire_after.as_millis();
-        self.journal.approval = Some(ApprovalRequest {
-            hash,
-            policy_hash,
-            plugins: self.used_plugins(),
-            requested_at: self.now,
-            expires_at: later(self.now, i64::try_from(expires).unwrap_or(i64::MAX)),
-        });
+        self.journal.approval = Some(self.request(policy, hash, policy_hash));
         if policy.approvals.require.is_empty() {
             return;
         }
@@ -129,7 +136,34 @@ impl Turn<'_> {
         } else {
             format!("waits for {}", roles.join(" and "))
         };
-        self.happened("approval-requested", Severity::Info, &text);
+        self.happened("approval-requested", self.loudness(), &text);
+    }
+
+    /// What people are asked to sign.
+    pub(super) fn request(
+        &self,
+        policy: &EnvironmentPolicy,
+        hash: String,
+        policy_hash: String,
+    ) -> ApprovalRequest {
+        let expires = policy.approvals.expire_after.as_millis();
+        let stable = self.seen.environment.present();
+        let changes = self.target().and_then(|target| {
+            let template = self.candidate_template(target.template()).ok()?;
+            Some(diff(target.template(), &template))
+        });
+        ApprovalRequest {
+            hash,
+            policy_hash,
+            plugins: self.used_plugins(),
+            replaces: stable.and_then(|e| e.stable.as_ref()).map(|r| Replaced {
+                tag: r.tag.clone(),
+                digest: r.digest.clone(),
+            }),
+            changes: changes.unwrap_or_default(),
+            requested_at: self.now,
+            expires_at: later(self.now, i64::try_from(expires).unwrap_or(i64::MAX)),
+        }
     }
 
     /// Why the gate is closed now, or `None` where it is open.
@@ -164,7 +198,21 @@ impl Turn<'_> {
             self.wake(until);
             return Some(Flow::Wait(Why::WaitsForTimer { until }));
         }
-        self.closed_window(policy).map(Flow::Wait)
+        let held = self.stopped().or_else(|| self.closed_window(policy));
+        held.map(Flow::Wait)
+    }
+
+    /// Whether a person stopped everything.
+    pub(super) fn stopped(&mut self) -> Option<Why> {
+        let stop = self.seen.stop.clone()?;
+        if let Some(until) = stop.until {
+            self.wake(until);
+        }
+        Some(Why::Stopped {
+            by: clip_short(&stop.by),
+            reason: clip_short(&stop.reason),
+            until: stop.until,
+        })
     }
 
     /// Votes that count for `hash`.
@@ -184,7 +232,7 @@ impl Turn<'_> {
     pub(super) fn rejection(&self) -> Option<String> {
         let policy = self.environment_policy().ok()?;
         let no = self
-            .tally(policy, &self.journal.approval.as_ref()?.hash)
+            .tally(&policy, &self.journal.approval.as_ref()?.hash)
             .rejected_by?;
         Some(format!(
             "rejected by {} ({}): {}",
@@ -215,11 +263,14 @@ impl Turn<'_> {
         if self.rollout.spec.returns_to.is_some() {
             return None;
         }
+        if let Some(stopped) = self.stopped() {
+            return Some(stopped);
+        }
         let policy = match self.environment_policy() {
-            Ok(p) => p.clone(),
+            Ok(p) => p.into_owned(),
             Err(closed) => return Some(closed),
         };
-        let broken = self.broken_rules(&policy);
+        let broken = self.broken_rules();
         if !broken.is_empty() {
             return Some(Why::Closed {
                 reason: clip(&broken.join("; ")),

@@ -8,6 +8,14 @@ use crate::rollout::journal::{clip, clip_short};
 use crate::rollout::{Journal, RolloutView};
 
 impl Turn<'_> {
+    /// How loud the ordinary steps of this Rollout are: nobody shall overlook an emergency.
+    pub(super) fn loudness(&self) -> Severity {
+        match self.rollout.spec.emergency {
+            Some(_) => Severity::Critical,
+            None => Severity::Info,
+        }
+    }
+
     /// Notes a moment and queues the message for every notifier.
     pub(super) fn happened(&mut self, kind: &str, severity: Severity, text: &str) {
         tell(

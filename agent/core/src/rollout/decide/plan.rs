@@ -14,11 +14,13 @@ use crate::template::template_hash;
 
 /// The name that stands for the plan of a return: no plugin makes it.
 const RETURN_STRATEGY: &str = "return";
+/// The name that stands for the plan of a release that skips its canary.
+const SKIP_STRATEGY: &str = "skip-canary";
 
 impl Turn<'_> {
     pub(super) fn planning(&mut self, attempt: u32, not_before: Timestamp) -> Flow {
         let policy = match self.environment_policy() {
-            Ok(p) => p.clone(),
+            Ok(p) => p.into_owned(),
             Err(closed) => return Flow::Wait(closed),
         };
         if let Some(flow) = self.pointless() {
@@ -39,8 +41,8 @@ impl Turn<'_> {
             return cannot_see(&self.target_name(), "it is scaled to zero: nothing serves");
         }
         self.journal.candidate_template_hash = Some(template_hash(&template));
-        if self.rollout.spec.returns_to.is_some() {
-            self.journal.proposal = Some(vec![return_step()]);
+        if self.plans_itself() {
+            self.journal.proposal = Some(vec![all_at_once(self.own_plan())]);
         }
         if let Some(proposal) = self.journal.proposal.take() {
             return self.accept_plan(&proposal, room, &policy);
@@ -74,6 +76,8 @@ impl Turn<'_> {
         let spec = &self.rollout.spec;
         let (strategy, limits) = if spec.returns_to.is_some() {
             (RETURN_STRATEGY, PlanLimits::default())
+        } else if self.plans_itself() {
+            (self.own_plan(), PlanLimits::of(policy))
         } else {
             (spec.strategy.plugin.as_str(), PlanLimits::of(policy))
         };
@@ -100,6 +104,25 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether no plugin plans this one: it is the way back, or somebody asked for all traffic at
+    /// once and the policy offers that. Where it does not, the gate refuses it anyway.
+    pub(super) fn plans_itself(&self) -> bool {
+        self.rollout.spec.returns_to.is_some() || self.skips_canary()
+    }
+
+    fn skips_canary(&self) -> bool {
+        self.rollout.spec.emergency.is_some_and(|e| e.skip_canary)
+    }
+
+    /// The name that stands for a plan that no plugin made.
+    fn own_plan(&self) -> &'static str {
+        if self.rollout.spec.returns_to.is_some() {
+            RETURN_STRATEGY
+        } else {
+            SKIP_STRATEGY
+        }
+    }
+
     /// Whether the strategy can be asked.
     pub(super) fn strategy_loaded(&self) -> bool {
         self.loaded(
@@ -119,7 +142,7 @@ impl Turn<'_> {
     pub(super) fn missing_plugins(&self) -> Option<Why> {
         let spec = &self.rollout.spec;
         let mut plugins: Vec<String> = Vec::new();
-        if spec.returns_to.is_none() && !self.strategy_loaded() {
+        if !self.plans_itself() && !self.strategy_loaded() {
             plugins.push(spec.strategy.plugin.clone());
         }
         if let Some(Why::PluginMissing { plugins: checks }) = self.missing_checks() {
@@ -145,9 +168,15 @@ pub(crate) fn plan_key(attempt: u32) -> String {
     format!("plan-{attempt}")
 }
 
-fn return_step() -> PlanStep {
+/// One step, still with every check.
+fn all_at_once(plan: &str) -> PlanStep {
+    let name = if plan == RETURN_STRATEGY {
+        "restore"
+    } else {
+        "all-at-once"
+    };
     PlanStep {
-        name: "restore".into(),
+        name: name.into(),
         weight_bp: ALL_TRAFFIC,
         capacity_replicas: None,
         hold_ms: 0,

@@ -21,6 +21,10 @@ impl Turn<'_> {
     }
 
     pub(super) fn record(&mut self, ending: &Ending) -> Flow {
+        // What only looked leaves no mark on what triggers propose next.
+        if self.rollout.spec.dry_run {
+            return self.end(ending);
+        }
         match &self.seen.environment {
             Seen::Unknown(why) => return cannot_see("the pipeline's status", why),
             // The pipeline is gone: nobody is left to remember.
@@ -132,6 +136,7 @@ impl Turn<'_> {
             | OutcomeKind::Expired
             | OutcomeKind::Superseded
             | OutcomeKind::Cancelled => Severity::Warning,
+            OutcomeKind::Planned => Severity::Info,
         };
         let kind = match ending.kind {
             OutcomeKind::Succeeded => "succeeded",
@@ -142,6 +147,7 @@ impl Turn<'_> {
             OutcomeKind::Superseded => "superseded",
             OutcomeKind::Cancelled => "cancelled",
             OutcomeKind::Failed => "failed",
+            OutcomeKind::Planned => "planned",
         };
         self.happened(kind, severity, &ending.message);
         Flow::Again

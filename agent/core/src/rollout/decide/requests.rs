@@ -64,7 +64,7 @@ impl Turn<'_> {
         };
         match self.environment_policy() {
             Ok(policy) => {
-                authorize(action, &request.by, policy, self.policy).map_err(|d| d.to_string())
+                authorize(action, &request.by, &policy, self.policy).map_err(|d| d.to_string())
             }
             Err(closed) => self
                 .towards_safety(request)

@@ -45,7 +45,7 @@ impl Turn<'_> {
             self.rollout.spec.target
         );
         self.journal.stable = Some(ready.stable);
-        self.happened("started", Severity::Info, &text);
+        self.happened("started", self.loudness(), &text);
         self.enter_step(0)
     }
 
@@ -139,7 +139,7 @@ impl Turn<'_> {
             return Err(Flow::Again);
         };
         let limits = match self.environment_policy() {
-            Ok(p) if self.rollout.spec.returns_to.is_none() => PlanLimits::of(p),
+            Ok(p) if self.rollout.spec.returns_to.is_none() => PlanLimits::of(&p),
             Ok(_) | Err(_) => PlanLimits::default(),
         };
         let proposal: Vec<_> = plan.steps.iter().map(|s| s.step.clone()).collect();
