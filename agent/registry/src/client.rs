@@ -20,8 +20,10 @@ use crate::host::{Host, Hosts};
 use crate::recent::Recent;
 use crate::repository::Repository;
 use crate::session::Session;
+use crate::signature::Verifier;
+use crate::sigstore::{Sigstore, TrustError, TrustRoot};
 use crate::transport::Transport;
-use crate::{resolve, tags};
+use crate::{describe, resolve, tags, verify};
 
 /// Repositories, tags and digests remembered. 1,000 pipelines with a few tags each fit.
 const REMEMBERED: usize = 4096;
@@ -75,6 +77,7 @@ pub struct OciRegistry {
     pub(crate) transport: Transport,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) memory: Mutex<Memory>,
+    pub(crate) verifier: Arc<dyn Verifier>,
     hosts: Hosts,
     slots: Semaphore,
 }
@@ -98,7 +101,9 @@ impl OciRegistry {
         limits: Limits,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
+        let trust = trust(&config)?;
         Ok(Self {
+            verifier: Arc::new(Sigstore::new(trust)),
             transport: Transport::new(&config)?,
             clock,
             memory: Mutex::new(Memory {
@@ -111,6 +116,13 @@ impl OciRegistry {
             config,
             limits,
         })
+    }
+
+    /// The same with another verifier of signatures.
+    #[must_use]
+    pub fn with_verifier(mut self, verifier: Arc<dyn Verifier>) -> Self {
+        self.verifier = verifier;
+        self
     }
 
     /// Waits for the slots that a call needs: the host's first, so that whoever waits for a slow
@@ -239,19 +251,34 @@ impl Registry for OciRegistry {
         &'a self,
         repository: &'a str,
         digest: &'a str,
-        _keys: &'a [String],
+        keys: &'a [String],
     ) -> BoxFuture<'a, Result<ImageFacts, RegistryFault>> {
-        let ask = Ask::resolve(repository, digest);
-        Box::pin(async move { Err(ask.unavailable("images cannot be described yet", WAIT)) })
+        Box::pin(self.call(
+            Ask::describe(repository, digest),
+            repository,
+            move |session| async move { describe::describe(&session, digest, keys).await },
+        ))
     }
 
     fn verify<'a>(
         &'a self,
         repository: &'a str,
         digest: &'a str,
-        _signers: &'a BTreeMap<String, Signer>,
+        signers: &'a BTreeMap<String, Signer>,
     ) -> BoxFuture<'a, Result<Vec<SignatureProof>, RegistryFault>> {
-        let ask = Ask::resolve(repository, digest);
-        Box::pin(async move { Err(ask.unavailable("signatures cannot be verified yet", WAIT)) })
+        Box::pin(self.call(
+            Ask::verify(repository, digest),
+            repository,
+            move |session| async move { verify::verify(&session, digest, signers).await },
+        ))
     }
+}
+
+/// The trust root that the configuration names, or the built-in one.
+fn trust(config: &RegistryConfig) -> Result<TrustRoot, ConfigError> {
+    let (name, root) = match &config.trust.root {
+        Some(path) => (path.display().to_string(), TrustRoot::from_file(path)),
+        None => ("that is built in".to_owned(), TrustRoot::public_good()),
+    };
+    root.map_err(|error: TrustError| ConfigError::Trust(format!("{name} {error}")))
 }

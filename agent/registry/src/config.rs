@@ -16,6 +16,8 @@ use serde::Deserialize;
 ///     realmHosts: [auth.example.com]
 ///   "registry.internal": {}            # a private address: only hosts that stand here may have one
 /// dockerConfig: /etc/sluice/registry/config.json
+/// trust:
+///   root: /etc/sluice/trust/trusted_root.json
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -28,6 +30,18 @@ pub struct RegistryConfig {
     pub docker_config: Option<PathBuf>,
     /// Tags asked for per page (1 to 10,000). Lower it for a registry that refuses 1,000.
     pub page_size: u16,
+    /// Whom keyless signatures rest on.
+    pub trust: TrustConfig,
+}
+
+/// Which certificate authorities and transparency logs count for keyless signatures. Read once, when
+/// the agent starts, and never fetched: a change of trust is somebody's act.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct TrustConfig {
+    /// A `trusted_root.json` of Sigstore, as `cosign trusted-root create` makes it. It stands in
+    /// place of the one that is built in, the public good instance's.
+    pub root: Option<PathBuf>,
 }
 
 impl Default for RegistryConfig {
@@ -36,6 +50,7 @@ impl Default for RegistryConfig {
             hosts: BTreeMap::new(),
             docker_config: None,
             page_size: 1000,
+            trust: TrustConfig::default(),
         }
     }
 }
@@ -86,6 +101,12 @@ pub enum ConfigError {
     /// Everything that is wrong with it, one sentence each.
     #[error("the registry configuration is not valid: {}", .0.join("; "))]
     Invalid(Vec<String>),
+    /// The trust root for keyless signatures cannot be used.
+    #[error(
+        "the trust root {0}; name a trusted_root.json as cosign trusted-root create makes it, or \
+         leave trust.root out to use the built-in one"
+    )]
+    Trust(String),
     /// The process has no TLS provider, or no usable store of root certificates.
     #[error("cannot set up TLS for registries: {0}")]
     Tls(String),

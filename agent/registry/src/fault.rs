@@ -28,6 +28,20 @@ impl Ask {
         }
     }
 
+    pub(crate) fn describe(repository: &str, digest: &str) -> Self {
+        let (repository, digest) = (quotable(repository), quotable(digest));
+        Self {
+            sentence: format!("cannot read what {repository}@{digest} says about itself"),
+        }
+    }
+
+    pub(crate) fn verify(repository: &str, digest: &str) -> Self {
+        let (repository, digest) = (quotable(repository), quotable(digest));
+        Self {
+            sentence: format!("cannot tell who signed {repository}@{digest}"),
+        }
+    }
+
     pub(crate) fn not_found(&self, cause: impl Display, to_do: &str) -> RegistryFault {
         RegistryFault::NotFound(self.message(cause, to_do))
     }

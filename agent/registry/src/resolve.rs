@@ -40,7 +40,7 @@ pub(crate) async fn resolve(session: &Session<'_>, tag: &str) -> Result<Digest, 
 }
 
 /// Indexes and manifests, OCI's and Docker's: whatever the tag names, not a conversion of it.
-fn accept(session: &Session<'_>) -> Result<HeaderMap, RegistryFault> {
+pub(crate) fn accept(session: &Session<'_>) -> Result<HeaderMap, RegistryFault> {
     let types = [
         OCI_IMAGE_INDEX_MEDIA_TYPE,
         OCI_IMAGE_MEDIA_TYPE,
@@ -141,7 +141,7 @@ async fn hash(session: &Session<'_>, response: Response) -> Result<Digest, Regis
     Ok(Digest::of(&body))
 }
 
-fn mismatch(session: &Session<'_>, stated: &Digest, actual: &Digest) -> RegistryFault {
+pub(crate) fn mismatch(session: &Session<'_>, stated: &Digest, actual: &Digest) -> RegistryFault {
     let cause = format!("the registry states the digest {stated}, but its manifest has {actual}");
     session.ask.unavailable(
         cause,

@@ -26,7 +26,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     let padding = letters.len() - letters.trim_end_matches('=').len();
     let base64 = |c: u8| c.is_ascii_alphanumeric() || c == b'+' || c == b'/';
     // 44 bytes, an Ed25519 key, are the least: 60 characters.
-    let plausible = letters.len() >= 56 && letters.len() % 4 == 0 && padding <= 2;
+    let plausible = letters.len() >= 56 && letters.len().is_multiple_of(4) && padding <= 2;
     if !plausible || !letters.trim_end_matches('=').bytes().all(base64) {
         return Err("has a PEM body that is not base64 of a key".to_owned());
     }
