@@ -10,9 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sluice_core::plugin::PluginKind;
 
+use crate::callback::Callbacks;
 use crate::card::Card;
 use crate::limits::{LimitGap, Limits};
-use crate::manifest::{Manifest, TargetRequest};
+use crate::manifest::{Manifest, TargetRequest, kind_name};
 use crate::net::address::Reach;
 use crate::net::origin::Origin;
 use crate::net::target::{PathPattern, ROLLOUT_TARGETS, Target, is_rollout_target};
@@ -25,6 +26,7 @@ pub(crate) struct Permissions {
     pub(crate) targets: BTreeMap<String, Target>,
     pub(crate) secrets: BTreeMap<String, SecretRef>,
     pub(crate) limits: Limits,
+    pub(crate) callbacks: Option<Callbacks>,
 }
 
 /// The permissions of a plugin, shared with its running calls: a narrowed grant takes effect on the
@@ -103,6 +105,7 @@ pub(crate) fn permissions(
             None => gaps.secret(name),
         }
     }
+    let callbacks = callbacks(kind, entry, &mut gaps);
     let (limits, limit_gaps) = Limits::effective(&manifest.limits, &entry.grants.limits);
     let missing = gaps.cards(manifest, entry, place);
     let smaller = smaller_limits(manifest, &limit_gaps, place);
@@ -111,10 +114,27 @@ pub(crate) fn permissions(
             targets,
             secrets,
             limits,
+            callbacks,
         },
         missing,
         smaller,
     }
+}
+
+/// Whether, and how, the plugin may be called back. Every approval provider can read a callback, so
+/// there is nothing that its manifest has to ask for.
+fn callbacks(kind: PluginKind, entry: &PluginEntry, gaps: &mut Gaps) -> Option<Callbacks> {
+    let grant = entry.grants.callbacks.clone()?;
+    if kind != PluginKind::ApprovalProvider {
+        gaps.callbacks = Some(kind);
+        return None;
+    }
+    let name = grant.signature.secret();
+    let Some(secret) = entry.secrets.get(name).cloned() else {
+        gaps.secret(name);
+        return None;
+    };
+    Some(Callbacks { grant, secret })
 }
 
 /// The plugin is served with less than it asks for: it may work all the same, and where it does not,
@@ -346,6 +366,8 @@ struct Gaps {
     why: Vec<String>,
     paste: BTreeMap<String, String>,
     secrets: BTreeSet<String>,
+    /// The kind of a plugin that is granted callbacks and cannot read any.
+    callbacks: Option<PluginKind>,
 }
 
 impl Gaps {
@@ -386,6 +408,20 @@ impl Gaps {
                         secrets_text(&names.iter().collect::<Vec<_>>())
                     ))
                     .change(format!("add   secrets: {{ {} }}", paste.join(", "))),
+            );
+        }
+        if let Some(kind) = self.callbacks {
+            cards.push(
+                Card::new("plugin/callbacks-unfit", manifest.subject())
+                    .at(format!(
+                        "{FILE_NAME}, plugin {}, grants.callbacks",
+                        entry.name
+                    ))
+                    .because(format!(
+                        "only an approval-provider is called back, and this is a {}",
+                        kind_name(kind)
+                    ))
+                    .change("remove   callbacks"),
             );
         }
         cards

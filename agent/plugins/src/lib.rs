@@ -13,6 +13,7 @@
 //! | `folder` | reads the plugins folder and swaps what changed |
 //! | `load` | from a file to a program, or to an error card |
 //! | `grant` | what a plugin may do: manifest ∩ grant |
+//! | `callback` | what comes back from a chat: verified before a plugin sees it |
 //! | `world` | one file per kind: what it may call, how it is asked |
 //! | `call` | one call under all limits |
 //! | `capability` | one file per interface that the host offers |
@@ -26,6 +27,7 @@
 mod bindings;
 mod breaker;
 mod call;
+mod callback;
 mod capability;
 mod card;
 mod engine;
@@ -44,6 +46,10 @@ mod state;
 mod text;
 mod world;
 
+pub use callback::{
+    CallbackBody, CallbackGrant, CallbackPerson, CallbackRefused, CallbackSignature,
+    CallbackSubject, MAX_CALLBACK_BYTES, VerifiedCallback,
+};
 pub use capability::log::{LogLevel, LogLine, LogSink, TracingSink};
 pub use card::Card;
 pub use folder::{Folders, PluginFolder};

@@ -8,6 +8,7 @@ use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
+use crate::callback::CallbackGrant;
 use crate::card::Card;
 use crate::limits::LimitSettings;
 use crate::secret::{SecretRef, is_file_name};
@@ -80,6 +81,9 @@ pub struct Grants {
     /// Limits of one call.
     #[serde(default)]
     pub limits: LimitSettings,
+    /// What an approval provider may be sent back. Nothing, unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callbacks: Option<CallbackGrant>,
 }
 
 /// Where a granted server is.
@@ -211,6 +215,18 @@ impl PluginEntry {
                 name,
                 faults,
             );
+        }
+        if let Some(callbacks) = &self.grants.callbacks {
+            callbacks.faults(&format!("{at}.grants.callbacks"), faults);
+            let signing = callbacks.signature.secret();
+            let mut targets = self.grants.http.iter();
+            if let Some((name, _)) = targets.find(|(_, target)| target.secrets.contains(signing)) {
+                faults.push(format!(
+                    "{at}.grants.http.{}: the secret of callbacks, {}, is granted here too: the plugin could sign callbacks to itself; use another",
+                    crate::text::line(name, 80),
+                    crate::text::line(signing, 80)
+                ));
+            }
         }
         for (name, secret) in &self.secrets {
             if !crate::manifest::is_name(name) {

@@ -142,6 +142,7 @@ impl<'a> Given<'a> {
             key: "k".to_owned(),
         };
         let permissions = Permissions {
+            callbacks: None,
             targets: [("t".to_owned(), target)].into(),
             secrets: [("token".to_owned(), at)].into(),
             limits: Limits::default(),
