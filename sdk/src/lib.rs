@@ -30,6 +30,7 @@ mod host;
 mod http;
 mod pointer;
 pub mod settings;
+pub mod slack;
 pub mod smoke;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

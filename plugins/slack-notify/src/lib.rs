@@ -9,11 +9,11 @@
 //! answer got lost can appear twice (reliability.md D8). Its metadata carries the event's id.
 
 mod message;
-mod mrkdwn;
 mod settings;
 mod slack;
 mod thread;
 
+use sluice_sdk::slack::Mention;
 use sluice_sdk::{Client, Error, Event, Severity};
 
 use message::Message;
@@ -21,7 +21,7 @@ use settings::Settings as S;
 use slack::{Answer, Slack};
 use thread::Thread;
 
-pub use settings::{Mention, Settings, validate};
+pub use settings::{Settings, validate};
 
 /// Tells one event.
 ///

@@ -1,10 +1,8 @@
 //! An event as a Slack message (Block Kit).
 
 use serde_json::{Value, json};
+use sluice_sdk::slack::{Mention, escape, link, plain};
 use sluice_sdk::{Event, Release, Severity};
-
-use crate::mrkdwn::{escape, link, plain};
-use crate::settings::Mention;
 
 /// Slack's limit is 3000 characters for the text of a section. Room is left for the markup.
 const SECTION_CHARS: usize = 2_900;

@@ -2,14 +2,14 @@
 //!
 //! It knows nothing of the plugin and needs no server: whoever has one hands requests in. So these
 //! tests use it behind the scripted host, and the plugin host's tests behind a real HTTP server.
-//! The rules are those of the pages `chat.postMessage`, `chat.update`, "Using the Slack Web API",
-//! "Block Kit", "Rate limits" and "Message metadata" in Slack's documentation.
+//! The rules are those of the pages `chat.postMessage`, `chat.update`, `users.info`, "Using the Slack
+//! Web API", "Block Kit", "Rate limits" and "Message metadata" in Slack's documentation.
 
 #![allow(
     dead_code,
     unreachable_pub,
     missing_docs,
-    reason = "a module of tests in two crates, each of which uses a part"
+    reason = "a module of tests in several crates, each of which uses a part"
 )]
 
 use serde_json::{Map, Value, json};
@@ -19,6 +19,14 @@ const SECTION_TEXT: usize = 3_000;
 const BLOCKS: usize = 50;
 const CONTEXT_ELEMENTS: usize = 10;
 const TEXT: usize = 4_000;
+const ACTIONS: usize = 25;
+const BUTTON_TEXT: usize = 75;
+const BUTTON_VALUE: usize = 2_000;
+const ACTION_ID: usize = 255;
+const CONFIRM_TEXT: usize = 300;
+const CONFIRM_LABEL: usize = 30;
+const CONFIRM_TITLE: usize = 100;
+const ADDRESS: usize = 3_000;
 
 /// A message as Slack keeps it.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +55,8 @@ pub struct SlackChecker {
     token: String,
     /// Name and id of each channel.
     channels: Vec<(String, String)>,
+    /// Members of the workspace, as `users.info` tells them.
+    pub users: Vec<Value>,
     /// All messages, oldest first.
     pub messages: Vec<Message>,
     /// What was wrong with requests: empty, if all was as Slack wants it.
@@ -84,7 +94,10 @@ impl SlackChecker {
                 .map(|(_, v)| v.as_str())
         };
         if method != "POST" {
-            return self.wrong(&format!("{method} with a JSON body"), "invalid_post_type");
+            return self.wrong(&format!("{method} with a body"), "invalid_post_type");
+        }
+        if path == "/api/users.info" {
+            return self.user(header("content-type"), header("authorization"), body);
         }
         match header("content-type") {
             Some("application/json; charset=utf-8") => {}
@@ -110,6 +123,24 @@ impl SlackChecker {
             "/api/chat.postMessage" => self.post(&fields),
             "/api/chat.update" => self.update(&fields),
             _ => self.wrong(&format!("unknown method {path}"), "unknown_method"),
+        }
+    }
+
+    /// `users.info` takes a form only.
+    fn user(&mut self, kind: Option<&str>, authorization: Option<&str>, body: &[u8]) -> Answer {
+        if kind != Some("application/x-www-form-urlencoded") {
+            return self.wrong(&format!("users.info with {kind:?}"), "invalid_form_data");
+        }
+        if authorization != Some(&format!("Bearer {}", self.token)) {
+            return refuse("invalid_auth");
+        }
+        let body = String::from_utf8_lossy(body);
+        let Some(id) = body.strip_prefix("user=") else {
+            return self.wrong("users.info without a user", "user_not_found");
+        };
+        match self.users.iter().find(|user| user["id"] == *id) {
+            Some(user) => accept(&json!({"ok": true, "user": user})),
+            None => refuse("user_not_found"),
         }
     }
 
@@ -229,8 +260,55 @@ fn check_block(block: &Value) -> Result<(), String> {
                 .iter()
                 .try_for_each(|element| check_text(element, SECTION_TEXT))
         }
+        Some("actions") => {
+            let elements = block.get("elements").and_then(Value::as_array);
+            let elements = elements.ok_or("actions without elements")?;
+            if elements.is_empty() || elements.len() > ACTIONS {
+                return Err(format!("{} elements in actions", elements.len()));
+            }
+            let mut ids: Vec<&Value> = elements.iter().map(|e| &e["action_id"]).collect();
+            ids.sort_by_key(|id| id.to_string());
+            ids.dedup();
+            if ids.len() != elements.len() {
+                return Err("two elements with one action_id".into());
+            }
+            elements.iter().try_for_each(check_button)
+        }
         other => Err(format!("block of type {other:?}")),
     }
+}
+
+fn check_button(button: &Value) -> Result<(), String> {
+    if button["type"] != "button" {
+        return Err(format!("element of type {}", button["type"]));
+    }
+    check_plain(&button["text"], BUTTON_TEXT)?;
+    let length = |name: &str| button[name].as_str().map_or(0, |text| text.chars().count());
+    if length("action_id") == 0 || length("action_id") > ACTION_ID {
+        return Err("action_id of a button".into());
+    }
+    if length("value") > BUTTON_VALUE || length("url") > ADDRESS {
+        return Err("value or url of a button too long".into());
+    }
+    if !matches!(button["style"].as_str(), None | Some("primary" | "danger")) {
+        return Err(format!("style {}", button["style"]));
+    }
+    match button.get("confirm") {
+        None => Ok(()),
+        Some(confirm) => {
+            check_plain(&confirm["title"], CONFIRM_TITLE)?;
+            check_text(&confirm["text"], CONFIRM_TEXT)?;
+            check_plain(&confirm["confirm"], CONFIRM_LABEL)?;
+            check_plain(&confirm["deny"], CONFIRM_LABEL)
+        }
+    }
+}
+
+fn check_plain(object: &Value, limit: usize) -> Result<(), String> {
+    if object["type"] != "plain_text" {
+        return Err(format!("a label of type {}", object["type"]));
+    }
+    check_text(object, limit)
 }
 
 fn check_text(object: &Value, limit: usize) -> Result<(), String> {

@@ -2,7 +2,8 @@
 
 /// Escapes the three characters that Slack gives a meaning, and turns control characters into
 /// spaces. Cuts so that the escaped text has at most `limit` characters, never within an escape.
-pub(crate) fn escape(text: &str, limit: usize) -> String {
+#[must_use]
+pub fn escape(text: &str, limit: usize) -> String {
     limited(text, limit, |c| match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
@@ -13,7 +14,8 @@ pub(crate) fn escape(text: &str, limit: usize) -> String {
 
 /// Text for a `plain_text` object, which Slack does not parse: control characters other than line
 /// ends go, the rest stays, cut to `limit` characters.
-pub(crate) fn plain(text: &str, limit: usize) -> String {
+#[must_use]
+pub fn plain(text: &str, limit: usize) -> String {
     let text = text.replace("\r\n", "\n");
     let mut out = String::new();
     for (count, c) in text.chars().enumerate() {
@@ -27,7 +29,8 @@ pub(crate) fn plain(text: &str, limit: usize) -> String {
 }
 
 /// A link, if the address is an http(s) one that cannot end the markup early.
-pub(crate) fn link(label: &str, address: &str) -> Option<String> {
+#[must_use]
+pub fn link(label: &str, address: &str) -> Option<String> {
     let web = address.starts_with("https://") || address.starts_with("http://");
     let safe = |c: char| !c.is_control() && !c.is_whitespace() && !"<>|\"".contains(c);
     if !web || address.len() > MAX_ADDRESS || !address.chars().all(safe) {

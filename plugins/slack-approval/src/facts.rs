@@ -1,0 +1,244 @@
+//! What an approver has to see, as the agent says it in the attribute `approval-request`.
+//!
+//! Every fact may be missing or of an odd shape: then it is not shown. A request that shows little
+//! is better than none.
+
+use serde_json::Value;
+use sluice_sdk::slack::escape;
+
+/// Longest single fact, in characters.
+const FACT_CHARS: usize = 300;
+/// Most entries that are shown of a list within one line.
+const MAX_LISTED: usize = 12;
+
+/// Whether a request can still be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    Superseded,
+    Closed,
+}
+
+/// The facts of one request.
+pub(crate) struct Facts(Value);
+
+impl Facts {
+    /// Reads the attribute. Without it there is nothing to compare with, so `None`.
+    pub(crate) fn read(text: Option<&str>) -> Option<Self> {
+        let facts: Value = serde_json::from_str(text?).ok()?;
+        facts.is_object().then_some(Self(facts))
+    }
+
+    /// No facts at all.
+    pub(crate) fn none() -> Self {
+        Self(Value::Null)
+    }
+
+    /// The same facts of a request that is open no more, whatever they say themselves.
+    pub(crate) fn closed(self) -> Self {
+        if self.state() != State::Open {
+            return self;
+        }
+        let mut facts = match self.0 {
+            Value::Object(facts) => facts,
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => serde_json::Map::new(),
+        };
+        facts.insert("state".into(), "closed".into());
+        Self(Value::Object(facts))
+    }
+
+    /// Anything but `superseded` and `closed` is open: only the agent closes a request.
+    pub(crate) fn state(&self) -> State {
+        match self.raw("/state") {
+            Some("superseded") => State::Superseded,
+            Some("closed") => State::Closed,
+            Some(_) | None => State::Open,
+        }
+    }
+
+    fn raw(&self, place: &str) -> Option<&str> {
+        let text = self.0.pointer(place)?.as_str()?;
+        (!text.trim().is_empty()).then_some(text)
+    }
+
+    /// One fact as inert mrkdwn.
+    pub(crate) fn text(&self, place: &str) -> Option<String> {
+        self.raw(place).map(|text| escape(text.trim(), FACT_CHARS))
+    }
+
+    /// An address as it stands. Whoever shows it checks it.
+    pub(crate) fn address(&self, place: &str) -> Option<&str> {
+        self.raw(place)
+    }
+
+    /// The lines of a list of texts, for a plain text object.
+    pub(crate) fn lines(&self, place: &str) -> Vec<&str> {
+        let list = self.0.pointer(place).and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    }
+
+    fn entries(&self, place: &str) -> impl Iterator<Item = &Value> {
+        let list = self.0.pointer(place).and_then(Value::as_array);
+        list.into_iter().flatten().take(MAX_LISTED)
+    }
+
+    fn joined(parts: Vec<String>) -> Option<String> {
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
+    /// `storefront v1.2.0 to production`, as much of it as is known.
+    pub(crate) fn what(&self) -> Option<String> {
+        let service = self.text("/service").or_else(|| self.text("/pipeline"))?;
+        let tag = self.text("/image/tag").map(|tag| format!(" {tag}"));
+        let place = self.text("/environment").map(|name| format!(" to {name}"));
+        Some(format!(
+            "{service}{}{}",
+            tag.unwrap_or_default(),
+            place.unwrap_or_default()
+        ))
+    }
+
+    /// `devops-lead by alice, tech-lead by bob`.
+    pub(crate) fn given(&self) -> Option<String> {
+        let text = |entry: &Value, name: &str| {
+            let text = entry.get(name).and_then(Value::as_str)?;
+            Some(escape(text, FACT_CHARS))
+        };
+        Self::joined(
+            self.entries("/given")
+                .filter_map(|entry| {
+                    let (role, person) = (text(entry, "role"), text(entry, "person")?);
+                    Some(match role {
+                        Some(role) => format!("{role} by {person}"),
+                        None => person,
+                    })
+                })
+                .collect(),
+        )
+    }
+
+    /// The roles that are still to decide.
+    pub(crate) fn missing(&self) -> Option<String> {
+        Self::joined(
+            self.entries("/missing")
+                .filter_map(|entry| {
+                    let role = entry.as_str().or_else(|| entry.get("role")?.as_str())?;
+                    let role = escape(role, FACT_CHARS);
+                    Some(match entry.get("count").and_then(Value::as_u64) {
+                        Some(count) if count > 1 => format!("{role} ({count})"),
+                        Some(_) | None => role,
+                    })
+                })
+                .collect(),
+        )
+    }
+
+    /// Where the same image has been before: `staging since 2026-03-01T10:00:00Z (http-smoke)`.
+    pub(crate) fn earlier(&self) -> Option<String> {
+        Self::joined(
+            self.entries("/earlier")
+                .filter_map(|entry| {
+                    let name = entry.get("environment").and_then(Value::as_str)?;
+                    let at = entry.get("at").and_then(Value::as_str);
+                    let at = at.map(|at| format!(" since {}", escape(at, FACT_CHARS)));
+                    let checks: Vec<String> = match entry.get("checks") {
+                        Some(Value::Array(checks)) => checks
+                            .iter()
+                            .take(MAX_LISTED)
+                            .filter_map(|check| Some(escape(check.as_str()?, FACT_CHARS)))
+                            .collect(),
+                        Some(Value::String(checks)) => vec![escape(checks, FACT_CHARS)],
+                        Some(_) | None => Vec::new(),
+                    };
+                    let checks = Self::joined(checks).map(|checks| format!(" ({checks})"));
+                    Some(format!(
+                        "{}{}{}",
+                        escape(name, FACT_CHARS),
+                        at.unwrap_or_default(),
+                        checks.unwrap_or_default()
+                    ))
+                })
+                .collect(),
+        )
+    }
+
+    /// What is loud about an emergency.
+    pub(crate) fn emergency(&self) -> Option<String> {
+        match self.0.get("emergency")? {
+            Value::String(text) if !text.trim().is_empty() => Some(escape(text, FACT_CHARS)),
+            Value::Bool(true) => Some("EMERGENCY".into()),
+            Value::Object(flags) => {
+                let set = |name: &str| flags.get(name).and_then(Value::as_bool) == Some(true);
+                let mut words = Vec::new();
+                if set("breakGlass") {
+                    words.push("BREAKS THE GLASS".to_string());
+                }
+                if set("skipCanary") {
+                    words.push("SKIPS THE CANARY".to_string());
+                }
+                Self::joined(words)
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn facts(value: &Value) -> Facts {
+        Facts::read(Some(&value.to_string())).unwrap()
+    }
+
+    #[test]
+    fn lists_become_lines() {
+        let facts = facts(&json!({
+            "given": [{"role": "devops-lead", "person": "alice"}, {"person": "<!here>"}, 7],
+            "missing": ["tech-lead", {"role": "change-board", "count": 2}, {}],
+            "earlier": [{"environment": "staging", "at": "10:00", "checks": ["http-smoke", 1]}, {}],
+            "emergency": {"skipCanary": true, "breakGlass": true},
+        }));
+        assert_eq!(
+            facts.given().unwrap(),
+            "devops-lead by alice, &lt;!here&gt;"
+        );
+        assert_eq!(facts.missing().unwrap(), "tech-lead, change-board (2)");
+        assert_eq!(facts.earlier().unwrap(), "staging since 10:00 (http-smoke)");
+        assert_eq!(
+            facts.emergency().unwrap(),
+            "BREAKS THE GLASS, SKIPS THE CANARY"
+        );
+    }
+
+    #[test]
+    fn odd_facts_are_left_out_and_the_request_stays_open() {
+        let odd = facts(&json!({
+            "service": 7, "image": [], "given": "alice", "missing": {}, "earlier": null,
+            "emergency": 1, "state": ["closed"], "changes": {"a": 1}, "reason": "  ",
+        }));
+        assert_eq!(odd.state(), State::Open);
+        assert_eq!(odd.what(), None);
+        assert_eq!(odd.text("/reason"), None);
+        assert!(odd.given().is_none() && odd.missing().is_none() && odd.earlier().is_none());
+        assert!(odd.emergency().is_none() && odd.lines("/changes").is_empty());
+        assert!(Facts::read(None).is_none() && Facts::read(Some("[1]")).is_none());
+        assert_eq!(
+            facts(&json!({"state": "superseded"})).state(),
+            State::Superseded
+        );
+    }
+}
