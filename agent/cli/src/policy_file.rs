@@ -10,12 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use jiff::Timestamp;
 use sluice_core::hash::sha256_hex;
 use sluice_core::policy::Policy;
+use sluice_core::port::Clock as _;
 use sluice_core::problem::Problem;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::clock::WallClock;
 
 /// Largest policy file, in bytes: a ConfigMap cannot hold more.
 pub const MAX_BYTES: u64 = 1 << 20;
@@ -70,7 +74,7 @@ impl PolicyFile {
         })
         .ok();
         let mut state = Kept::default();
-        let first = state.take(&path, read(&path));
+        let first = state.take(&path, read(&path), WallClock.now());
         let (sender, policy) = watch::channel(Arc::new(first.unwrap_or_default()));
         let task = tokio::spawn(keep(path, rhythm, woken, state, sender));
         Self {
@@ -117,7 +121,7 @@ async fn keep(
         let Ok(text) = tokio::task::spawn_blocking(move || read(&from)).await else {
             continue;
         };
-        if let Some(policy) = state.take(&path, text) {
+        if let Some(policy) = state.take(&path, text, WallClock.now()) {
             sender.send_replace(Arc::new(policy));
         }
     }
@@ -128,13 +132,18 @@ async fn keep(
 struct Kept {
     /// Digest of the last content, or the word of the last error: the same again is no news.
     last: Option<String>,
-    /// Whether a good policy was ever read. From then on only a good one replaces it.
-    good: bool,
+    /// The last good policy. Only a good one replaces it.
+    good: Option<Policy>,
 }
 
 impl Kept {
     /// The policy to put in force, if this content changes it. Logs every problem once.
-    fn take(&mut self, path: &Path, text: io::Result<String>) -> Option<Policy> {
+    fn take(
+        &mut self,
+        path: &Path,
+        text: io::Result<String>,
+        now: Timestamp,
+    ) -> Option<Policy> {
         let identity = match &text {
             Ok(text) => sha256_hex(text.as_bytes()),
             Err(error) => error.to_string(),
@@ -146,13 +155,13 @@ impl Kept {
         let place = path.display();
         let text = match text {
             Ok(text) => text,
-            Err(error) if self.good => {
+            Err(error) if self.good.is_some() => {
                 tracing::error!(
                     path = %place, %error,
                     "the policy file cannot be read; the last good policy stays in force. Put the \
                      file back"
                 );
-                return None;
+                return self.kept(&[Problem::new("", error.to_string())], now);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 tracing::warn!(
@@ -174,7 +183,7 @@ impl Kept {
         };
         match Policy::parse(&text) {
             Ok(policy) => {
-                self.good = true;
+                self.good = Some(policy.clone());
                 tracing::info!(
                     path = %place,
                     digest = identity,
@@ -191,15 +200,22 @@ impl Kept {
                     path = %place,
                     problems = problems.len(),
                     "the policy file is not valid; {}. `sluice policy check` shows all problems",
-                    if self.good {
+                    if self.good.is_some() {
                         "the last good policy stays in force"
                     } else {
                         "every environment is closed"
                     }
                 );
-                (!self.good).then(|| Policy::unreadable(problems))
+                let kept = self.kept(&problems, now);
+                Some(kept.unwrap_or_else(|| Policy::unreadable(problems)))
             }
         }
+    }
+
+    /// The last good policy, which says from now on that the file says something else.
+    fn kept(&self, problems: &[Problem], now: Timestamp) -> Option<Policy> {
+        let good = self.good.clone()?;
+        Some(good.kept_since(now, problems))
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ pub use environment::{
     RequiredRole, RollbackPolicy, SkipCanaryPolicy, StrategyPolicy, Targets, TriggerKind,
 };
 pub use expression::{Expression, ImageVariables, RequesterVariables, Variables};
-pub use images::{ImagePolicy, ImageRefusal};
+pub use images::{AnnotationGlob, ImagePolicy, ImageRefusal};
 pub use people::{Identity, IdentityProvider, Person, PersonEntry, Role};
 pub use schema::schema;
 pub use share::Share;
@@ -65,6 +66,32 @@ pub struct Policy {
     pub tests: Vec<PolicyTest>,
     #[serde(skip)]
     source: Source,
+    #[serde(skip)]
+    outdated: Option<Outdated>,
+}
+
+/// The file has changed since and cannot be read: what is in force is its last good content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Outdated {
+    /// When that was found.
+    #[schemars(with = "String")]
+    pub since: Timestamp,
+    /// How many problems the file has.
+    pub problems: usize,
+    /// The first of them, with its line.
+    pub first: String,
+}
+
+impl fmt::Display for Outdated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the policy file has {} problem(s) since {}; its last good content stays in force. The \
+             first is {}; `sluice policy check` shows all",
+            self.problems, self.since, self.first
+        )
+    }
 }
 
 /// What holds over all environments.
@@ -104,6 +131,26 @@ impl Policy {
             source: Source::Unreadable(problems),
             ..Self::default()
         }
+    }
+
+    /// The same policy with the note that the file was not readable when it was read again.
+    #[must_use]
+    pub fn kept_since(self, since: Timestamp, problems: &[Problem]) -> Self {
+        let outdated = Outdated {
+            since,
+            problems: problems.len(),
+            first: problems.first().map(Problem::to_string).unwrap_or_default(),
+        };
+        Self {
+            outdated: Some(outdated),
+            ..self
+        }
+    }
+
+    /// Whether the file says something else by now that cannot be read. To be shown wherever somebody
+    /// could believe that the file is in force.
+    pub fn outdated(&self) -> Option<&Outdated> {
+        self.outdated.as_ref()
     }
 
     /// What the policy allows for a target in this namespace under this environment's name.

@@ -18,6 +18,10 @@ fn policy(environment: &str) -> String {
     )
 }
 
+fn at() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
 fn closed(policy: &Policy) -> ClosedWhy {
     match policy.environment("production", "shop") {
         EnvironmentVerdict::Closed(why) => why,
@@ -82,7 +86,7 @@ async fn without_events_the_poll_finds_the_change() {
     std::fs::write(&path, policy("staging")).unwrap();
     let (_wake, woken) = mpsc::channel(1);
     let mut state = Kept::default();
-    let first = state.take(&path, read(&path)).unwrap();
+    let first = state.take(&path, read(&path), at()).unwrap();
     let (sender, mut seen) = watch::channel(Arc::new(first));
     let rhythm = Rhythm {
         poll: Duration::from_millis(30),
@@ -105,15 +109,19 @@ fn only_a_good_policy_replaces_a_good_one() {
     let path = Path::new("policy.yaml");
     let gone = || Err(io::Error::from(io::ErrorKind::NotFound));
     let mut state = Kept::default();
-    assert!(state.take(path, Ok(policy("production"))).is_some());
-    assert!(state.take(path, Ok("kind: [".into())).is_none(), "broken");
-    assert!(state.take(path, gone()).is_none(), "gone");
+    assert!(state.take(path, Ok(policy("production")), at()).is_some());
+    let broken = state.take(path, Ok("kind: [".into()), at()).unwrap();
+    assert!(broken.environments.contains_key("production"), "broken");
+    assert!(broken.outdated().unwrap().to_string().contains("line 1"));
+    let gone = state.take(path, gone(), at()).unwrap();
+    assert!(gone.environments.contains_key("production"), "gone");
+    assert_eq!(gone.outdated().unwrap().problems, 1);
     assert!(
-        state.take(path, Ok(policy("production"))).is_some(),
+        state.take(path, Ok(policy("production")), at()).is_some(),
         "repaired"
     );
     assert!(
-        state.take(path, Ok(policy("production"))).is_none(),
+        state.take(path, Ok(policy("production")), at()).is_none(),
         "the same is no news"
     );
 }
@@ -123,22 +131,22 @@ fn before_the_first_good_policy_everything_is_closed_and_says_why() {
     let path = Path::new("policy.yaml");
     let mut state = Kept::default();
     let absent = state
-        .take(path, Err(io::Error::from(io::ErrorKind::NotFound)))
+        .take(path, Err(io::Error::from(io::ErrorKind::NotFound)), at())
         .unwrap();
     assert_eq!(closed(&absent), ClosedWhy::NoPolicy);
-    let broken = state.take(path, Ok("kind: [".into())).unwrap();
+    let broken = state.take(path, Ok("kind: [".into()), at()).unwrap();
     assert!(matches!(
         closed(&broken),
         ClosedWhy::PolicyUnreadable { .. }
     ));
     let denied = state
-        .take(path, Err(io::Error::from(io::ErrorKind::PermissionDenied)))
+        .take(path, Err(io::Error::from(io::ErrorKind::PermissionDenied)), at())
         .unwrap();
     assert!(matches!(
         closed(&denied),
         ClosedWhy::PolicyUnreadable { .. }
     ));
-    assert!(state.take(path, Ok(policy("production"))).is_some());
+    assert!(state.take(path, Ok(policy("production")), at()).is_some());
 }
 
 #[test]

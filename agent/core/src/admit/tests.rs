@@ -56,7 +56,7 @@ fn mk_desk() -> Desk {
             "environments:\n  staging:\n    targets: {namespaces: [staging]}\n    triggers: [registry]\n    images: {repositories: ['**']}\n",
         )),
         pipeline: PipelineView { name: "storefront".into(), spec, status },
-        candidate: Candidate { image: view.spec.image, cause: view.spec.cause, returns_to: None },
+        candidate: Candidate::release(view.spec.image, view.spec.cause),
     }
 }
 

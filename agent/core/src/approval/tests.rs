@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::policy::IdentityProvider;
 use crate::policy::{ApprovalPolicy, PersonEntry, RequiredRole, Role, Targets};
 
 const HASH: &str = "the-hash-that-is-voted-on";
@@ -70,6 +71,7 @@ fn policy(roles: &[(&str, &[&str])]) -> Policy {
             Role {
                 people,
                 groups: Vec::new(),
+                via: None,
             },
         );
     }
@@ -449,6 +451,7 @@ fn exhaustive_matrix_against_brute_force() {
                 Role {
                     people,
                     groups: Vec::new(),
+                    via: None,
                 },
             );
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::problem::{Problem, quoted};
 
 pub(super) mod environment;
-mod machines;
+pub(super) mod machines;
 pub(super) mod sections;
 
 pub(super) const FILE_KEYS: [&str; 11] = [

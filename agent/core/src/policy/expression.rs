@@ -34,7 +34,7 @@ mod variables;
 pub use variables::{ImageVariables, RequesterVariables, Variables};
 
 /// Longest expression, in bytes. What does not fit is a program, and belongs into a plugin.
-pub const TEXT_LIMIT: usize = 1024;
+pub(crate) const TEXT_LIMIT: usize = 1024;
 
 /// One custom rule's condition, checked and ready for use.
 #[derive(Clone, Serialize, Deserialize)]
@@ -97,6 +97,11 @@ impl Expression {
     /// As written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The variables that it looks at, such as `rollout.image.tag`.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.compiled.uses.iter().copied()
     }
 
     /// Whether it holds. An error says why that cannot be told, and then the answer is no.

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use crate::duration::HumanDuration;
+use crate::glob::{Glob, Slash};
 use crate::image::facts::ImageFacts;
+use crate::image::facts::VALUE_LIMIT;
 use crate::image::{ImageRef, RepositoryGlob, TagGlob};
+use crate::problem::quoted;
 
 /// Which images may come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +33,66 @@ pub struct ImagePolicy {
     pub signed_by: Vec<String>,
     /// Annotations or labels of the image that must be there, each fitting its pattern.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, TagGlob>,
+    pub annotations: BTreeMap<String, AnnotationGlob>,
+}
+
+/// A pattern of an annotation's whole value: `*` stays within one part of a path, `**` crosses parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AnnotationGlob(Glob);
+
+impl AnnotationGlob {
+    /// Whether the whole value fits.
+    pub fn matches(&self, value: &str) -> bool {
+        self.0.matches(value)
+    }
+}
+
+impl FromStr for AnnotationGlob {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.chars().any(char::is_control) {
+            return Err(format!("{} has control characters", quoted(text)));
+        }
+        Glob::new(text, Slash::Separates).map(Self)
+    }
+}
+
+impl TryFrom<String> for AnnotationGlob {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<AnnotationGlob> for String {
+    fn from(glob: AnnotationGlob) -> Self {
+        glob.to_string()
+    }
+}
+
+impl fmt::Display for AnnotationGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl JsonSchema for AnnotationGlob {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AnnotationGlob".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A pattern of an annotation's value. * stays within one part of a path, \
+                            ** crosses parts.",
+            "minLength": 1,
+            "maxLength": VALUE_LIMIT
+        })
+    }
 }
 
 /// Why an image may not come.

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::decode::environment as keys;
+use super::decode::{environment, machines, sections};
 use super::*;
 use crate::authorize::Action;
 use crate::duration::HumanDuration;
 use crate::window::WindowReason;
+
+mod parts;
 
 const SAMPLE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -224,7 +226,7 @@ environments:
     limits: {progressDeadline: 0s}
     permissions: {aprove: [tech-lead], promote: [wizard]}
     rules: [{deny: "true"}]
-    skipCanary: {allowedFor: [devops-lead]}
+    skipCanary: {allowedFor: []}
 tests:
   - {given: {environment: production, trigger: registry}, expect: {refused: trigger}}
 "#,
@@ -237,8 +239,10 @@ tests:
             "`sluice.dev/v2` is not known to this version",
         ),
         (5, "people[1].kubernetes", "belongs to alice already"),
+        (6, "people[2]", "one human being could vote twice"),
         (6, "people[2].name", "`kubernetes:eve` is not a name"),
         (7, "people[3]", "names no identity"),
+        (8, "people[4]", "one human being could vote twice"),
         (8, "people[4].oidc", "not an issuer and a subject"),
         (10, "roles.devops-lead.people[0]", "did you mean alice?"),
         (11, "roles.tech-lead.people", "the list is empty"),
@@ -270,8 +274,8 @@ tests:
         (22, "environments.production.triggers", "the list is empty"),
         (
             23,
-            "environments.production.images.signedBy",
-            "not supported by this version",
+            "environments.production.images.signedBy[0]",
+            "`release-key` is not one of signers",
         ),
         (
             23,
@@ -348,15 +352,11 @@ tests:
             "environments.production.permissions.promote[0]",
             "`wizard` is not one of roles",
         ),
-        (
-            37,
-            "environments.production.rules",
-            "not supported by this version",
-        ),
+        (37, "environments.production.rules[0].message", "is missing"),
         (
             38,
-            "environments.production.skipCanary",
-            "not supported by this version",
+            "environments.production.skipCanary.allowedFor",
+            "the list is empty",
         ),
         (40, "tests[0].expect.refused", "did you mean triggers?"),
     ];
@@ -714,29 +714,41 @@ fn the_schema_names_every_key_and_no_other() {
             .map(|key| (*key).to_owned())
             .collect::<BTreeSet<_>>()
     };
-    let actions = keys::PERMISSION_ACTIONS.map(Action::as_str);
-    let not_default: Vec<&str> = keys::ENVIRONMENT_KEYS
+    let actions = sections::PERMISSION_ACTIONS.map(Action::as_str);
+    let not_default: Vec<&str> = environment::ENVIRONMENT_KEYS
         .into_iter()
-        .filter(|key| *key != "targets" && *key != "after")
+        .filter(|key| !["targets", "after", "namespaces"].contains(key))
         .collect();
+    assert_eq!(not_default, environment::shared_keys());
+    let global = sections::GLOBAL_ACTIONS.map(Action::as_str);
     for (pointer, expected) in [
         ("", &decode::FILE_KEYS[..]),
         ("/$defs/Role", &decode::ROLE_KEYS),
         ("/$defs/PersonEntry", &decode::PERSON_KEYS),
         ("/$defs/PolicyTest", &decode::TEST_KEYS),
         ("/$defs/Given", &decode::GIVEN_KEYS),
-        ("/$defs/EnvironmentPolicy", &keys::ENVIRONMENT_KEYS),
-        ("/$defs/Defaults", &not_default),
-        ("/$defs/Targets", &keys::TARGET_KEYS),
-        ("/$defs/ImagePolicy", &keys::IMAGE_KEYS),
-        ("/$defs/ApprovalPolicy", &keys::APPROVAL_KEYS),
-        ("/$defs/RequiredRole", &keys::REQUIRED_KEYS),
-        ("/$defs/StrategyPolicy", &keys::STRATEGY_KEYS),
-        ("/$defs/CheckPolicy", &keys::CHECK_KEYS),
-        ("/$defs/Limits", &keys::LIMIT_KEYS),
+        ("/$defs/EnvironmentPolicy", &environment::ENVIRONMENT_KEYS),
+        ("/$defs/Sections", &not_default),
+        ("/$defs/Targets", &sections::TARGET_KEYS),
+        ("/$defs/ImagePolicy", &sections::IMAGE_KEYS),
+        ("/$defs/ApprovalPolicy", &sections::APPROVAL_KEYS),
+        ("/$defs/RequiredRole", &sections::REQUIRED_KEYS),
+        ("/$defs/StrategyPolicy", &sections::STRATEGY_KEYS),
+        ("/$defs/CheckPolicy", &sections::CHECK_KEYS),
+        ("/$defs/Limits", &sections::LIMIT_KEYS),
         ("/$defs/Permissions", &actions),
-        ("/$defs/WindowRule/anyOf/0", &keys::ALLOW_KEYS),
-        ("/$defs/WindowRule/anyOf/1", &keys::FREEZE_KEYS),
+        ("/$defs/GlobalPermissions", &global),
+        ("/$defs/GlobalLimits", &machines::LIMIT_KEYS),
+        ("/$defs/Keyless", &machines::KEYLESS_KEYS),
+        ("/$defs/Caller", &machines::CALLER_KEYS),
+        ("/$defs/CallerToken", &machines::TOKEN_KEYS),
+        ("/$defs/CallerSecret", &machines::SECRET_KEYS),
+        ("/$defs/SkipCanaryPolicy", &sections::SKIP_KEYS),
+        ("/$defs/BreakGlassPolicy", &sections::GLASS_KEYS),
+        ("/$defs/RollbackPolicy", &sections::ROLLBACK_KEYS),
+        ("/$defs/DenyRule", &sections::RULE_KEYS),
+        ("/$defs/WindowRule/anyOf/0", &sections::ALLOW_KEYS),
+        ("/$defs/WindowRule/anyOf/1", &sections::FREEZE_KEYS),
     ] {
         assert_eq!(known(pointer), set(expected), "{pointer}");
     }
@@ -757,23 +769,34 @@ fn the_schema_in_docs_is_this_one() {
 /// Every key has its line in the guide, and every example of the guide is right.
 #[test]
 fn the_guide_is_complete_and_its_examples_work() {
-    let all: [&[&str]; 16] = [
+    let all: [&[&str]; 27] = [
         &decode::FILE_KEYS,
         &decode::ROLE_KEYS,
         &decode::PERSON_KEYS,
         &decode::TEST_KEYS,
         &decode::GIVEN_KEYS,
-        &keys::ENVIRONMENT_KEYS,
-        &keys::TARGET_KEYS,
-        &keys::IMAGE_KEYS,
-        &keys::APPROVAL_KEYS,
-        &keys::REQUIRED_KEYS,
-        &keys::ALLOW_KEYS,
-        &keys::FREEZE_KEYS,
-        &keys::STRATEGY_KEYS,
-        &keys::CHECK_KEYS,
-        &keys::LIMIT_KEYS,
-        &keys::PERMISSION_ACTIONS.map(Action::as_str),
+        &environment::ENVIRONMENT_KEYS,
+        &sections::TARGET_KEYS,
+        &sections::IMAGE_KEYS,
+        &sections::APPROVAL_KEYS,
+        &sections::REQUIRED_KEYS,
+        &sections::ALLOW_KEYS,
+        &sections::FREEZE_KEYS,
+        &sections::STRATEGY_KEYS,
+        &sections::CHECK_KEYS,
+        &sections::LIMIT_KEYS,
+        &sections::PERMISSION_ACTIONS.map(Action::as_str),
+        &sections::GLOBAL_ACTIONS.map(Action::as_str),
+        &sections::SKIP_KEYS,
+        &sections::GLASS_KEYS,
+        &sections::ROLLBACK_KEYS,
+        &sections::RULE_KEYS,
+        &machines::SIGNER_KEYS,
+        &machines::KEYLESS_KEYS,
+        &machines::CALLER_KEYS,
+        &machines::TOKEN_KEYS,
+        &machines::SECRET_KEYS,
+        &machines::LIMIT_KEYS,
     ];
     for key in all.iter().copied().flatten() {
         assert!(

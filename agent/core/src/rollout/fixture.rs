@@ -99,7 +99,7 @@ pub(crate) fn mk_revision(letter: char, tag: &str) -> Revision {
 
 pub(crate) fn mk_person(name: &str) -> Identity {
     Identity {
-        provider: IdentityProvider::Kubernetes,
+        provider: crate::policy::IdentityProvider::Kubernetes,
         username: format!("{name}@example.com"),
         groups: Vec::new(),
     }
@@ -243,11 +243,7 @@ pub(crate) fn mk_view() -> RolloutView {
                 container: None,
             },
             target_uid: "target-1".into(),
-            image: CandidateImage {
-                repository: REPOSITORY.into(),
-                tag: Some("v1.1.0".into()),
-                digest: mk_digest('b'),
-            },
+            image: CandidateImage::new(REPOSITORY.into(), Some("v1.1.0".into()), mk_digest('b')),
             cause: Cause {
                 trigger: TriggerKind::Upstream,
                 id: "1".into(),
@@ -255,12 +251,15 @@ pub(crate) fn mk_view() -> RolloutView {
                 reason: None,
             },
             returns_to: None,
+            emergency: None,
+            dry_run: false,
             strategy: StrategySpec {
                 plugin: "canary".into(),
                 router: RouterSpec::Replicas(ReplicasRouter {}),
                 settings: json!({}),
             },
             checks: vec![mk_check("http-smoke")],
+            approvals: Vec::new(),
             notify: vec![PluginUse {
                 plugin: "notes".into(),
                 settings: json!({}),

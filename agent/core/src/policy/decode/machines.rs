@@ -8,12 +8,12 @@ use crate::policy::signers::Keyless;
 use crate::policy::{Caller, CallerSecret, CallerToken, GlobalLimits, Signer};
 use crate::problem::quoted;
 
-const SIGNER_KEYS: [&str; 2] = ["publicKey", "keyless"];
-const KEYLESS_KEYS: [&str; 3] = ["issuer", "identity", "identityPattern"];
-const CALLER_KEYS: [&str; 4] = ["oidc", "hmac", "pipelines", "environments"];
-const TOKEN_KEYS: [&str; 2] = ["issuer", "claims"];
-const SECRET_KEYS: [&str; 1] = ["secret"];
-const LIMIT_KEYS: [&str; 1] = ["concurrentRollouts"];
+pub(in crate::policy) const SIGNER_KEYS: [&str; 2] = ["publicKey", "keyless"];
+pub(in crate::policy) const KEYLESS_KEYS: [&str; 3] = ["issuer", "identity", "identityPattern"];
+pub(in crate::policy) const CALLER_KEYS: [&str; 4] = ["oidc", "hmac", "pipelines", "environments"];
+pub(in crate::policy) const TOKEN_KEYS: [&str; 2] = ["issuer", "claims"];
+pub(in crate::policy) const SECRET_KEYS: [&str; 1] = ["secret"];
+pub(in crate::policy) const LIMIT_KEYS: [&str; 1] = ["concurrentRollouts"];
 /// Rollouts at a time over all environments that a limit may allow.
 const CONCURRENT_LIMIT: u32 = 10_000;
 /// Claims that say who a token is for or how long it lives. They are checked anyway, and comparing

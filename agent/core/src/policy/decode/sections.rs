@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::{Cursor, Problems, check_label, plugin};
 use crate::authorize::Action;
 use crate::duration::HumanDuration;
-use crate::image::TagGlob;
 use crate::image::facts::{ANNOTATIONS, KEY_LIMIT};
 use crate::policy::tree::Value;
 use crate::policy::{
-    ApprovalPolicy, BreakGlassPolicy, CheckPolicy, DenyRule, Expression, ImagePolicy, Limits,
-    Newer, RequiredRole, RollbackPolicy, SkipCanaryPolicy, StrategyPolicy, Targets,
+    AnnotationGlob, ApprovalPolicy, BreakGlassPolicy, CheckPolicy, DenyRule, Expression,
+    ImagePolicy, Limits, Newer, RequiredRole, RollbackPolicy, SkipCanaryPolicy, StrategyPolicy,
+    Targets,
 };
 use crate::window::WindowRule;
 
@@ -174,7 +174,7 @@ pub(super) fn approvals(cursor: &Cursor<'_>, problems: &mut Problems) -> Approva
     }
 }
 
-fn annotations(cursor: &Cursor<'_>, problems: &mut Problems) -> BTreeMap<String, TagGlob> {
+fn annotations(cursor: &Cursor<'_>, problems: &mut Problems) -> BTreeMap<String, AnnotationGlob> {
     let entries = cursor.entries(problems);
     if entries.is_empty() {
         problems.push(cursor.problem("names no annotation"));

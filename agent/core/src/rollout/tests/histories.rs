@@ -115,7 +115,8 @@ fn at_the_end(w: &mut World) {
         OutcomeKind::Refused
         | OutcomeKind::Rejected
         | OutcomeKind::Expired
-        | OutcomeKind::Cancelled => {
+        | OutcomeKind::Cancelled
+        | OutcomeKind::Planned => {
             let ours = w.target.as_ref().and_then(|d| d.claimed_by.as_deref())
                 == Some(crate::rollout::fixture::UID);
             assert!(!ours, "seed {seed}: {end:?} although it changed the target");

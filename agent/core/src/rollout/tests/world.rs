@@ -201,6 +201,8 @@ impl World {
             votes: self.votes.clone(),
             requests: self.requests.clone(),
             siblings: self.siblings.clone(),
+            others: Vec::new(),
+            stop: None,
             plugins: self.plugins.clone(),
         }
     }

@@ -134,7 +134,7 @@ fn without_a_policy_people_can_still_stop_but_not_go_on() {
     let mut c = mk_holding(0).request(Action::Abort, "alice");
     c.policy = Policy::absent();
     c.seen.requests[0].by = Identity {
-        provider: IdentityProvider::Kubernetes,
+        provider: crate::policy::IdentityProvider::Kubernetes,
         username: "system:anonymous".into(),
         groups: Vec::new(),
     };
