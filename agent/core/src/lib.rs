@@ -12,6 +12,7 @@ pub mod adopt;
 pub mod approval;
 pub mod authorize;
 pub mod duration;
+pub mod explain;
 pub mod hash;
 pub mod image;
 pub mod invariants;
