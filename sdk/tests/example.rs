@@ -22,6 +22,23 @@ mod health {
     }
 }
 
+mod board {
+    include!("../examples/board.rs");
+
+    use sluice_sdk::testing::{Reply, Script};
+
+    #[test]
+    fn the_example_asks_once_and_keeps_what_it_is_answered() {
+        let played = Script::new()
+            .settings(json!({"path": "/requests"}))
+            .attribute("approval-request", r#"{"service": "storefront"}"#)
+            .call_on("board", "POST", "/requests", Reply::text(201, "CHG-7"))
+            .approval(ask);
+        assert_eq!(played.answer(), &Status::Pending("CHG-7".into()));
+    }
+}
+
+const EXAMPLES: [&str; 2] = [EXAMPLE, include_str!("../examples/board.rs")];
 const EXAMPLE: &str = include_str!("../examples/health.rs");
 
 #[test]
@@ -34,10 +51,12 @@ fn a_smoke_test_is_at_most_fifteen_lines() {
 }
 
 #[test]
-fn the_guide_shows_this_example() {
+fn the_guide_shows_these_examples() {
     let guide = include_str!("../../docs/plugin-authors.md");
-    assert!(
-        guide.contains(EXAMPLE.trim()),
-        "docs/plugin-authors.md shows another example"
-    );
+    for example in EXAMPLES {
+        assert!(
+            guide.contains(example.trim()),
+            "docs/plugin-authors.md shows another example"
+        );
+    }
 }

@@ -11,12 +11,31 @@ const FACT_CHARS: usize = 300;
 /// Most entries that are shown of a list within one line.
 const MAX_LISTED: usize = 12;
 
-/// Whether a request can still be decided.
+/// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
+    /// Nothing is ready to sign yet.
+    Waiting,
+    /// Votes are missing.
     Open,
-    Superseded,
+    /// No vote is missing; it may still be rejected.
+    Approved,
+    /// It has begun.
+    Begun,
+    /// It is over.
     Closed,
+    /// Something newer stands in its place.
+    Superseded,
+}
+
+impl State {
+    /// Whether a message about it may still change what it asks for.
+    fn is_over(self) -> bool {
+        match self {
+            Self::Waiting | Self::Open | Self::Approved => false,
+            Self::Begun | Self::Closed | Self::Superseded => true,
+        }
+    }
 }
 
 /// The facts of one request.
@@ -36,7 +55,7 @@ impl Facts {
 
     /// The same facts of a request that is open no more, whatever they say themselves.
     pub(crate) fn closed(self) -> Self {
-        if self.state() != State::Open {
+        if self.state().is_over() {
             return self;
         }
         let mut facts = match self.0 {
@@ -51,12 +70,15 @@ impl Facts {
         Self(Value::Object(facts))
     }
 
-    /// Anything but `superseded` and `closed` is open: only the agent closes a request.
+    /// Facts that do not say are open. A word that is not known yet has no buttons.
     pub(crate) fn state(&self) -> State {
         match self.raw("/state") {
+            Some("waiting") => State::Waiting,
+            Some("open") | None => State::Open,
+            Some("approved") => State::Approved,
+            Some("begun") => State::Begun,
             Some("superseded") => State::Superseded,
-            Some("closed") => State::Closed,
-            Some(_) | None => State::Open,
+            Some(_) => State::Closed,
         }
     }
 
@@ -140,57 +162,85 @@ impl Facts {
         )
     }
 
-    /// Where the same image has been before: `staging since 2026-03-01T10:00:00Z (http-smoke)`.
+    /// Where the same image has been before: `staging at 2026-03-01T10:00:00Z`.
     pub(crate) fn earlier(&self) -> Option<String> {
         Self::joined(
             self.entries("/earlier")
                 .filter_map(|entry| {
-                    let name = entry.get("environment").and_then(Value::as_str)?;
+                    let name = escape(entry.get("environment")?.as_str()?, FACT_CHARS);
                     let at = entry.get("at").and_then(Value::as_str);
-                    let at = at.map(|at| format!(" since {}", escape(at, FACT_CHARS)));
-                    let checks: Vec<String> = match entry.get("checks") {
-                        Some(Value::Array(checks)) => checks
-                            .iter()
-                            .take(MAX_LISTED)
-                            .filter_map(|check| Some(escape(check.as_str()?, FACT_CHARS)))
-                            .collect(),
-                        Some(Value::String(checks)) => vec![escape(checks, FACT_CHARS)],
-                        Some(_) | None => Vec::new(),
-                    };
-                    let checks = Self::joined(checks).map(|checks| format!(" ({checks})"));
-                    Some(format!(
-                        "{}{}{}",
-                        escape(name, FACT_CHARS),
-                        at.unwrap_or_default(),
-                        checks.unwrap_or_default()
-                    ))
+                    Some(match at {
+                        Some(at) => format!("{name} at {}", escape(at, FACT_CHARS)),
+                        None => name,
+                    })
                 })
+                .collect(),
+        )
+    }
+
+    /// `erin (tech-lead): not on a Friday`.
+    pub(crate) fn rejected(&self) -> Option<String> {
+        let person = self.text("/rejected/person")?;
+        let role = self.text("/rejected/role").map(|role| format!(" ({role})"));
+        let reason = self.text("/rejected/reason").map(|why| format!(": {why}"));
+        Some(format!(
+            "{person}{}{}",
+            role.unwrap_or_default(),
+            reason.unwrap_or_default()
+        ))
+    }
+
+    /// The steps as lines: `canary: 10 %, then 5m, with checks, after the gate devops`.
+    pub(crate) fn plan(&self) -> Vec<String> {
+        let step = |step: &Value| {
+            let text = |name: &str| step.get(name).and_then(Value::as_str);
+            let name = step.as_str().or_else(|| text("name"))?;
+            let mut line = name.to_string();
+            let mut add = |words: String| line.push_str(&words);
+            text("share")
+                .into_iter()
+                .for_each(|share| add(format!(": {share}")));
+            text("hold")
+                .into_iter()
+                .for_each(|hold| add(format!(", then {hold}")));
+            if step.get("checked").and_then(Value::as_bool) == Some(true) {
+                add(", with checks".into());
+            }
+            text("gate")
+                .into_iter()
+                .for_each(|gate| add(format!(", after the gate {gate}")));
+            Some(line)
+        };
+        let list = self.0.pointer("/plan").and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(step).collect()
+    }
+
+    /// A list of words in one line.
+    pub(crate) fn words(&self, place: &str) -> Option<String> {
+        Self::joined(
+            self.entries(place)
+                .filter_map(|word| Some(escape(word.as_str()?, FACT_CHARS)))
                 .collect(),
         )
     }
 
     /// What is loud about an emergency.
     pub(crate) fn emergency(&self) -> Option<String> {
-        match self.0.get("emergency")? {
-            Value::String(text) if !text.trim().is_empty() => Some(escape(text, FACT_CHARS)),
-            Value::Bool(true) => Some("EMERGENCY".into()),
-            Value::Object(flags) => {
-                let set = |name: &str| flags.get(name).and_then(Value::as_bool) == Some(true);
-                let mut words = Vec::new();
-                if set("breakGlass") {
-                    words.push("BREAKS THE GLASS".to_string());
-                }
-                if set("skipCanary") {
-                    words.push("SKIPS THE CANARY".to_string());
-                }
-                Self::joined(words)
-            }
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => None,
-        }
+        let set = |name: &str| {
+            let flag = self.0.get("emergency").and_then(|flags| flags.get(name));
+            flag.and_then(Value::as_bool) == Some(true)
+        };
+        let words = [
+            ("breakGlass", "BREAKS THE GLASS"),
+            ("skipCanary", "SKIPS THE CANARY"),
+        ];
+        Self::joined(
+            words
+                .iter()
+                .filter(|(name, _)| set(name))
+                .map(|(_, words)| (*words).to_string())
+                .collect(),
+        )
     }
 }
 
@@ -209,7 +259,9 @@ mod tests {
         let facts = facts(&json!({
             "given": [{"role": "devops-lead", "person": "alice"}, {"person": "<!here>"}, 7],
             "missing": ["tech-lead", {"role": "change-board", "count": 2}, {}],
-            "earlier": [{"environment": "staging", "at": "10:00", "checks": ["http-smoke", 1]}, {}],
+            "earlier": [{"environment": "staging", "at": "10:00"}, {"environment": "test"}, {}],
+            "plan": [{"name": "a", "share": "10 %", "hold": "5m", "checked": true, "gate": "g"}, "b", 7],
+            "rejected": {"person": "erin", "role": "tech-lead", "reason": "not <now>"},
             "emergency": {"skipCanary": true, "breakGlass": true},
         }));
         assert_eq!(
@@ -217,7 +269,15 @@ mod tests {
             "devops-lead by alice, &lt;!here&gt;"
         );
         assert_eq!(facts.missing().unwrap(), "tech-lead, change-board (2)");
-        assert_eq!(facts.earlier().unwrap(), "staging since 10:00 (http-smoke)");
+        assert_eq!(facts.earlier().unwrap(), "staging at 10:00, test");
+        assert_eq!(
+            facts.plan(),
+            ["a: 10 %, then 5m, with checks, after the gate g", "b"]
+        );
+        assert_eq!(
+            facts.rejected().unwrap(),
+            "erin (tech-lead): not &lt;now&gt;"
+        );
         assert_eq!(
             facts.emergency().unwrap(),
             "BREAKS THE GLASS, SKIPS THE CANARY"
@@ -228,7 +288,8 @@ mod tests {
     fn odd_facts_are_left_out_and_the_request_stays_open() {
         let odd = facts(&json!({
             "service": 7, "image": [], "given": "alice", "missing": {}, "earlier": null,
-            "emergency": 1, "state": ["closed"], "changes": {"a": 1}, "reason": "  ",
+            "emergency": 1, "state": ["closed"], "changes": {"a": 1}, "reason": "  ", "plan": "x",
+            "rejected": "erin",
         }));
         assert_eq!(odd.state(), State::Open);
         assert_eq!(odd.what(), None);

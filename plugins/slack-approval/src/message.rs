@@ -18,15 +18,14 @@ const CONFIRM_CHARS: usize = 280;
 /// Longest address of a button, in bytes. Slack's limit is 3000.
 const MAX_ADDRESS: usize = 1_000;
 
-/// Where, how a fact is called, and where it stands.
-const LINES: [(&str, &str); 9] = [
+/// How a fact is called, and where it stands.
+const LINES: [(&str, &str); 8] = [
     ("Repository", "/image/repository"),
     ("Tag", "/image/tag"),
     ("Digest", "/image/digest"),
     ("Revision", "/image/revision"),
     ("Replaces", "/replaces/tag"),
     ("Replaced digest", "/replaces/digest"),
-    ("Opens", "/opens"),
     ("Asked by", "/requester"),
     ("Reason", "/reason"),
 ];
@@ -48,8 +47,12 @@ impl Message {
         let headline = headline(facts, &what);
         let mut blocks = vec![section(&format!("{} *{headline}*", sign(facts)))];
         blocks.push(section(&lines(facts, release).join("\n")));
-        for (title, place) in [("Changes", "/changes"), ("Plan", "/plan")] {
-            let lines = facts.lines(place);
+        let changes: Vec<String> = facts
+            .lines("/changes")
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        for (title, lines) in [("Changes", changes), ("Plan", facts.plan())] {
             if !lines.is_empty() {
                 // Plain text: Slack parses nothing in it.
                 let text = plain(&format!("{title}\n{}", lines.join("\n")), SECTION_CHARS);
@@ -60,13 +63,17 @@ impl Message {
         if let Some(votes) = votes(facts) {
             blocks.push(section(&votes));
         }
-        let page = facts.address("/pageLink").filter(|page| is_web(page));
-        match facts.state() {
-            State::Open => blocks.push(buttons(&what, &release.subject_digest, page)),
-            State::Superseded | State::Closed => blocks.extend(
-                page.and_then(|page| link("Open the page", page))
-                    .map(|link| context(&[link])),
-            ),
+        let page = facts.address("/link").filter(|page| is_web(page));
+        let actions = match facts.state() {
+            State::Open => vec![APPROVE, REJECT],
+            State::Approved => vec![REJECT],
+            State::Waiting | State::Begun | State::Closed | State::Superseded => Vec::new(),
+        };
+        if actions.is_empty() {
+            let page = page.and_then(|page| link("Open the page", page));
+            blocks.extend(page.map(|page| context(&[page])));
+        } else {
+            blocks.push(buttons(&actions, &what, &release.subject_digest, page));
         }
         blocks.push(context(&footer(release)));
         Self {
@@ -101,16 +108,17 @@ impl Message {
 }
 
 fn headline(facts: &Facts, what: &str) -> String {
-    let closing = |word: &str| match facts.text("/closing") {
-        Some(text) => format!("{word}: {what}. {text}"),
-        None => format!("{word}: {what}"),
+    let loud = facts.emergency();
+    let loud = loud.map(|loud| format!("{loud}: ")).unwrap_or_default();
+    let word = match facts.state() {
+        State::Waiting => "Not ready yet",
+        State::Open => return format!("{loud}Approve {what}?"),
+        State::Approved => "Approved",
+        State::Begun => "Begun",
+        State::Closed => "Closed",
+        State::Superseded => "Superseded",
     };
-    match (facts.state(), facts.emergency()) {
-        (State::Open, Some(loud)) => format!("{loud}: approve {what}?"),
-        (State::Open, None) => format!("Approve {what}?"),
-        (State::Superseded, _) => closing("Superseded"),
-        (State::Closed, _) => closing("Closed"),
-    }
+    format!("{loud}{word}: {what}")
 }
 
 /// What a glance at the channel shows.
@@ -118,6 +126,9 @@ fn sign(facts: &Facts) -> &'static str {
     match facts.state() {
         State::Open if facts.emergency().is_some() => ":rotating_light:",
         State::Open => ":raised_hand:",
+        State::Waiting => ":hourglass_flowing_sand:",
+        State::Approved => ":white_check_mark:",
+        State::Begun => ":arrow_forward:",
         State::Superseded => ":fast_forward:",
         State::Closed => ":white_square:",
     }
@@ -142,6 +153,13 @@ fn lines(facts: &Facts, release: &Release) -> Vec<String> {
             .and_then(|source| link("source", source))
             .map(|link| format!("*Source* {link}")),
     );
+    let signers = facts.words("/image/signedBy");
+    lines.extend(signers.map(|names| format!("*Signed by* {names}")));
+    lines.extend(
+        facts
+            .words("/checks")
+            .map(|names| format!("*Checks* {names}")),
+    );
     lines.extend(facts.earlier().map(|text| format!("*Before* {text}")));
     lines.extend(
         facts
@@ -151,13 +169,17 @@ fn lines(facts: &Facts, release: &Release) -> Vec<String> {
     lines
 }
 
+/// Who decided, who has to, and what that comes to.
 fn votes(facts: &Facts) -> Option<String> {
-    let given = facts.given().map(|text| format!("*Given* {text}"));
-    let missing = match facts.state() {
-        State::Open => facts.missing().map(|text| format!("*Missing* {text}")),
-        State::Superseded | State::Closed => None,
-    };
-    let lines: Vec<String> = given.into_iter().chain(missing).collect();
+    let lines: Vec<String> = [
+        facts.given().map(|text| format!("*Given* {text}")),
+        facts.missing().map(|text| format!("*Missing* {text}")),
+        facts.rejected().map(|text| format!("*Rejected* {text}")),
+        facts.text("/opens"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -170,9 +192,13 @@ fn footer(release: &Release) -> [String; 3] {
     .map(|text| if text.is_empty() { "–".into() } else { text })
 }
 
-fn buttons(what: &str, subject: &str, page: Option<&str>) -> Value {
+fn buttons(actions: &[&str], what: &str, subject: &str, page: Option<&str>) -> Value {
     let label = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
-    let button = |action: &str, text: &str, style: &str| {
+    let button = |action: &&str| {
+        let (text, style) = match *action {
+            APPROVE => ("Approve", "primary"),
+            _ => ("Reject", "danger"),
+        };
         let question = cut(&format!("{text} {what}?"), CONFIRM_CHARS);
         json!({
             "type": "button",
@@ -188,10 +214,7 @@ fn buttons(what: &str, subject: &str, page: Option<&str>) -> Value {
             },
         })
     };
-    let mut elements = vec![
-        button(APPROVE, "Approve", "primary"),
-        button(REJECT, "Reject", "danger"),
-    ];
+    let mut elements: Vec<Value> = actions.iter().map(button).collect();
     elements.extend(page.map(|page| {
         json!({"type": "button", "action_id": PAGE, "text": label("Open the page"), "url": page})
     }));

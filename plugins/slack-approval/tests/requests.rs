@@ -135,15 +135,16 @@ fn facts() -> Value {
         },
         "replaces": {"tag": "v1.1.0", "digest": "sha256:aaa"},
         "changes": ["image v1.1.0 -> v1.2.0", "env FEATURE changed"],
-        "plan": ["10 % for 5 min", "100 %"],
-        "earlier": [{"environment": "staging", "at": "2026-03-01T10:00:00Z", "checks": ["http-smoke"]}],
+        "plan": [{"name": "canary", "share": "10 %", "hold": "5m", "checked": true}, {"name": "all", "share": "100 %", "checked": false}],
+        "earlier": [{"environment": "staging", "at": "2026-03-01T10:00:00Z"}],
+        "checks": ["http-smoke"],
         "requester": "carol",
         "reason": "new checkout",
         "given": [{"role": "devops-lead", "person": "alice"}],
         "missing": ["tech-lead"],
-        "opens": "Mo-Fr 09:00-17:00",
+        "opens": "opens with one more vote",
         "expiresAt": "2026-03-02T10:00:00Z",
-        "pageLink": "https://sluice.example.com/rollouts/1",
+        "link": "https://sluice.example.com/rollouts/1",
         "state": "open",
     })
 }
@@ -205,13 +206,14 @@ fn a_request_shows_everything_and_has_two_buttons() {
         "*Replaces* v1.1.0",
         "*Revision* 4711abc",
         "*Source* <https://git.example.com/shop/storefront/commit/4711abc|source>",
-        "*Before* staging since 2026-03-01T10:00:00Z (http-smoke)",
+        "*Before* staging at 2026-03-01T10:00:00Z",
+        "*Checks* http-smoke",
         "*Asked by* carol",
         "*Reason* new checkout",
-        "*Opens* Mo-Fr 09:00-17:00",
+        "opens with one more vote",
         "*Expires* 2026-03-02T10:00:00Z",
         "Changes\nimage v1.1.0 -> v1.2.0\nenv FEATURE changed",
-        "Plan\n10 % for 5 min\n100 %",
+        "Plan\ncanary: 10 %, then 5m, with checks\nall: 100 %",
         "*Given* devops-lead by alice\n*Missing* tech-lead",
         SUBJECT,
     ] {
@@ -244,16 +246,18 @@ fn foreign_text_is_text() {
         "opens",
         "expiresAt",
         "emergency",
-        "closing",
     ] {
         facts[name] = json!(evil);
     }
     facts["image"] = json!({"tag": evil, "repository": evil, "sourceLink": "javascript:alert(1)"});
     facts["given"] = json!([{"role": evil, "person": evil}]);
     facts["missing"] = json!([evil]);
-    facts["earlier"] = json!([{"environment": evil, "at": evil, "checks": [evil]}]);
+    facts["earlier"] = json!([{"environment": evil, "at": evil}]);
+    facts["checks"] = json!([evil]);
+    facts["rejected"] = json!({"person": evil, "role": evil, "reason": evil});
+    facts["plan"] = json!([{"name": evil, "share": evil}]);
     facts["changes"] = json!([evil]);
-    facts["pageLink"] = json!("https://sluice.example.com/|<!channel>");
+    facts["link"] = json!("https://sluice.example.com/|<!channel>");
     for state in ["open", "superseded", "closed"] {
         facts["state"] = json!(state);
         slack.ask(&facts).unwrap();
@@ -296,7 +300,7 @@ fn texts_are_cut_to_what_slack_takes() {
     }
     facts["changes"] = json!(vec![long.clone(); 50]);
     facts["given"] = json!(vec![json!({"role": long, "person": long}); 500]);
-    facts["pageLink"] = json!(format!("https://sluice.example.com/{}", "x".repeat(4_000)));
+    facts["link"] = json!(format!("https://sluice.example.com/{}", "x".repeat(4_000)));
     slack.ask(&facts).unwrap();
     slack.ask(&json!({})).unwrap();
     slack
@@ -344,36 +348,64 @@ fn a_message_that_somebody_deleted_is_posted_anew() {
 
 #[test]
 fn a_withdrawn_request_says_why_and_has_no_buttons() {
-    for (state, closing, wanted) in [
-        (
-            "superseded",
-            "v1.2.1 is newer",
-            "Superseded: storefront v1.2.0 to production. v1.2.1 is newer",
-        ),
-        (
-            "closed",
-            "Approved by alice and bob.",
-            "Closed: storefront v1.2.0 to production. Approved by alice and bob.",
-        ),
-        ("closed", "", "Closed: storefront v1.2.0 to production"),
-        ("open", "", "Closed: storefront v1.2.0 to production"),
+    for (state, wanted) in [
+        ("superseded", "Superseded: storefront v1.2.0 to production"),
+        ("begun", "Begun: storefront v1.2.0 to production"),
+        ("closed", "Closed: storefront v1.2.0 to production"),
+        ("open", "Closed: storefront v1.2.0 to production"),
     ] {
         let slack = Workspace::new();
         let ticket = slack.ask(&facts()).unwrap();
         let mut last = with("state", json!(state));
-        last["closing"] = json!(closing);
+        last["opens"] = json!("v1.2.1 is newer");
+        last["rejected"] = json!({"person": "erin", "role": "tech-lead", "reason": "not today"});
         slack.withdraw(Some(&last), &ticket).unwrap();
         slack.withdraw(Some(&last), &ticket).unwrap();
         let message = slack.only();
         assert_eq!(message.text, wanted);
         assert_eq!(buttons(&message), Vec::<Value>::new());
-        assert!(shown(&message).contains("|Open the page>"));
-        assert!(shown(&message).contains("*Given* devops-lead by alice"));
+        let shown = shown(&message);
+        for wanted in [
+            "|Open the page>",
+            "*Given* devops-lead by alice",
+            "*Rejected* erin (tech-lead): not today",
+            "v1.2.1 is newer",
+        ] {
+            assert!(shown.contains(wanted), "{wanted}\nin\n{shown}");
+        }
     }
     let slack = Workspace::new();
     let ticket = slack.ask(&facts()).unwrap();
     slack.withdraw(None, &ticket).unwrap();
     assert_eq!(slack.only().text, "Closed: shop/storefront");
+}
+
+#[test]
+fn buttons_are_there_while_somebody_can_press_them() {
+    for (state, wanted) in [
+        (
+            "open",
+            vec!["sluice-approve", "sluice-reject", "sluice-page"],
+        ),
+        ("approved", vec!["sluice-reject", "sluice-page"]),
+        ("waiting", vec![]),
+        ("begun", vec![]),
+        ("closed", vec![]),
+        ("superseded", vec![]),
+        ("some-day", vec![]),
+    ] {
+        let slack = Workspace::new();
+        let ticket = slack.ask(&with("state", json!("waiting"))).unwrap();
+        slack
+            .poll(Some(&with("state", json!(state))), &ticket)
+            .unwrap();
+        let shown = buttons(&slack.only());
+        let actions: Vec<_> = shown
+            .iter()
+            .map(|b| b["action_id"].as_str().unwrap())
+            .collect();
+        assert_eq!(actions, wanted, "{state}");
+    }
 }
 
 #[test]
@@ -384,7 +416,7 @@ fn an_emergency_is_loud() {
         .unwrap();
     assert_eq!(
         slack.only().text,
-        "BREAKS THE GLASS: approve storefront v1.2.0 to production?"
+        "BREAKS THE GLASS: Approve storefront v1.2.0 to production?"
     );
     assert!(shown(&slack.only()).contains(":rotating_light:"));
 }
