@@ -10,10 +10,13 @@
     reason = "helpers of tests say what they expect by unwrapping, as tests do"
 )]
 
+mod approvals;
 mod attacks;
 mod bytecode;
 mod first_party;
 mod folder;
 mod network;
 mod server;
+#[path = "../../../../plugins/slack-notify/tests/slack_checker.rs"]
+mod slack_checker;
 mod support;
