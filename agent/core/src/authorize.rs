@@ -85,6 +85,26 @@ impl Action {
         }
     }
 
+    /// In a sentence: may they …
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::LiftQuarantine => "lift a quarantine",
+            Self::SkipCanary => "skip the canary",
+            Self::BreakGlass => "break the glass",
+            Self::Rollback => "roll back",
+            Self::Stop => "stop everything",
+            Self::Start => "start everything again",
+            Self::Deploy
+            | Self::Approve
+            | Self::Reject
+            | Self::Abort
+            | Self::Pause
+            | Self::Resume
+            | Self::Promote
+            | Self::Retry => self.as_str(),
+        }
+    }
+
     /// What holds where `permissions` is silent.
     const fn default_rule(self) -> DefaultRule {
         match self {
@@ -130,7 +150,7 @@ enum DefaultRule {
 /// Why somebody may not do something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
-#[error("{person} may not {action} in {environment}: {why}{}", roles_that_may(.roles))]
+#[error("{person} may not {} in {environment}: {why}{}", .action.phrase(), roles_that_may(.roles))]
 pub struct Denied {
     /// Who.
     pub person: String,

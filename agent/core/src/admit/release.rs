@@ -169,7 +169,10 @@ pub fn refusals(
             }
             // A trigger asks for nothing special, and nobody vouches for it.
             None if action != Action::Deploy => {
-                no(rule, format!("nobody is known to have asked to {action}"));
+                no(
+                    rule,
+                    format!("nobody is known to have asked to {}", action.phrase()),
+                );
             }
             None => {}
         }
@@ -179,7 +182,10 @@ pub fn refusals(
         if action != Action::Deploy && silent {
             no(
                 rule,
-                format!("{action} needs a reason: say why it cannot wait"),
+                format!(
+                    "to {} needs a reason: say why it cannot wait",
+                    action.phrase()
+                ),
             );
         }
     }

@@ -241,7 +241,7 @@ fn who_may_not_deploy_is_told_who_may() {
     desk.candidate.returns_to = Some(mk_revision('b', "v1.1.0"));
     desk.check(expect![[r#"
         refused:
-        - kubernetes:mallory@example.com may not rollback in production: it needs a role that they do not hold; holders of tech-lead may"#]]);
+        - kubernetes:mallory@example.com may not roll back in production: it needs a role that they do not hold; holders of tech-lead may"#]]);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+mod chat;
 mod unguarded;
 
 use std::collections::BTreeSet;

@@ -62,11 +62,16 @@ pub(crate) fn mk_policy(text: &str) -> Policy {
 
 /// [`POLICY`] with more lines in the environment.
 pub(crate) fn mk_policy_with(lines: &str) -> Policy {
+    mk_policy(&mk_text(lines))
+}
+
+/// The same as text.
+pub(crate) fn mk_text(lines: &str) -> String {
     let more: String = lines
         .lines()
         .map(|l| format!("    {}\n", l.trim()))
         .collect();
-    mk_policy(&format!("{POLICY}{more}"))
+    format!("{POLICY}{more}")
 }
 
 pub(crate) fn mk_digest(letter: char) -> String {

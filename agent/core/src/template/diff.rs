@@ -102,6 +102,8 @@ fn walk(value: &Value, path: String, depth: usize, out: &mut BTreeMap<String, St
         Value::String(text) => {
             out.insert(path, text.clone());
         }
+        // A template without anything has no fields.
+        Value::Object(_) if path.is_empty() => {}
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             out.insert(path, value.to_string());
         }

@@ -38,9 +38,7 @@ impl Turn<'_> {
 
     fn steps(&self) -> String {
         let steps = self.journal.plan.iter().flat_map(|plan| &plan.steps);
-        let steps: Vec<String> = steps
-            .map(|step| format!("{} {}", step.step.name, percent(step.achieved_bp)))
-            .collect();
+        let steps: Vec<String> = steps.map(|step| percent(step.achieved_bp)).collect();
         format!("nothing was changed; the plan is {}", steps.join(", "))
     }
 

@@ -35,14 +35,16 @@ impl Turn<'_> {
         }
         // Known since it was proposed here: never less than its true age, whatever the registry says.
         let old_enough = minimum_age.map(|age| age.after(self.rollout.created_at));
+        let looks_only = self.rollout.spec.dry_run;
         if let Some(until) = old_enough
             && self.now < until
             && self.rollout.spec.returns_to.is_none()
+            && !looks_only
         {
             self.wake(until);
             return Flow::Wait(Why::TooYoung { until });
         }
-        if let Some(first) = self.goes_first() {
+        if let Some(first) = self.goes_first().filter(|_| !looks_only) {
             let (name, title) = (first.name.clone(), first.title.clone());
             return Flow::Wait(Why::WaitsForRollout { name, title });
         }
@@ -85,10 +87,12 @@ impl Turn<'_> {
 
     /// A newer candidate of the same pipeline may take this one's place.
     pub(super) fn newer_sibling(&mut self) -> Option<Flow> {
-        if matches!(
+        // What only looks is in nobody's place.
+        let over = matches!(
             self.journal.state,
             State::RollingBack(_) | State::Recording(_) | State::Ended(_)
-        ) {
+        );
+        if over || self.rollout.spec.dry_run {
             return None;
         }
         let newer = self

@@ -11,7 +11,14 @@ use crate::template::template_hash;
 impl Turn<'_> {
     pub(super) fn succeed(&mut self) -> Flow {
         let tag = self.rollout.spec.image.tag.as_deref();
-        let text = format!("{} serves", tag.unwrap_or(&self.rollout.spec.image.digest));
+        let mut text = format!("{} serves", tag.unwrap_or(&self.rollout.spec.image.digest));
+        // The time counts from the record of the success, which comes after this: never less.
+        if let Ok(rules) = self.whole_policy()
+            && let Some(window) = rules.rollback.window
+        {
+            let until = crate::rollout::clock(&window.after(self.now));
+            text.push_str(&format!("; going back needs no approval until {until}"));
+        }
         self.journal.state = State::Recording(Ending {
             kind: OutcomeKind::Succeeded,
             message: text,

@@ -3,6 +3,8 @@
 mod back;
 mod checks;
 mod drift;
+mod dry_run;
+mod emergency;
 mod foreign;
 mod gate;
 mod gone;
@@ -14,5 +16,7 @@ mod relapse;
 mod requests;
 mod returns;
 mod shift;
+mod slot;
 mod start;
+mod stop;
 mod unseen;
