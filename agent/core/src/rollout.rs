@@ -12,11 +12,13 @@
 mod absorb;
 mod decide;
 mod effect;
+mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod journal;
 mod notification;
 mod observation;
+mod provider;
 mod spec;
 mod state;
 mod why;
@@ -25,6 +27,10 @@ pub use absorb::{Fact, absorb};
 pub(crate) use decide::revision_name;
 pub use decide::{Decision, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name, decide};
 pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
+pub use facts::{
+    AskedShown, EarlierPass, FACTS_LIMIT, Facts, FactsState, IgnoredShown, ImageShown, Known,
+    StepShown, facts,
+};
 pub use journal::{
     ApprovalRequest, CheckRecord, Delivery, Handled, HandledUntil, Intent, Journal, Moment,
     OUTBOX_LIMIT, Replaced, Scaled, TIMELINE_LIMIT,
@@ -32,6 +38,10 @@ pub use journal::{
 pub use notification::notification;
 pub use observation::{
     Action, Observation, Other, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, WorkloadSeen,
+};
+pub use provider::{
+    Asked, Errand, ProviderDecision, ProviderQuestion, ProviderVote, provider_calls,
+    provider_questions, provider_votes,
 };
 pub use spec::{CandidateImage, Cause, Emergency, RolloutSpec};
 pub use state::{BackReason, CheckRun, End, Ending, Stage, State, StepState};

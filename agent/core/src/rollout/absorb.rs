@@ -8,6 +8,7 @@ use super::decide::{check_key, judge_key, later, plan_key, tell};
 use super::effect::CallId;
 use super::journal::{CheckRecord, Delivery, Journal, clip, clip_short};
 use super::observation::RolloutView;
+use super::provider;
 use super::state::{BackReason, CheckRun, Stage, State, StepState};
 use crate::pipeline::OutcomeKind;
 use crate::plan::bounded_proposal;
@@ -83,6 +84,10 @@ fn answered(
     answer: &PluginAnswer,
     now: Timestamp,
 ) {
+    // Providers are asked in every phase: what is closed is taken back later.
+    if provider::answered(rollout, journal, key, answer, now) {
+        return;
+    }
     match &mut journal.state {
         State::Planning {
             attempt,

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{RequestSeen, WorkloadSeen};
+use super::provider::Asked;
 use super::state::State;
 use super::why::Why;
 use crate::pipeline::Revision;
@@ -68,6 +69,9 @@ pub struct Journal {
     /// The hash that votes must name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalRequest>,
+    /// What approval providers were asked, and where that stands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
     /// Since when every gate is open but the limit of Rollouts under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot_wanted_at: Option<Timestamp>,
@@ -406,6 +410,11 @@ impl Journal {
         }
     }
 
+    /// Whether a provider still has something open, to be taken back once the request is closed.
+    pub fn has_tickets(&self) -> bool {
+        self.asked.iter().any(|asked| asked.ticket.is_some())
+    }
+
     /// Puts a message into the outbox for every notifier. Past the limits the oldest falls out and
     /// the timeline says so: a notifier never holds a Rollout.
     pub(crate) fn send(&mut self, now: Timestamp, event: Event, notifiers: usize) {
@@ -440,7 +449,7 @@ impl Journal {
 }
 
 /// Bytes that a list takes in the stored object.
-fn bytes<T: Serialize>(list: &[T]) -> usize {
+pub(super) fn bytes<T: Serialize>(list: &[T]) -> usize {
     serde_json::to_vec(list).map_or(0, |v| v.len())
 }
 
@@ -456,7 +465,7 @@ pub(crate) fn clip_short(text: &str) -> String {
 
 /// At most `limit` bytes of a text, on one or several lines but without other control characters,
 /// which would take six bytes each in JSON.
-fn cut(text: &str, limit: usize) -> String {
+pub(super) fn cut(text: &str, limit: usize) -> String {
     const MARK: char = '…';
     let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
     if text.len() <= limit {

@@ -14,27 +14,11 @@ pub fn notification(
 ) -> Option<PluginCall> {
     let spec = &rollout.spec;
     let target = spec.notify.get(usize::try_from(notifier).ok()?)?;
+    let hash = journal.approval.as_ref().map_or("", |a| a.hash.as_str());
     Some(PluginCall::Notify {
         plugin: target.plugin.clone(),
         invocation: Invocation {
-            release: Release {
-                id: rollout.name.clone(),
-                workload: WorkloadRef {
-                    cluster: "default".into(),
-                    namespace: spec.target.namespace.clone(),
-                    kind: "Deployment".into(),
-                    name: spec.target.deployment.clone(),
-                    uid: spec.target_uid.clone(),
-                },
-                from_revision: journal.stable.as_ref().map(|r| r.digest.clone()),
-                to_revision: spec.image.digest.clone(),
-                images: vec![format!("{}@{}", spec.image.repository, spec.image.digest)],
-                subject_digest: journal
-                    .approval
-                    .as_ref()
-                    .map(|a| a.hash.clone())
-                    .unwrap_or_default(),
-            },
+            release: release(rollout, journal, hash),
             settings: target.settings.clone(),
             idempotency_key: delivery.event.id.clone(),
             attributes: vec![
@@ -50,4 +34,23 @@ pub fn notification(
             ..delivery.event.clone()
         },
     })
+}
+
+/// The release as plugins are told of it that talk to people, and what a signature would be about.
+pub(super) fn release(rollout: &RolloutView, journal: &Journal, hash: &str) -> Release {
+    let spec = &rollout.spec;
+    Release {
+        id: rollout.name.clone(),
+        workload: WorkloadRef {
+            cluster: "default".into(),
+            namespace: spec.target.namespace.clone(),
+            kind: "Deployment".into(),
+            name: spec.target.deployment.clone(),
+            uid: spec.target_uid.clone(),
+        },
+        from_revision: journal.stable.as_ref().map(|r| r.digest.clone()),
+        to_revision: spec.image.digest.clone(),
+        images: vec![format!("{}@{}", spec.image.repository, spec.image.digest)],
+        subject_digest: hash.to_owned(),
+    }
 }
