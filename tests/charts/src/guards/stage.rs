@@ -124,7 +124,13 @@ impl Stage {
     /// Removes what was made, by the hands that may.
     pub(super) async fn clear(&self) {
         let (home, target) = (&self.pipelines, &self.target);
-        for name in ["guard-proof-a", "guard-proof-b", "guard-proof-c"] {
+        for name in [
+            "guard-proof-a",
+            "guard-proof-b",
+            "guard-proof-c",
+            "guard-proof-slack",
+            "guard-proof-caller",
+        ] {
             for kind in [PIPELINE, ROLLOUT, REQUEST] {
                 let _ = self.agent.delete(kind, home, name, false).await;
             }

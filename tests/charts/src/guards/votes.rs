@@ -26,6 +26,11 @@ fn by(channel: &str, mut object: Value) -> Value {
     object
 }
 
+fn from(provider: &str, mut object: Value) -> Value {
+    merge(&mut object, json!({"spec": {"provider": provider}}));
+    object
+}
+
 pub(super) async fn prove(stage: &Stage, table: &mut Table) {
     const ALICE: &str = "alice@example.com";
     const BOB: &str = "bob@example.com";
@@ -53,9 +58,14 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
             by_alice(name, by("web", body(ALICE, &[]))).await,
         );
         table.refused(
-            "only what came through its web page",
-            &format!("the agent {word} in the name of bob, not through the web page"),
+            "only what came through one of its own doors",
+            &format!("the agent {word} in the name of bob, through no door"),
             stage.agent.create(kind, home, name, body(BOB, &[])).await,
+        );
+        table.refused(
+            "the API server alone vouches for you",
+            &format!("alice {word} as if another provider knew her"),
+            by_alice(name, from("slack", body(ALICE, &[]))).await,
         );
         table.refused(
             "but the request was made by \"carol@example.com\"",
@@ -79,6 +89,30 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
                 .await,
         );
     }
+    let by_slack = by("slack", from("slack", vote("U024BE7LH", &[])));
+    table.done(
+        "the agent votes for somebody who pressed a button in Slack",
+        stage
+            .agent
+            .create(APPROVAL, home, "guard-proof-slack", by_slack)
+            .await,
+    );
+    table.refused(
+        "only what came through one of its own doors",
+        "the agent votes for a machine that called a hook",
+        stage
+            .agent
+            .create(APPROVAL, home, "guard-proof-c", by("webhook", vote(BOB, &[])))
+            .await,
+    );
+    let by_caller = by("webhook", from("caller", wish("shop-ci", &[])));
+    table.done(
+        "the agent asks for a machine that called a hook",
+        stage
+            .agent
+            .create(REQUEST, home, "guard-proof-caller", by_caller)
+            .await,
+    );
     let name = "guard-proof-a";
     let no = json!({"spec": {"decision": "reject"}});
     table.refused(
