@@ -1,5 +1,12 @@
 //! The plugin against a Slack that checks what the real one checks.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests say what they expect by unwrapping, as tests do"
+)]
+
 #[path = "../../slack-notify/tests/slack_checker.rs"]
 mod slack_checker;
 
