@@ -1,5 +1,5 @@
 //! Writes of Sluice's own objects, beside the journal: a Rollout is made, an old one is forgotten, a
-//! Request is answered.
+//! Request is answered, and removed when it is old.
 
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, ResourceExt};
@@ -38,14 +38,10 @@ pub async fn delete_rollout(writer: &Writer, rollout: &Rollout) -> Result<(), Cl
     let object = format!("Rollout {namespace}/{}", rollout.name_any());
     let (client, _) = writer.pen(&object)?;
     let api: Api<Rollout> = Api::namespaced(client.clone(), &namespace);
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: rollout.uid(),
-            resource_version: None,
-        }),
-        ..DeleteParams::background()
-    };
-    match api.delete(&rollout.name_any(), &params).await {
+    match api
+        .delete(&rollout.name_any(), &this_one(rollout.uid()))
+        .await
+    {
         Ok(_) => Ok(()),
         Err(e) => Err(ClusterFault::sort("delete", object, e)),
     }
@@ -56,7 +52,7 @@ pub async fn answer_request(
     writer: &Writer,
     request: &Request,
     status: RequestStatus,
-) -> Result<(), ClusterFault> {
+) -> Result<Request, ClusterFault> {
     let (namespace, name) = (request.namespace().unwrap_or_default(), request.name_any());
     let object = format!("Request {namespace}/{name}");
     let found = request.status.as_ref().map_or(0, |s| s.epoch);
@@ -68,8 +64,31 @@ pub async fn answer_request(
         .patch_status(&name, &PatchParams::default(), &patch)
         .await
     {
-        Ok(_) => Ok(()),
+        Ok(answered) => Ok(answered),
         Err(e) => Err(ClusterFault::sort("answer", object, e)),
+    }
+}
+
+/// Removes a wish that was answered and has no effect any more.
+pub async fn delete_request(writer: &Writer, request: &Request) -> Result<(), ClusterFault> {
+    let (namespace, name) = (request.namespace().unwrap_or_default(), request.name_any());
+    let object = format!("Request {namespace}/{name}");
+    let (client, _) = writer.pen(&object)?;
+    let api: Api<Request> = Api::namespaced(client.clone(), &namespace);
+    match api.delete(&name, &this_one(request.uid())).await {
+        Ok(_) => Ok(()),
+        Err(e) => Err(ClusterFault::sort("delete", object, e)),
+    }
+}
+
+/// Deletes the object of this uid and no other one of its name.
+fn this_one(uid: Option<String>) -> DeleteParams {
+    DeleteParams {
+        preconditions: Some(Preconditions {
+            uid,
+            resource_version: None,
+        }),
+        ..DeleteParams::background()
     }
 }
 

@@ -16,7 +16,7 @@ const LIVE: [&str; 7] = [
 ];
 
 /// How a Rollout ends.
-pub(super) const ENDS: [OutcomeKind; 8] = [
+pub(super) const ENDS: [OutcomeKind; 9] = [
     OutcomeKind::Succeeded,
     OutcomeKind::RolledBack,
     OutcomeKind::Refused,
@@ -25,6 +25,7 @@ pub(super) const ENDS: [OutcomeKind; 8] = [
     OutcomeKind::Superseded,
     OutcomeKind::Cancelled,
     OutcomeKind::Failed,
+    OutcomeKind::Planned,
 ];
 
 /// Every word that may stand in `status.phase`. Empty: nobody has decided anything yet.

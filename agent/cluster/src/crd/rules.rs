@@ -28,6 +28,10 @@ const DIGEST: i64 = 135;
 /// Environments of a Pipeline. The admission policy looks at so many (core has the same limit).
 const ENVIRONMENTS: i64 = 16;
 
+/// An instant that the agent can read, whatever else the API server takes for a date-time: one that it
+/// cannot read would keep it from reading all the others.
+const INSTANT: &str = r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$";
+
 const FIXED: &str = "self == oldSelf";
 
 /// Adds the rules of this kind.
@@ -136,6 +140,10 @@ fn request(root: &mut JSONSchemaProps) {
         ("reason", REASON),
     ] {
         longest(root, &["spec", field], length);
+    }
+    if let Some(until) = at(root, &["spec", "until"]) {
+        until.format = Some("date-time".into());
+        until.pattern = Some(INSTANT.into());
     }
     person(root, "requester");
     status(root);

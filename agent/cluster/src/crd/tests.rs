@@ -123,15 +123,44 @@ fn every_rule_is_in_its_schema() {
             )
         })
         .collect();
-    // Limits of a Pipeline: those of the types of core, and four of ours (a number each).
+    // Limits of a Pipeline: those of the types of core, and four of ours (a number each). Those of a
+    // Rollout: of the proofs of signatures.
     let expected = [
         ("Pipeline", 2, 10),
-        ("Rollout", 9, 0),
+        ("Rollout", 9, 3),
         ("Approval", 1, 7),
         ("Request", 3, 9),
     ];
     let expected = expected.map(|(kind, rules, limits)| (kind.to_owned(), rules, limits));
     assert_eq!(counted, expected);
+}
+
+/// One Request that cannot be read would keep the agent from reading any.
+#[test]
+fn what_the_api_server_takes_for_an_instant_can_be_read() {
+    let until = schema(&definitions()[3])["properties"]["spec"]["properties"]["until"].clone();
+    assert_eq!(until["format"], "date-time", "no 13th month");
+    let pattern = regex::Regex::new(until["pattern"].as_str().unwrap()).unwrap();
+    for good in [
+        "2026-11-26T21:00:00Z",
+        "2026-11-26T21:00:00.123456789Z",
+        "2099-12-31T23:59:59-14:59",
+        "2000-01-01T00:00:00+14:59",
+    ] {
+        assert!(pattern.is_match(good), "{good}");
+        assert!(good.parse::<jiff::Timestamp>().is_ok(), "{good}");
+    }
+    // All of these are date-times to the API server; jiff reads some of them, and some not.
+    for bad in [
+        "2026-11-26T21:00:00",
+        "2026-11-26T21:00",
+        "9999-12-31T23:59:59Z",
+        "2026-11-26T21:00:00+23:59",
+        "2026-11-26 21:00:00Z",
+        "tomorrow",
+    ] {
+        assert!(!pattern.is_match(bad), "{bad}");
+    }
 }
 
 /// The words are those of the engine: each end, and each phase that is none.
