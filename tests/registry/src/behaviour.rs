@@ -104,6 +104,14 @@ pub struct Behaviour {
     pub swap_manifest_from_get: Option<usize>,
     /// The body of every manifest, word for word.
     pub manifest_body: Option<String>,
+    /// Redirect every GET of a blob (307) to this base address, path kept, as registries do that
+    /// keep blobs in storage under another name.
+    pub redirect_blobs: Option<String>,
+    /// Serve these bytes under every blob's digest.
+    pub blob_body: Option<String>,
+    /// Answer every list of referrers with this fault; 404 is what registries before OCI
+    /// distribution 1.1 answer.
+    pub fail_referrers: Option<Fault>,
     /// Redirect every `/v2/` request (307) to this base address, path and query kept.
     pub redirect: Option<String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! It speaks the OCI distribution protocol on a loopback port: manifests, blobs, uploads, paged tag
 //! lists, basic and bearer authentication. Tests make it misbehave through [`Behaviour`]; everything
-//! it was asked stands in [`Registry::requests`].
+//! it was asked stands in [`Registry::requests`]. Signatures for it are made in [`signing`].
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -12,6 +12,7 @@
 //! # Ok(()) }
 //! ```
 
+mod attach;
 mod auth;
 mod behaviour;
 mod image;
@@ -19,6 +20,7 @@ mod journal;
 mod registry;
 mod route;
 mod serve;
+pub mod signing;
 mod store;
 
 pub use behaviour::{Auth, Behaviour, Fault};

@@ -16,6 +16,10 @@ pub(crate) enum Route<'a> {
         repository: &'a str,
         digest: &'a str,
     },
+    Referrers {
+        repository: &'a str,
+        digest: &'a str,
+    },
     BeginUpload {
         repository: &'a str,
     },
@@ -55,6 +59,12 @@ impl<'a> Route<'a> {
                 digest: last,
             });
         }
+        if let Some(repository) = before.strip_suffix("/referrers") {
+            return Some(Self::Referrers {
+                repository,
+                digest: last,
+            });
+        }
         before
             .strip_suffix("/manifests")
             .map(|repository| Self::Manifest {
@@ -70,6 +80,7 @@ impl<'a> Route<'a> {
             Self::Tags { repository }
             | Self::Manifest { repository, .. }
             | Self::Blob { repository, .. }
+            | Self::Referrers { repository, .. }
             | Self::BeginUpload { repository }
             | Self::Upload { repository, .. } => Some(repository),
         }
@@ -99,6 +110,13 @@ mod tests {
         assert_eq!(
             Route::of("/v2/a/blobs/sha256:00"),
             Some(Route::Blob {
+                repository: "a",
+                digest: "sha256:00"
+            })
+        );
+        assert_eq!(
+            Route::of("/v2/a/referrers/sha256:00"),
+            Some(Route::Referrers {
                 repository: "a",
                 digest: "sha256:00"
             })

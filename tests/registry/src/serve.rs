@@ -18,6 +18,7 @@ use crate::registry::Shared;
 use crate::route::Route;
 
 mod content;
+mod referrers;
 mod tags;
 
 /// The largest body of one request: a test pushes kilobytes.
@@ -152,8 +153,15 @@ fn protocol(
             content::get_manifest(shared, behaviour, repository, reference, parts)
         }
         Route::Blob { repository, digest } if is_read(method) => {
-            content::get_blob(shared, repository, digest)
+            content::get_blob(shared, behaviour, repository, digest)
         }
+        Route::Referrers { repository, digest } if is_read(method) => referrers::list(
+            shared,
+            behaviour,
+            repository,
+            digest,
+            parts.uri.query().unwrap_or_default(),
+        ),
         Route::BeginUpload { repository } if *method == Method::POST => {
             content::begin_upload(shared, repository, parts, body)
         }
@@ -166,6 +174,7 @@ fn protocol(
         Route::Tags { .. }
         | Route::Manifest { .. }
         | Route::Blob { .. }
+        | Route::Referrers { .. }
         | Route::BeginUpload { .. }
         | Route::Upload { .. } => error(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -279,7 +288,7 @@ pub(crate) fn empty(status: StatusCode) -> Response {
     response
 }
 
-fn redirect(target: &str) -> Response {
+pub(crate) fn redirect(target: &str) -> Response {
     let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
     set(&mut response, header::LOCATION, target);
     response

@@ -176,6 +176,31 @@ impl Store {
         digest
     }
 
+    /// Descriptors of the manifests whose subject this digest is.
+    pub(crate) fn referrers(&self, repository: &str, digest: &str) -> Vec<serde_json::Value> {
+        let Some(held) = self.repositories.get(repository) else {
+            return Vec::new();
+        };
+        let mut found: Vec<_> = held
+            .manifests
+            .iter()
+            .filter_map(|(own, manifest)| {
+                let parsed: serde_json::Value = serde_json::from_slice(&manifest.bytes).ok()?;
+                let is_about = digest_field(parsed.get("subject")?) == digest;
+                is_about.then(|| {
+                    serde_json::json!({
+                        "mediaType": manifest.media_type, "digest": own,
+                        "size": manifest.bytes.len(),
+                        "artifactType": parsed.get("artifactType"),
+                        "annotations": parsed.get("annotations"),
+                    })
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| digest_field(a).cmp(digest_field(b)));
+        found
+    }
+
     /// All tags, sorted; `None` where the repository is unknown.
     pub(crate) fn tags(&self, repository: &str) -> Option<Vec<String>> {
         Some(

@@ -7,7 +7,7 @@ use http::{Method, StatusCode, header};
 
 use crate::behaviour::Behaviour;
 use crate::registry::Shared;
-use crate::serve::{empty, error, parameter, set, text, with_body};
+use crate::serve::{empty, error, parameter, redirect, set, text, with_body};
 use crate::store::{Manifest, Refused};
 
 const DIGEST: header::HeaderName = header::HeaderName::from_static("docker-content-digest");
@@ -81,10 +81,22 @@ pub(crate) fn put_manifest(
     }
 }
 
-pub(crate) fn get_blob(shared: &Shared, repository: &str, digest: &str) -> Response {
+pub(crate) fn get_blob(
+    shared: &Shared,
+    behaviour: &Behaviour,
+    repository: &str,
+    digest: &str,
+) -> Response {
+    if let Some(base) = &behaviour.redirect_blobs {
+        return redirect(&format!("{base}/v2/{repository}/blobs/{digest}"));
+    }
     let blob = shared.state().store.blob(repository, digest);
     match blob {
-        Some(bytes) => {
+        Some(stored) => {
+            let bytes = match &behaviour.blob_body {
+                Some(body) => Bytes::copy_from_slice(body.as_bytes()),
+                None => stored,
+            };
             let mut response = with_body(StatusCode::OK, "application/octet-stream", bytes);
             set(&mut response, DIGEST, digest);
             response
