@@ -6,16 +6,19 @@ use std::time::Duration;
 use kube::Client;
 use sluice_cluster::writer::{Fence, Writer};
 use sluice_core::policy::Policy;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::calls::Calls;
 use crate::context::{Context, Ports};
+use crate::everything::{self, Told};
 use crate::guards::Guards;
 use crate::health::{Health, Looks};
+use crate::hints::Hints;
 use crate::leader::{self, LeaseConfig, Resignation, Tenure};
 use crate::own::OwnWrites;
 use crate::pace::Pace;
+use crate::pipeline::Facts;
 use crate::queue::{Key, Queue};
 use crate::trigger::registry::Polls;
 use crate::world::World;
@@ -55,7 +58,6 @@ pub enum AgentError {
 pub struct Agent {
     context: Arc<Context>,
     background: JoinSet<()>,
-    namespace: Option<String>,
     lease: Option<LeaseConfig>,
     leads: watch::Sender<bool>,
     ready: watch::Sender<bool>,
@@ -103,11 +105,14 @@ impl Agent {
             queue,
             calls: Calls::default(),
             polls: Polls::default(),
+            facts: Facts::default(),
+            line: Mutex::new(()),
+            told: Told::default(),
+            namespace: config.namespace.clone(),
         });
         Self {
             context,
             background,
-            namespace: config.namespace.clone(),
             lease: config.lease.clone(),
             leads: watch::Sender::new(config.lease.is_none()),
             ready: watch::Sender::new(false),
@@ -127,6 +132,11 @@ impl Agent {
             leads: self.leads.subscribe(),
             ready: self.ready.subscribe(),
         }
+    }
+
+    /// Takes hints that a repository may hold something new, for the web door.
+    pub fn hints(&self) -> Hints {
+        Hints::new(&self.context)
     }
 
     /// For the end: to be handed in when [`Agent::run`] was dropped.
@@ -150,7 +160,7 @@ impl Agent {
         self.ready.send_replace(true);
         self.background.spawn(freshness::keep(
             self.context.clone(),
-            self.namespace.clone(),
+            self.context.namespace.clone(),
             self.leads.subscribe(),
         ));
         let mut leads = self.leads.subscribe();
@@ -205,6 +215,7 @@ impl Agent {
     }
 
     fn look_at_everything(&self) {
+        self.context.queue.now(Key::Everything);
         for p in self.context.world.pipelines.state() {
             self.context.queue.now(watches::pipeline_key(&p));
         }
@@ -235,6 +246,7 @@ fn highest_epoch(world: &World) -> u64 {
 /// Looks at one object and says when to look again.
 async fn work(context: &Arc<Context>, key: &Key) {
     let wait: Option<Duration> = match key {
+        Key::Everything => everything::reconcile(context).await,
         Key::Pipeline { namespace, name } => pipeline::reconcile(context, namespace, name).await,
         Key::Rollout { namespace, name } => {
             let wait = rollout::reconcile(context, namespace, name).await;

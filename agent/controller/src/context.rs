@@ -6,14 +6,16 @@ use kube::Client;
 use sluice_cluster::writer::Writer;
 use sluice_core::policy::Policy;
 use sluice_core::port::{Clock, PluginHost, RecordSink, Registry};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::calls::Calls;
+use crate::everything::Told;
 use crate::guards::Guards;
 use crate::health::Looks;
 use crate::leader::Tenure;
 use crate::own::OwnWrites;
 use crate::pace::Pace;
+use crate::pipeline::Facts;
 use crate::queue::Queue;
 use crate::trigger::registry::Polls;
 use crate::world::World;
@@ -48,6 +50,13 @@ pub(crate) struct Context {
     pub(crate) queue: Arc<Queue>,
     pub(crate) calls: Calls,
     pub(crate) polls: Polls,
+    pub(crate) facts: Facts,
+    /// Held by whoever stands in line for a place while it looks, decides and writes.
+    pub(crate) line: Mutex<()>,
+    /// The global stop that the Rollouts know of.
+    pub(crate) told: Told,
+    /// Where the agent's own objects are; none: everywhere.
+    pub(crate) namespace: Option<String>,
 }
 
 impl Context {

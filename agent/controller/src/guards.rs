@@ -6,13 +6,21 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use kube::ResourceExt;
+use sluice_cluster::crd::Request;
 use sluice_cluster::own::votes_are_guarded;
+use sluice_core::approval::Channel;
 use tokio::time::Instant;
 
 use crate::context::Context;
 
 /// How long an answer is good for: admission policies are removed seldom, and put back seldom.
 const GOOD_FOR: Duration = Duration::from_secs(60);
+
+/// What whoever asks for something that loosens is told where their name is not to be relied on.
+pub(crate) const NOT_BELIEVED: &str = "the API server does not refuse what somebody writes in another's \
+    name, so it is not sure who asks for this: install the chart's admission policies, or ask by the \
+    web page";
 
 /// The last sure answer for each namespace.
 #[derive(Default)]
@@ -31,6 +39,12 @@ impl Guards {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.insert(namespace.to_owned(), (guarded, Instant::now()));
     }
+}
+
+/// Whether a wish is surely of whom it names.
+pub(crate) async fn believed(context: &Context, request: &Request) -> bool {
+    let namespace = request.namespace().unwrap_or_default();
+    request.spec.channel != Channel::Kubernetes || hold(context, &namespace).await
 }
 
 /// Whether votes that people write themselves can be believed there. No sure answer is a no.

@@ -1,9 +1,10 @@
-//! Which objects care about a Deployment. Kept by name, so that an event costs a look-up and not a
-//! walk over everything.
+//! Which objects care about a Deployment, and who stands in line. Kept by name, so that an event costs
+//! a look-up and not a walk over everything.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use sluice_cluster::crd::{Pipeline, Rollout};
 use sluice_core::rollout::canary_name;
@@ -14,6 +15,8 @@ use crate::queue::Key;
 struct Maps {
     by_deployment: HashMap<(String, String), HashSet<Key>>,
     of_key: HashMap<Key, Vec<(String, String)>>,
+    /// Rollouts that wait until fewer are under way: since when, and for which environment.
+    line: HashMap<Key, (Timestamp, String)>,
 }
 
 /// Deployment → Pipelines and live Rollouts.
@@ -39,13 +42,25 @@ impl Index {
         self.set(key, targets);
     }
 
-    /// Notes the target and the canary of a Rollout; an ended one cares about nothing.
-    pub(crate) fn rollout(&self, key: &Key, rollout: &Rollout) {
-        let ended = rollout.status.as_ref().is_some_and(|j| j.state.ended());
-        if ended {
-            self.set(key, Vec::new());
-            return;
+    /// Notes the target and the canary of a Rollout; an ended one cares about nothing. Answers whether
+    /// it made a place: it is over, or stands in line no more.
+    pub(crate) fn rollout(&self, key: &Key, rollout: &Rollout) -> bool {
+        let journal = rollout.status.as_ref();
+        if journal.is_some_and(|j| j.state.ended()) {
+            self.forget(key);
+            return true;
         }
+        let waits = journal
+            .filter(|j| !j.state.begun())
+            .and_then(|j| j.slot_wanted_at);
+        let left = match waits {
+            Some(since) => {
+                let place = (since, rollout.spec.body.environment.clone());
+                self.lock().line.insert(key.clone(), place);
+                false
+            }
+            None => self.lock().line.remove(key).is_some(),
+        };
         let target = &rollout.spec.body.target;
         let uid = rollout.uid().unwrap_or_default();
         self.set(
@@ -58,10 +73,24 @@ impl Index {
                 ),
             ],
         );
+        left
+    }
+
+    /// Who is first in line for each environment: a place that becomes free is for one of them.
+    pub(crate) fn first_in_line(&self) -> Vec<Key> {
+        let maps = self.lock();
+        let mut first: BTreeMap<&str, (Timestamp, &Key)> = BTreeMap::new();
+        for (key, (since, environment)) in &maps.line {
+            let mine = (*since, key);
+            let first = first.entry(environment).or_insert(mine);
+            *first = mine.min(*first);
+        }
+        first.into_values().map(|(_, key)| key.clone()).collect()
     }
 
     /// Forgets an object.
     pub(crate) fn forget(&self, key: &Key) {
+        self.lock().line.remove(key);
         self.set(key, Vec::new());
     }
 

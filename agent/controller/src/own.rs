@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const ROLLOUT: &str = "Rollout";
 /// As [`ROLLOUT`].
 pub(crate) const PIPELINE: &str = "Pipeline";
+/// As [`ROLLOUT`].
+pub(crate) const REQUEST: &str = "Request";
 
 /// How a cache stands to this agent's own writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +85,11 @@ impl OwnWrites {
         }
     }
 
-    /// Objects of a kind in a namespace that the cache has not shown yet.
-    pub(crate) fn unseen(&self, kind: &'static str, namespace: &str) -> Vec<String> {
+    /// Objects of a kind that the cache has not shown yet, by namespace and name.
+    pub(crate) fn unseen(&self, kind: &'static str) -> Vec<(String, String)> {
         let written = self.lock();
-        let of = |n: &&Name| n.0 == kind && n.1 == namespace;
-        written.keys().filter(of).map(|n| n.2.clone()).collect()
+        let of = written.keys().filter(|n| n.0 == kind);
+        of.map(|n| (n.1.clone(), n.2.clone())).collect()
     }
 
     /// The API server itself was asked: what it says of the object is the newest.

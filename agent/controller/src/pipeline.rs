@@ -2,6 +2,7 @@
 
 mod baseline;
 mod create;
+mod facts;
 mod wishes;
 
 use std::sync::Arc;
@@ -202,6 +203,7 @@ async fn environment_turn(
 }
 
 pub(crate) use create::propose;
+pub(crate) use facts::Facts;
 
 /// What the view remembers of an environment.
 pub(crate) fn status_of(view: &PipelineView, environment: &str) -> EnvironmentStatus {

@@ -11,6 +11,8 @@ use tokio::time::{Instant, sleep_until};
 /// An object that has to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Key {
+    /// The wishes that are about everything.
+    Everything,
     /// A Pipeline.
     Pipeline {
         /// Its namespace.

@@ -1,6 +1,7 @@
 //! One Rollout: observe, decide, commit, execute; again until nothing is left to do now.
 
 mod ask;
+mod line;
 mod observe;
 mod outbox;
 mod siblings;
@@ -111,17 +112,30 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
     if !urgent(context, &view, &stored, &facts) {
         context.pace.take(CALLS_OF_A_LOOK).await;
     }
-    let siblings = match siblings::siblings(context, &view).await {
-        Ok(siblings) => siblings,
+    // Who stands in line is alone from the look to the write.
+    let mut alone = match stored.slot_wanted_at {
+        Some(_) if line::stands(&context.policy(), &view, &stored) => {
+            Some(context.line.lock().await)
+        }
+        Some(_) | None => None,
+    };
+    let mut look = match look(context, &view, &stored, &facts).await {
+        Ok(look) => look,
         Err(wait) => return Pass::Wait(Some(wait)),
     };
-    let now = context.now();
-    let mut journal = stored.clone();
-    for (_, fact) in &facts {
-        journal = absorb(&view, &journal, fact, now);
+    if alone.is_none() && look.in_line && look.decision.journal.slot_wanted_at.is_some() {
+        alone = Some(context.line.lock().await);
+        look = match self::look(context, &view, &stored, &facts).await {
+            Ok(look) => look,
+            Err(wait) => return Pass::Wait(Some(wait)),
+        };
     }
-    let seen = observe::observe(context, &view, &journal, siblings).await;
-    let decision = decide(&view, &journal, &seen, &context.policy(), now);
+    let Look {
+        journal,
+        seen,
+        decision,
+        ..
+    } = look;
     let broken = invariants::broken(&view, &journal, &seen, &decision);
     if !broken.is_empty() {
         tracing::error!(
@@ -168,6 +182,7 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
     } else {
         context.calls.stored(&view.uid, &facts);
     }
+    drop(alone);
     outbox::deliver(context, key, &view, &decision.journal);
     if decision.journal.state.begun() {
         match fence_off(context, &view, &seen, epoch, false).await {
@@ -177,6 +192,49 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
         }
     }
     act(context, key, &view, decision).await
+}
+
+/// What was seen and decided, before anything is written.
+struct Look {
+    /// The stored journal with the facts that wait.
+    journal: Journal,
+    seen: Observation,
+    decision: Decision,
+    /// Whether the policy that was decided by limits how many are under way.
+    in_line: bool,
+}
+
+/// Observes and decides, or says when to look again.
+async fn look(
+    context: &Context,
+    view: &RolloutView,
+    stored: &Journal,
+    facts: &[(String, Fact)],
+) -> Result<Look, Duration> {
+    let policy = context.policy();
+    let siblings = siblings::siblings(context, view).await?;
+    let in_line = line::stands(&policy, view, stored);
+    let others = if in_line {
+        line::others(context, view).await?
+    } else {
+        Vec::new()
+    };
+    let now = context.now();
+    let mut journal = stored.clone();
+    for (_, fact) in facts {
+        journal = absorb(view, &journal, fact, now);
+    }
+    let mut seen = observe::observe(context, view, &journal).await;
+    seen.siblings = siblings;
+    seen.others = others;
+    seen.stop = context.world.stop(&policy, now);
+    let decision = decide(view, &journal, &seen, &policy, now);
+    Ok(Look {
+        journal,
+        seen,
+        decision,
+        in_line,
+    })
 }
 
 /// What must not wait behind the crowd: a rollback, an answer that may begin one, a person's wish.

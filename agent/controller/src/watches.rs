@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::index::Index;
 use crate::leftover;
 use crate::queue::{Key, Queue};
+use crate::stop;
 use crate::world::World;
 
 /// Starts every watch; they end when `tasks` is dropped.
@@ -51,12 +52,16 @@ pub(crate) fn start(
                 namespace: namespace.clone(),
                 name: r.name_any(),
             };
-            if gone {
+            let made_place = if gone {
                 i.forget(&key);
+                true
             } else {
-                i.rollout(&key, r);
-            }
+                i.rollout(&key, r)
+            };
             q.now(key);
+            if made_place {
+                i.first_in_line().into_iter().for_each(|key| q.now(key));
+            }
             // Whoever waits for this target may go on.
             let target = &r.spec.body.target;
             for other in i.of(&target.namespace, &target.deployment) {
@@ -82,6 +87,9 @@ pub(crate) fn start(
     let requests = follow::<Request>(client, namespace, renewal, tasks, move |event| {
         if let (Some(r), _) = applied_or_gone(event) {
             let namespace = r.namespace().unwrap_or_default();
+            if stop::is_global(r) {
+                q.now(Key::Everything);
+            }
             match (&r.spec.rollout, &r.spec.pipeline) {
                 (Some(name), _) => q.now(Key::Rollout {
                     namespace,

@@ -7,7 +7,7 @@ use sluice_cluster::own::{create_rollout, delete_rollout};
 use sluice_core::admit::{Admission, Candidate, PipelineView, admit};
 use sluice_core::pipeline::{EnvironmentSpec, Refusal};
 
-use super::{Held, remember};
+use super::{Held, facts, remember};
 use crate::context::Context;
 use crate::own::ROLLOUT;
 use crate::world::created;
@@ -33,13 +33,7 @@ pub(crate) async fn propose(
     environment: &EnvironmentSpec,
     candidate: &Candidate,
 ) -> Result<Proposed, Held> {
-    match admit(
-        &context.policy(),
-        view,
-        environment,
-        candidate,
-        context.now(),
-    ) {
+    match admission(context, namespace, view, environment, candidate).await? {
         Admission::Nothing(why) => Ok(Proposed::Nothing(why)),
         Admission::Refused(reasons) => {
             let refusal = Refusal {
@@ -90,11 +84,47 @@ pub(crate) async fn propose(
     }
 }
 
-/// Removes ended and recorded Rollouts beyond the newest few of a Pipeline.
+/// What becomes of it. What the image says of itself is read only where something can come of it.
+async fn admission(
+    context: &Context,
+    namespace: &str,
+    view: &PipelineView,
+    environment: &EnvironmentSpec,
+    candidate: &Candidate,
+) -> Result<Admission, Held> {
+    let policy = context.policy();
+    let known = admit(&policy, view, environment, candidate, context.now());
+    let settled = match &known {
+        Admission::Nothing(_) => true,
+        Admission::Create { name, .. } => context.world.rollout(namespace, name).is_some(),
+        Admission::Refused(_) => false,
+    };
+    if settled || candidate.returns_to.is_some() {
+        return Ok(known);
+    }
+    let about = facts::about(context, &policy, environment, &candidate.image).await?;
+    if about == candidate.image.about {
+        return Ok(known);
+    }
+    let mut candidate = candidate.clone();
+    candidate.image.about = about;
+    let now = context.now();
+    Ok(admit(&policy, view, environment, &candidate, now))
+}
+
+/// Removes ended and recorded Rollouts beyond the newest few of a Pipeline. Of dry runs as many are
+/// kept again: looking often pushes nothing out that happened.
 pub(super) async fn forget_old(context: &Context, namespace: &str, pipeline: &str) {
+    for dry_run in [false, true] {
+        forget_kind(context, namespace, pipeline, dry_run).await;
+    }
+}
+
+async fn forget_kind(context: &Context, namespace: &str, pipeline: &str, dry_run: bool) {
     let mut ended = context.world.rollouts.state_filter(|r| {
         r.namespace().as_deref() == Some(namespace)
             && r.spec.body.pipeline == pipeline
+            && r.spec.body.dry_run == dry_run
             && r.status
                 .as_ref()
                 .is_some_and(|j| j.state.ended() && j.recorded && j.outbox.is_empty())

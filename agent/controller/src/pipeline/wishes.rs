@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use sluice_cluster::crd::{Request, RequestAction, RequestState, RequestStatus};
 use sluice_cluster::observe::deployment;
 use sluice_core::admit::{Candidate, PipelineView};
+use sluice_core::approval::Channel;
 use sluice_core::authorize::{Action, authorize};
 use sluice_core::pipeline::{EnvironmentSpec, Revision, TriggerKind};
 use sluice_core::policy::{EnvironmentVerdict, Identity, IdentityProvider};
@@ -13,7 +14,9 @@ use sluice_core::rollout::{CandidateImage, Cause, Emergency, Seen};
 use super::create::Proposed;
 use super::{Held, baseline, propose, remember, status_of};
 use crate::context::Context;
-use crate::rollout::answer;
+use crate::guards;
+use crate::rollout::answer as answer_to;
+use crate::stop;
 use crate::world::created;
 
 /// Acts on every wish about this environment that has no answer yet, oldest first.
@@ -31,10 +34,21 @@ pub(super) async fn grant(
             && r.status
                 .as_ref()
                 .is_none_or(|s| s.state == RequestState::Pending)
+            // Whether it is about everything after all is said elsewhere.
+            && !stop::is_global(r)
     });
     open.sort_by_key(|r| (created(r.as_ref()), r.name_any()));
+    let mut held: Option<Held> = None;
     for request in open {
-        let status = match one(context, namespace, view, environment, &request).await? {
+        let answer = match one(context, namespace, view, environment, &request).await {
+            Ok(answer) => answer,
+            Err(why) => {
+                // A version whose registry is down must not keep a way back from its turn.
+                held.get_or_insert(why);
+                continue;
+            }
+        };
+        let status = match answer {
             Ok((message, rollout)) => RequestStatus {
                 state: RequestState::Accepted,
                 message,
@@ -54,9 +68,9 @@ pub(super) async fn grant(
             "{}",
             status.message
         );
-        answer(context, &request, status).await;
+        answer_to(context, &request, status).await;
     }
-    Ok(())
+    held.map_or(Ok(()), Err)
 }
 
 type Answer = Result<(String, Option<String>), String>;
@@ -69,14 +83,21 @@ async fn one(
     request: &Request,
 ) -> Result<Answer, Held> {
     let by = request.spec.asker();
+    if let Err(why) = machine(context, view, environment, request, &by) {
+        return Ok(Err(why));
+    }
     match request.spec.action {
         RequestAction::Deploy => {
+            let emergency = Emergency::of(request.spec.skip_canary, request.spec.break_glass);
+            if emergency.is_some() && !guards::believed(context, request).await {
+                return Ok(Err(guards::NOT_BELIEVED.into()));
+            }
             let image = match image(context, view, request).await {
                 Ok(image) => image,
                 Err(why) => return Ok(Err(why)),
             };
             let candidate = Candidate {
-                emergency: Emergency::of(request.spec.skip_canary, request.spec.break_glass),
+                emergency,
                 dry_run: request.spec.dry_run,
                 ..Candidate::release(image, cause(request, by))
             };
@@ -178,6 +199,41 @@ fn cause(request: &Request, by: Identity) -> Cause {
         requester: Some(by),
         reason: request.spec.reason.clone(),
     }
+}
+
+/// Whether a machine may ask for this: by the policy of now, whatever it was when the call came.
+fn machine(
+    context: &Context,
+    view: &PipelineView,
+    environment: &EnvironmentSpec,
+    request: &Request,
+    by: &Identity,
+) -> Result<(), String> {
+    let is_machine = by.provider == IdentityProvider::Caller;
+    if is_machine != (request.spec.channel == Channel::Webhook) {
+        return Err(
+            "a hook is for machines that the policy's `callers` names, and for no others".into(),
+        );
+    }
+    if !is_machine {
+        return Ok(());
+    }
+    if request.spec.action != RequestAction::Deploy {
+        return Err("a machine may propose a version and nothing else".into());
+    }
+    let policy = context.policy();
+    let name = &by.username;
+    let caller = policy
+        .callers
+        .get(name)
+        .ok_or_else(|| format!("the policy's `callers` does not name {name}"))?;
+    if !caller.may_propose(&view.name, &environment.name) {
+        return Err(format!(
+            "the policy's callers.{name} does not list the pipeline {} and the environment {}",
+            view.name, environment.name
+        ));
+    }
+    Ok(())
 }
 
 fn may(

@@ -6,18 +6,18 @@ use sluice_cluster::observe::{autoscaler, deployment, revision_template};
 use sluice_core::approval::{Channel, Vote};
 use sluice_core::pipeline::EnvironmentStatus;
 use sluice_core::rollout::{
-    Action, Journal, Observation, RequestSeen, RolloutView, Seen, Sibling, State, canary_name,
+    Action, Journal, Observation, RequestSeen, RolloutView, Seen, State, canary_name,
 };
 
 use crate::context::Context;
 use crate::guards;
 use crate::world::{World, created};
 
+/// What can be seen of one Rollout; who else there is, the caller says.
 pub(super) async fn observe(
     context: &Context,
     view: &RolloutView,
     journal: &Journal,
-    siblings: Vec<Sibling>,
 ) -> Observation {
     if journal.state.ended() {
         return Observation::default();
@@ -69,11 +69,9 @@ pub(super) async fn observe(
         autoscaler,
         votes: votes(context, view).await,
         requests: requests(context, view),
-        siblings,
-        others: Vec::new(),
-        stop: None,
         environment: environment(context, view).await,
         plugins: context.ports.plugins.catalog(),
+        ..Observation::default()
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) async fn siblings(
         r.uid().as_deref() != Some(view.uid.as_str())
             && other.namespace == target.namespace
             && other.deployment == target.deployment
+            // What changes nothing is in nobody's way.
+            && !r.spec.body.dry_run
     };
     let mut out: Vec<Sibling> = all
         .iter()
@@ -45,7 +47,7 @@ pub(super) async fn siblings(
 fn cache(context: &Context, view: &RolloutView) -> Cache {
     let namespace = view.namespace.as_str();
     let mut found = Cache::Current;
-    for name in context.own.unseen(ROLLOUT, namespace) {
+    for (_, name) in unseen(context, namespace) {
         let cached = context.world.rollout(namespace, &name);
         let other_target = cached
             .as_ref()
@@ -65,12 +67,18 @@ fn cache(context: &Context, view: &RolloutView) -> Cache {
     found
 }
 
+fn unseen(context: &Context, namespace: &str) -> Vec<(String, String)> {
+    let mut unseen = context.own.unseen(ROLLOUT);
+    unseen.retain(|(of, _)| of == namespace);
+    unseen
+}
+
 async fn live(context: &Context, view: &RolloutView) -> Result<Vec<Arc<Rollout>>, Duration> {
     let api: Api<Rollout> = Api::namespaced(context.client.clone(), &view.namespace);
     match api.list(&ListParams::default()).await {
         Ok(list) => {
-            for name in context.own.unseen(ROLLOUT, &view.namespace) {
-                context.own.settled(ROLLOUT, &view.namespace, &name);
+            for (namespace, name) in unseen(context, &view.namespace) {
+                context.own.settled(ROLLOUT, &namespace, &name);
             }
             Ok(list.items.into_iter().map(Arc::new).collect())
         }

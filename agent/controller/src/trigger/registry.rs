@@ -58,6 +58,16 @@ impl Polls {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&key);
     }
+
+    /// Looks at this instant at the latest, because somebody outside says that there is something new.
+    /// Where the last look brought nothing, the wait stays as it is.
+    pub(crate) fn sooner(&self, pipeline: &str, environment: &str, at: Instant) {
+        let key = (pipeline.to_owned(), environment.to_owned());
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(poll) = next.get_mut(&key).filter(|poll| poll.held.is_none()) {
+            poll.at = poll.at.min(at);
+        }
+    }
 }
 
 /// Looks, if it is time. Returns when to look next.
