@@ -216,6 +216,14 @@ pub fn authorize(
     };
     let someone = somebody(action, subject);
     someone.map_err(|why| denied(why, Vec::new()))?;
+    if subject.provider == IdentityProvider::Caller {
+        // Machines are named one by one, and hold no roles.
+        let caller = policy.callers.get(&subject.username);
+        return match caller.filter(|caller| caller.environments.contains(&environment.name)) {
+            Some(_) => Ok(()),
+            None => Err(denied(DeniedWhy::NotOffered, Vec::new())),
+        };
+    }
     let approvers = || named(environment.approver_roles());
     let roles = match (environment.permissions.get(&action), action.default_rule()) {
         (_, DefaultRule::Named) => {

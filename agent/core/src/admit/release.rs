@@ -8,8 +8,8 @@ use crate::authorize::{Action, authorize};
 use crate::image::ImageRef;
 use crate::pipeline::{CheckSpec, TriggerKind};
 use crate::policy::{
-    EnvironmentPolicy, Identity, ImageRefusal, ImageVariables, Policy, RequesterVariables, Rule,
-    Variables,
+    EnvironmentPolicy, Identity, IdentityProvider, ImageRefusal, ImageVariables, Policy,
+    RequesterVariables, Rule, Variables,
 };
 use crate::rollout::{CandidateImage, Emergency, RolloutSpec};
 
@@ -188,6 +188,19 @@ pub fn refusals(
                 ),
             );
         }
+    }
+    if let Some(who) = proposal.requester
+        && who.provider == IdentityProvider::Caller
+        && !policy
+            .callers
+            .get(&who.username)
+            .is_some_and(|c| c.may_propose(proposal.pipeline, proposal.environment))
+    {
+        let text = format!(
+            "callers.{} may not propose for {} in {}",
+            who.username, proposal.pipeline, proposal.environment
+        );
+        no(Rule::Permissions, text);
     }
     if !rules.rules.is_empty() {
         let variables = proposal.variables(policy);

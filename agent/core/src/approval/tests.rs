@@ -63,6 +63,7 @@ fn policy(roles: &[(&str, &[&str])]) -> Policy {
             kubernetes: Some(format!("{name}@example.com")),
             oidc: None,
             slack: None,
+            authors: Vec::new(),
         });
     }
     for (role, people) in roles {
@@ -439,6 +440,7 @@ fn exhaustive_matrix_against_brute_force() {
                 kubernetes: Some(format!("{name}@example.com")),
                 oidc: None,
                 slack: None,
+                authors: Vec::new(),
             });
         }
         for (index, role) in role_names.iter().enumerate() {

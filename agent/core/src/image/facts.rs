@@ -24,6 +24,8 @@ pub const PROOFS: usize = 8;
 pub const REVISION: &str = "org.opencontainers.image.revision";
 /// The annotation with the address of the source.
 pub const SOURCE: &str = "org.opencontainers.image.source";
+/// The annotation with the people who wrote it.
+pub const AUTHORS: &str = "org.opencontainers.image.authors";
 /// The annotation with the time of the build.
 pub const CREATED: &str = "org.opencontainers.image.created";
 

@@ -142,7 +142,11 @@ fn people(policy: &Policy, problems: &mut Problems) {
             ("oidc", person.oidc.as_ref()),
             ("slack", person.slack.as_ref()),
         ];
-        for (kind, id) in ids {
+        let authors = person
+            .authors
+            .iter()
+            .map(|author| ("authors", Some(author)));
+        for (kind, id) in ids.into_iter().chain(authors) {
             let Some(id) = id else { continue };
             if let Some(owner) = seen.insert((kind, id.to_lowercase()), &person.name) {
                 problems.push(Problem::new(

@@ -28,7 +28,7 @@ pub(super) const FILE_KEYS: [&str; 11] = [
     "tests",
 ];
 pub(super) const ROLE_KEYS: [&str; 3] = ["people", "groups", "via"];
-pub(super) const PERSON_KEYS: [&str; 4] = ["name", "kubernetes", "oidc", "slack"];
+pub(super) const PERSON_KEYS: [&str; 5] = ["name", "kubernetes", "oidc", "slack", "authors"];
 pub(super) const TEST_KEYS: [&str; 3] = ["name", "given", "expect"];
 pub(super) const GIVEN_KEYS: [&str; 13] = [
     "environment",
@@ -144,6 +144,10 @@ fn person(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<PersonEntry> {
         kubernetes: id("kubernetes"),
         oidc: id("oidc"),
         slack: id("slack"),
+        authors: fields
+            .get("authors")
+            .map(|list| list.texts(problems))
+            .unwrap_or_default(),
     };
     if let Some(oidc) = fields.get("oidc")
         && let Some(text) = &person.oidc
@@ -157,9 +161,8 @@ fn person(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<PersonEntry> {
                 .with_hint("write https://ISSUER#SUBJECT"),
         );
     }
-    if PERSON_KEYS
+    if ["kubernetes", "oidc", "slack"]
         .iter()
-        .skip(1)
         .all(|key| fields.get(key).is_none())
     {
         problems.push(

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
+use crate::image::facts::AUTHORS;
+use crate::rollout::RolloutSpec;
 
 /// Who vouches for a name.
 #[derive(
@@ -145,6 +147,9 @@ pub struct PersonEntry {
     /// Slack user ID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack: Option<String>,
+    /// Names by which images call this person their author. Whoever wrote it does not approve it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
 }
 
 /// Who holds a role: people and groups, or a plugin that asks somebody outside.
@@ -174,7 +179,46 @@ impl PersonEntry {
     }
 }
 
+impl PersonEntry {
+    /// Whether an image that names its authors so names this person. Names stand between spaces,
+    /// commas, semicolons or brackets; case is ignored.
+    fn is_author(&self, text: &str) -> bool {
+        let apart = |c: char| c.is_whitespace() || ",;<>()".contains(c);
+        text.split(apart)
+            .filter(|name| !name.is_empty())
+            .any(|name| {
+                let mut known = self.authors.iter();
+                known.any(|author| author.to_lowercase() == name.to_lowercase())
+            })
+    }
+
+    /// This person, as one of their providers knows them.
+    fn identity(&self) -> Option<Identity> {
+        [
+            IdentityProvider::Kubernetes,
+            IdentityProvider::Oidc,
+            IdentityProvider::Slack,
+        ]
+        .into_iter()
+        .find_map(|provider| Some(Identity::of(provider, self.known_as(provider)?)))
+    }
+}
+
 impl Policy {
+    /// Everybody behind a release, none of whom may approve it: who asked for it, and whom the image
+    /// names as its authors (reliability.md A9).
+    pub fn behind(&self, spec: &RolloutSpec) -> Vec<Identity> {
+        let mut out: Vec<Identity> = spec.cause.requester.iter().cloned().collect();
+        if let Some(authors) = spec.image.about.annotations.get(AUTHORS) {
+            let named = self
+                .people
+                .iter()
+                .filter(|person| person.is_author(authors));
+            out.extend(named.filter_map(PersonEntry::identity));
+        }
+        out
+    }
+
     /// Who this is.
     pub fn person(&self, identity: &Identity) -> Person {
         let provider = identity.provider;

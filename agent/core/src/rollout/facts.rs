@@ -369,8 +369,14 @@ fn tally(
     request: &ApprovalRequest,
     now: Timestamp,
 ) -> Tally {
-    let requesters: Vec<Identity> = spec.cause.requester.iter().cloned().collect();
-    count_votes(rules, policy, &requesters, votes, &request.hash, now)
+    count_votes(
+        rules,
+        policy,
+        &policy.behind(spec),
+        votes,
+        &request.hash,
+        now,
+    )
 }
 
 fn stands(journal: &Journal, tally: &Tally, policy_open: bool) -> FactsState {

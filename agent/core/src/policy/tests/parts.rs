@@ -249,3 +249,50 @@ environments:
         assert!(hit, "no problem of {field} that says {says:?} in:\n{all}");
     }
 }
+
+/// Whoever asked and whoever wrote it are behind a release (A9, attack 12).
+#[test]
+fn authors_are_behind_what_they_wrote() {
+    let policy = parse(&LAYERS.replace(
+        "kubernetes: bob@example.com}",
+        "kubernetes: bob@example.com, authors: [bob@git.example.com, bobby]}",
+    ));
+    let mut spec = crate::rollout::fixture::mk_view().spec;
+    let behind = |spec: &crate::rollout::RolloutSpec| -> Vec<String> {
+        let all = policy.behind(spec);
+        all.iter().map(|who| policy.person(who).name).collect()
+    };
+    assert!(behind(&spec).is_empty());
+    spec.cause.requester = Some(Identity::kubernetes("alice@example.com", Vec::new()));
+    for (authors, expected) in [
+        ("Bob <BOB@git.example.com>, Carol", vec!["alice", "bob"]),
+        ("bobby", vec!["alice", "bob"]),
+        ("notbobby", vec!["alice"]),
+        ("", vec!["alice"]),
+    ] {
+        spec.image.about = crate::image::facts::ImageFacts::default();
+        spec.image.about.keep(crate::image::facts::AUTHORS, authors);
+        assert_eq!(behind(&spec), expected, "{authors}");
+    }
+}
+
+/// A machine proposes what the policy lets it propose, and does nothing else.
+#[test]
+fn a_caller_may_propose_where_the_policy_names_it_and_nothing_else() {
+    use crate::authorize::{Action, authorize};
+    let policy = parse(&LAYERS.replace(
+        "environments:\n",
+        "callers:\n  ci: {hmac: {secret: ci/key}, pipelines: [storefront], environments: [production]}\nenvironments:\n",
+    ));
+    let shop = open(&policy, "shop");
+    let ci = Identity::of(IdentityProvider::Caller, "ci");
+    for action in Action::ALL {
+        let may = authorize(action, &ci, shop, &policy).is_ok();
+        assert_eq!(may, action == Action::Deploy, "{action}");
+        let stranger = Identity::of(IdentityProvider::Caller, "other");
+        assert!(
+            authorize(action, &stranger, shop, &policy).is_err(),
+            "{action}"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use super::{Flow, Turn, later};
 use crate::admit::{Proposal, refusals};
 use crate::approval::{IgnoredWhy, Tally, count_votes};
 use crate::pipeline::OutcomeKind;
-use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Identity};
+use crate::policy::{EnvironmentPolicy, EnvironmentVerdict};
 use crate::rollout::journal::{clip, clip_short};
 use crate::rollout::{ApprovalRequest, Replaced, State, Why};
 use crate::template::diff;
@@ -217,11 +217,11 @@ impl Turn<'_> {
 
     /// Votes that count for `hash`.
     fn tally(&self, policy: &EnvironmentPolicy, hash: &str) -> Tally {
-        let requesters: Vec<Identity> = self.rollout.spec.cause.requester.iter().cloned().collect();
+        let behind = self.policy.behind(&self.rollout.spec);
         count_votes(
             policy,
             self.policy,
-            &requesters,
+            &behind,
             &self.seen.votes,
             hash,
             self.now,

@@ -114,7 +114,7 @@ fn status(
         }
         other => entry.trouble = Some(no_answer(other)),
     }
-    keep(journal, entry, plugin, &mut notes);
+    keep(journal, entry, &mut notes);
     for (kind, text) in notes {
         journal.note(now, kind, &text);
     }
@@ -167,40 +167,39 @@ fn decide(
 }
 
 /// Puts the entry into the journal, within its room. What is closed already falls out first.
-fn keep(
-    journal: &mut Journal,
-    mut entry: Asked,
-    plugin: &str,
-    notes: &mut Vec<(&'static str, String)>,
-) {
+fn keep(journal: &mut Journal, mut entry: Asked, notes: &mut Vec<(&'static str, String)>) {
     let current = journal
         .approval
         .as_ref()
         .map(|request| request.hash.clone());
     let is_current = |a: &Asked| Some(&a.hash) == current.as_ref();
-    let same = |a: &Asked| a.provider == entry.provider && a.hash == entry.hash;
-    journal.asked.retain(|a| !same(a));
+    let (provider, hash) = (entry.provider, entry.hash.clone());
+    let same = |a: &Asked| a.provider == provider && a.hash == hash;
+    // In its place: the same answer again must not change the journal.
+    match journal.asked.iter_mut().find(|a| same(a)) {
+        Some(place) => *place = entry.clone(),
+        None => journal.asked.push(entry.clone()),
+    }
     // Of an older request only a ticket is worth keeping: it is to be taken back.
     journal
         .asked
         .retain(|a| is_current(a) || a.ticket.is_some());
-    if is_current(&entry) || entry.ticket.is_some() {
-        journal.asked.push(entry.clone());
-    }
     while bytes(&journal.asked) > ASKED_BYTES {
         let older = journal.asked.iter().position(|a| !is_current(a));
         if let Some(older) = older {
             journal.asked.remove(older);
             let text = "no room for the ticket of an older request: its message stays as it is";
-            notes.push(("not-withdrawn", format!("{plugin}: {text}")));
+            notes.push(("not-withdrawn", text.to_owned()));
             continue;
         }
-        let newest = journal.asked.pop();
         let Some(bytes) = entry.ticket.take().map(|ticket| ticket.len()) else {
+            journal.asked.retain(|a| !same(a));
             return;
         };
         entry.trouble = Some(too_long(bytes));
-        journal.asked.extend(newest.map(|_| entry.clone()));
+        if let Some(place) = journal.asked.iter_mut().find(|a| same(a)) {
+            *place = entry.clone();
+        }
     }
 }
 

@@ -147,6 +147,9 @@ fn an_outage_shows_and_neither_blocks_nor_opens() {
     let before = c.journal.clone();
     all_answer(&mut c, |_| outage());
     assert_eq!(c.journal, before);
+    let first = questions(&c).remove(0);
+    fold(&mut c, &first, outage());
+    assert_eq!(c.journal, before, "whoever answers first");
     // What was shown stays looked after, and mends.
     all_answer(&mut c, |_| pending("one"));
     all_answer(&mut c, |_| outage());
