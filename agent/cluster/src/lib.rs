@@ -8,4 +8,5 @@ pub mod lease;
 pub mod observe;
 pub mod own;
 pub mod targets;
+pub mod vote;
 pub mod writer;

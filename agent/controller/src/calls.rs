@@ -9,6 +9,7 @@ use sluice_core::rollout::Fact;
 use tokio::task::JoinSet;
 
 use crate::queue::{Key, Queue};
+use crate::rollout::AskPace;
 
 /// Facts of one Rollout that wait to be stored. More cannot come up: one per open question.
 const FACT_LIMIT: usize = 256;
@@ -24,6 +25,8 @@ struct Inner {
 /// All open questions of one agent. Dropping it aborts them.
 #[derive(Default)]
 pub(crate) struct Calls {
+    /// When approval providers were asked last.
+    pub(crate) providers: AskPace,
     inner: Arc<Mutex<Inner>>,
 }
 

@@ -1,5 +1,6 @@
 //! One Rollout: observe, decide, commit, execute; again until nothing is left to do now.
 
+mod approvals;
 mod ask;
 mod line;
 mod observe;
@@ -27,6 +28,7 @@ use crate::pace::CALLS_OF_A_LOOK;
 use crate::queue::Key;
 use crate::world::created;
 
+pub(crate) use approvals::AskPace;
 pub use observe::votes_of;
 
 /// Passes in one turn: the longest chain of writes that need no pods in between is shorter. What is
@@ -52,6 +54,9 @@ pub(crate) async fn reconcile(
         .state(ROLLOUT, namespace, name, cached.as_deref());
     if let Some(cached) = cached
         && finished(&cached)
+        && cached
+            .uid()
+            .is_none_or(|uid| context.calls.facts(&uid).is_empty())
     {
         refuse_late_requests(context, &cached).await;
         return None;
@@ -80,12 +85,13 @@ pub(crate) async fn reconcile(
     Some(AFTER_CONFLICT)
 }
 
-/// Whether nothing is left to do: it is over, its messages are out and its record is stored.
+/// Whether nothing is left to do: it is over, its messages are out, no provider shows an open request
+/// and its record is stored.
 fn finished(rollout: &Rollout) -> bool {
     rollout
         .status
         .as_ref()
-        .is_some_and(|j| j.state.ended() && j.outbox.is_empty() && j.recorded)
+        .is_some_and(|j| j.state.ended() && j.outbox.is_empty() && !j.has_tickets() && j.recorded)
 }
 
 enum Pass {
@@ -184,6 +190,7 @@ async fn pass(context: &Arc<Context>, key: &Key, rollout: &mut Rollout) -> Pass 
     }
     drop(alone);
     outbox::deliver(context, key, &view, &decision.journal);
+    approvals::attend(context, key, &view, &decision.journal, &seen).await;
     if decision.journal.state.begun() {
         match fence_off(context, &view, &seen, epoch, false).await {
             Ok(false) => {}

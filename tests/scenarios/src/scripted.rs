@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use serde_json::Value;
 use sluice_core::image::facts::{ImageFacts, SignatureProof};
 use sluice_core::plugin::{
-    ApprovalStatus, CheckLine, Event, Invocation, Judgement, Outcome, PlanStep, PluginAnswer,
-    PluginCall, PluginFault, PluginInfo, PluginKind, Report,
+    ApprovalDecision, ApprovalStatus, CheckLine, Event, Invocation, Judgement, Outcome, PlanStep,
+    PluginAnswer, PluginCall, PluginFault, PluginInfo, PluginKind, Report,
 };
 use sluice_core::policy::Signer;
 use sluice_core::port::{BoxFuture, PluginHost, RecordSink, Registry, RegistryFault};
@@ -20,6 +20,8 @@ pub struct ScriptedPlugins {
     told: Mutex<Vec<Event>>,
     missing: Mutex<Vec<String>>,
     hanging: Mutex<Vec<String>>,
+    providers: Mutex<Vec<PluginCall>>,
+    decisions: Mutex<BTreeMap<String, bool>>,
 }
 
 impl ScriptedPlugins {
@@ -29,6 +31,8 @@ impl ScriptedPlugins {
             told: Mutex::default(),
             missing: Mutex::default(),
             hanging: Mutex::default(),
+            providers: Mutex::default(),
+            decisions: Mutex::default(),
         }
     }
 
@@ -45,6 +49,49 @@ impl ScriptedPlugins {
     /// Makes a plugin run into its deadline, or not any more.
     pub fn set_hanging(&self, name: &str, hanging: bool) {
         set(&self.hanging, name, hanging);
+    }
+
+    /// What approval providers were asked, in order, repetitions included.
+    pub fn asked(&self) -> Vec<PluginCall> {
+        self.providers.lock().expect("not poisoned").clone()
+    }
+
+    /// From now on whoever is behind this provider says yes, or no, to what it is polled about.
+    pub fn decide(&self, plugin: &str, approved: bool) {
+        let mut decisions = self.decisions.lock().expect("not poisoned");
+        decisions.insert(plugin.to_owned(), approved);
+    }
+
+    /// A provider's answer. Its ticket is the same for every repetition of a question.
+    fn provider(&self, call: PluginCall) -> PluginAnswer {
+        self.providers
+            .lock()
+            .expect("not poisoned")
+            .push(call.clone());
+        match call {
+            PluginCall::PollApproval {
+                plugin,
+                invocation,
+                ticket,
+            } => {
+                let decisions = self.decisions.lock().expect("not poisoned");
+                let status = match decisions.get(&plugin) {
+                    None => ApprovalStatus::Pending(ticket),
+                    Some(approved) => ApprovalStatus::Decided(ApprovalDecision {
+                        approved: *approved,
+                        approver: "the board".into(),
+                        reason: "as planned".into(),
+                        subject_digest: invocation.release.subject_digest,
+                    }),
+                };
+                PluginAnswer::Approval(status)
+            }
+            PluginCall::AskApproval { invocation, .. } => {
+                let ticket = format!("ticket of {}", invocation.idempotency_key);
+                PluginAnswer::Approval(ApprovalStatus::Pending(ticket))
+            }
+            _ => PluginAnswer::Withdrawn,
+        }
     }
 
     async fn answer(&self, call: PluginCall) -> PluginAnswer {
@@ -76,13 +123,9 @@ impl ScriptedPlugins {
                 self.told.lock().expect("not poisoned").push(event);
                 PluginAnswer::Notified(Some("thread-1".into()))
             }
-            PluginCall::AskApproval { .. } => {
-                PluginAnswer::Approval(ApprovalStatus::Pending("ticket-1".into()))
-            }
-            PluginCall::PollApproval { ticket, .. } => {
-                PluginAnswer::Approval(ApprovalStatus::Pending(ticket))
-            }
-            PluginCall::WithdrawApproval { .. } => PluginAnswer::Withdrawn,
+            PluginCall::AskApproval { .. }
+            | PluginCall::PollApproval { .. }
+            | PluginCall::WithdrawApproval { .. } => self.provider(call),
             PluginCall::ApprovalCallback { .. } => PluginAnswer::ApprovalCallback(None),
             PluginCall::ValidateSettings { .. } => PluginAnswer::Settings(Vec::new()),
         }
@@ -195,6 +238,8 @@ pub struct ScriptedRegistry {
     facts: Mutex<BTreeMap<String, ImageFacts>>,
     signed: Mutex<BTreeMap<String, Vec<String>>>,
     down: Mutex<bool>,
+    silent: Mutex<bool>,
+    reads: Mutex<BTreeMap<String, u32>>,
 }
 
 impl ScriptedRegistry {
@@ -224,6 +269,30 @@ impl ScriptedRegistry {
     /// Whether nobody can reach it.
     pub fn set_down(&self, down: bool) {
         *self.down.lock().expect("not poisoned") = down;
+    }
+
+    /// Whether it has tags and digests, but shows no image.
+    pub fn set_silent(&self, silent: bool) {
+        *self.silent.lock().expect("not poisoned") = silent;
+    }
+
+    /// How often an image was described, and how often its signatures were looked for.
+    pub fn reads(&self, digest: &str) -> (u32, u32) {
+        let reads = self.reads.lock().expect("not poisoned");
+        let of = |what: &str| reads.get(&format!("{what} {digest}")).copied();
+        (
+            of("describe").unwrap_or_default(),
+            of("verify").unwrap_or_default(),
+        )
+    }
+
+    fn shows(&self, what: &str, digest: &str) -> Result<(), RegistryFault> {
+        let mut reads = self.reads.lock().expect("not poisoned");
+        *reads.entry(format!("{what} {digest}")).or_default() += 1;
+        if *self.silent.lock().expect("not poisoned") {
+            return Err(RegistryFault::Unavailable("no manifest comes".into()));
+        }
+        self.up()
     }
 
     fn up(&self) -> Result<(), RegistryFault> {
@@ -273,7 +342,7 @@ impl Registry for ScriptedRegistry {
         _keys: &'a [String],
     ) -> BoxFuture<'a, Result<ImageFacts, RegistryFault>> {
         Box::pin(async move {
-            self.up()?;
+            self.shows("describe", digest)?;
             let facts = self.facts.lock().expect("not poisoned");
             Ok(facts.get(digest).cloned().unwrap_or_default())
         })
@@ -286,7 +355,7 @@ impl Registry for ScriptedRegistry {
         signers: &'a BTreeMap<String, Signer>,
     ) -> BoxFuture<'a, Result<Vec<SignatureProof>, RegistryFault>> {
         Box::pin(async move {
-            self.up()?;
+            self.shows("verify", digest)?;
             let signed = self.signed.lock().expect("not poisoned");
             let by = signed.get(digest).cloned().unwrap_or_default();
             Ok(signers

@@ -40,11 +40,12 @@ pub(crate) fn check(
     match act {
         Act::Create => match resource {
             Resource::Approvals | Resource::Requests
-                if is_agent && json::text(object, "/spec/channel") != "web" =>
+                if is_agent && !doors(resource).contains(&json::text(object, "/spec/channel")) =>
             {
                 refuse(
                     &format!("sluice-{}", resource.info().plural),
-                    "the agent writes in another name only what came through its web page".into(),
+                    "the agent writes in another name only what came through one of its own doors"
+                        .into(),
                 )
             }
             Resource::Approvals if !is_agent => {
@@ -88,6 +89,15 @@ pub(crate) fn check(
     }
 }
 
+/// The doors through which the agent lets people in, as the chart's `guards/` name them.
+fn doors(resource: Resource) -> &'static [&'static str] {
+    if resource == Resource::Approvals {
+        &["web", "slack", "plugin"]
+    } else {
+        &["web", "webhook"]
+    }
+}
+
 /// The fence (reliability.md F3), as the chart's `guards/epoch.yaml` states it: whose epoch is lower
 /// than the one on the object does not lead any more. What is no number there counts as 0, or
 /// anybody who may edit the object could lock the agent out of it.
@@ -119,7 +129,8 @@ fn epoch(before: &Value, after: &Value) -> Result<(), String> {
     }
 }
 
-/// The named author must be the one who asks, with no group that they do not have.
+/// The named author must be the one who asks, with no group that they do not have, by the door that
+/// they used.
 fn author(user: &User, object: &Value, field: &str) -> Result<(), String> {
     let named = json::text(object, &format!("/spec/{field}"));
     if named != user.name {
@@ -127,6 +138,14 @@ fn author(user: &User, object: &Value, field: &str) -> Result<(), String> {
             "spec.{field} is \"{named}\" but the request was made by \"{}\"",
             user.name
         ));
+    }
+    for place in ["channel", "provider"] {
+        let named = json::text(object, &format!("/spec/{place}"));
+        if !matches!(named, "" | "kubernetes") {
+            return Err(format!(
+                "spec.{place} is \"{named}\", which only the agent writes; leave it out"
+            ));
+        }
     }
     for group in json::list(object, "/spec/groups") {
         let group = group.as_str().unwrap_or_default();
