@@ -109,10 +109,17 @@ fn the_worst_expression_is_soon_done() {
     for (around, part, separator) in attacks {
         let expression = most(|parts| around.replace('#', parts), part, separator)
             .unwrap_or_else(|| panic!("nothing of {part} is let in"));
-        let before = Clock::now();
-        let answer = expression.evaluate(&inputs, friday_evening());
-        let took = before.elapsed().as_micros();
-        assert!(answer.is_ok(), "{expression}: {answer:?}");
+        // The best of five: what the machine does meanwhile is not the expression's.
+        let took = (0..5)
+            .map(|_| {
+                let before = Clock::now();
+                let answer = expression.evaluate(&inputs, friday_evening());
+                let took = before.elapsed().as_micros();
+                assert!(answer.is_ok(), "{expression}: {answer:?}");
+                took
+            })
+            .min()
+            .unwrap();
         slowest = slowest.max((took, expression.to_string()));
     }
     let (took, expression) = slowest;
