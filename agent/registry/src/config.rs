@@ -193,10 +193,13 @@ mod tests {
     fn the_documented_form_is_read() {
         let config = parse(
             r#"{"hosts": {"registry.example.com:5000": {"insecure": true, "username": "ci",
-                "password": "sesame", "realmHosts": ["auth.example.com"]}}}"#,
+                "password": "sesame", "realmHosts": ["auth.example.com"]}},
+                "trust": {"root": "/etc/sluice/trust/trusted_root.json"}}"#,
         )
         .unwrap();
         config.validate().unwrap();
+        let root = config.trust.root.clone().unwrap();
+        assert!(root.ends_with("trusted_root.json"));
         let host = config.host("registry.example.com:5000").unwrap();
         assert!(host.insecure);
         assert_eq!(host.password, Some(Secret::new("sesame")));
@@ -209,6 +212,7 @@ mod tests {
         for json in [
             r#"{"host": {}}"#,
             r#"{"hosts": {"a.example": {"insecur": true}}}"#,
+            r#"{"trust": {"rekor": "key.pem"}}"#,
         ] {
             assert!(
                 parse(json)

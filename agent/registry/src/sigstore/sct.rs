@@ -169,3 +169,41 @@ pub(super) fn key_hash(authority: &Certificate) -> Option<[u8; 32]> {
     let info = authority.tbs_certificate().subject_public_key_info();
     Some(sha256(&[&info.to_der().ok()?]))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn list_of(count: usize) -> Vec<u8> {
+        let sct = [&[0][..], &[7; 32], &[1; 8], &[0, 0, 4, 3, 0, 2, 9, 9]].concat();
+        let one = [&[0, u8::try_from(sct.len()).unwrap()][..], &sct].concat();
+        let all = one.repeat(count);
+        [&u16::try_from(all.len()).unwrap().to_be_bytes()[..], &all].concat()
+    }
+
+    #[test]
+    fn a_list_is_read_whole_and_up_to_a_limit() {
+        let list = list_of(2);
+        let scts = read(&list).unwrap();
+        assert_eq!(scts.len(), 2);
+        assert_eq!(
+            (scts[1].log_id, scts[1].signature),
+            (&[7; 32][..], &[9, 9][..])
+        );
+        assert!(read(&list_of(MOST_SCTS)).is_some());
+        assert!(read(&list_of(MOST_SCTS + 1)).is_none());
+        for end in 0..list.len() {
+            assert!(read(&list[..end]).is_none(), "{end}");
+        }
+        assert!(read(&[&list[..], &[0]].concat()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_list_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = read(&bytes);
+        }
+    }
+}
