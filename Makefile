@@ -29,9 +29,10 @@ test: plugins ## Run every test (single crashes; their ordered pairs: make soak)
 	cargo test --workspace
 
 .PHONY: soak
-soak: ## Run both stories with every ordered pair of crashes; SOAK_SECONDS=n ends it early
+soak: ## Every ordered pair of crashes, a million histories of the policy; SOAK_SECONDS=n ends each early
 	cargo build --workspace $(FIXTURES:%=--exclude %)
 	target/debug/soak
+	target/debug/reference-soak
 
 .PHONY: plugins
 plugins: wasm-target ## Build the plugins, and the tests' hostile one, to target/wasm32-wasip2/plugin

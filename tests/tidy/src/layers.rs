@@ -42,10 +42,11 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
 const FOR_TESTS: [&str; 3] = ["sluice-registry-sim", "sluice-scenarios", "sluice-sim"];
 
 /// Crates of tests that play the agent, or judge it.
-const STAGES: [&str; 5] = [
+const STAGES: [&str; 6] = [
     "tests/charts",
     "tests/demo",
     "tests/e2e",
+    "tests/reference",
     "tests/scenarios",
     "tests/tidy",
 ];
