@@ -16,11 +16,7 @@ fn ts(second: i64) -> Timestamp {
 }
 
 fn person(name: &str) -> Identity {
-    Identity {
-        provider: IdentityProvider::Kubernetes,
-        username: format!("{name}@example.com"),
-        groups: Vec::new(),
-    }
+    Identity::kubernetes(format!("{name}@example.com"), Vec::new())
 }
 
 fn vote(id: &str, approver: Identity, decision: Decision, second: i64) -> Vote {
