@@ -3,7 +3,9 @@
 
 use crate::approval::Decision as Ballot;
 use crate::pipeline::PluginUse;
-use crate::plugin::{CheckLine, Outcome, PlanStep, PluginAnswer, PluginFault, Report};
+use crate::plugin::{
+    ApprovalStatus, CheckLine, Outcome, PlanStep, PluginAnswer, PluginFault, Report,
+};
 use crate::rollout::fixture::*;
 use crate::rollout::*;
 
@@ -40,6 +42,12 @@ fn largest() -> Case {
         };
         8
     ];
+    c.view.spec.approvals = (0..4)
+        .map(|n| PluginUse {
+            plugin: name("provider", n),
+            settings: serde_json::json!({}),
+        })
+        .collect();
     c.view.spec.image.tag = Some(format!("v{}", "9".repeat(127)));
     let steps: Vec<PlanStep> = (1..=32_u16)
         .map(|n| {
@@ -63,9 +71,34 @@ fn largest() -> Case {
     c.answer("plan-1", PluginAnswer::Plan(steps));
     c = c.then(10);
     assert_eq!(c.journal.phase, "AwaitingApproval", "{}", c.journal.message);
+    providers_at_their_loudest(&mut c);
     c.vote("alice", Ballot::Approve, 5);
     c.vote("bob", Ballot::Approve, 6);
     c
+}
+
+/// Every provider answers with the longest ticket that finds room, and then is in trouble.
+fn providers_at_their_loudest(c: &mut Case) {
+    let facts = facts(&c.view, &c.journal, &c.policy, &Known::default(), c.now);
+    for ticket in ["x".repeat(4096), "x".repeat(1800)] {
+        let questions = provider_questions(&c.view, &c.journal, &facts, c.now);
+        for ProviderQuestion { call, .. } in questions {
+            let pending = PluginAnswer::Approval(ApprovalStatus::Pending(ticket.clone()));
+            let fault = PluginAnswer::Failed(PluginFault {
+                code: flood(1),
+                message: flood(1),
+                retryable: true,
+            });
+            for answer in [pending, fault] {
+                let call = call.clone();
+                c.journal = absorb(&c.view, &c.journal, &Fact::Answered { call, answer }, c.now);
+            }
+        }
+    }
+    assert!(
+        serde_json::to_vec(&c.journal.asked).unwrap().len() > 8 * 1024,
+        "they are not loud"
+    );
 }
 
 fn loud_report(n: usize, outcome: Outcome) -> PluginAnswer {
