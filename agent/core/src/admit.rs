@@ -113,6 +113,14 @@ pub fn admit(
             image.tag.as_deref().unwrap_or(&image.digest)
         ));
     }
+    // Whoever can push could name an old build with known holes anew (S5, attack 6).
+    if !asked && status.served_before(&image.digest) {
+        return Admission::Nothing(format!(
+            "{} served here before, and nothing goes back to an earlier version by itself: `sluice \
+             rollback` or `sluice deploy` does",
+            image.tag.as_deref().unwrap_or(&image.digest)
+        ));
+    }
     let mut reasons = Vec::new();
     let verdict = policy.environment(&environment.name, &environment.target.namespace);
     match verdict {

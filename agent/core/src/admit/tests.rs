@@ -289,3 +289,21 @@ fn a_way_back_needs_no_rule_for_releases() {
     desk.candidate.returns_to = Some(mk_revision('c', "v1.0.0"));
     assert!(matches!(desk.admit(), Admission::Create { .. }));
 }
+
+/// Attack 6: an older build, signed as it ever was, comes under a new tag. Only people bring back what
+/// served before.
+#[test]
+fn attack_6_nothing_goes_back_to_an_earlier_version_by_itself() {
+    let mut desk = mk_desk();
+    let old = desk.candidate.image.digest.clone();
+    desk.status().earlier = vec![Revision {
+        digest: old,
+        ..mk_revision('b', "v0.9.0")
+    }];
+    match desk.admit() {
+        Admission::Nothing(why) => assert!(why.contains("served here before"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    desk.manual("alice");
+    assert!(matches!(desk.admit(), Admission::Create { .. }));
+}

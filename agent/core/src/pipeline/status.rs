@@ -168,6 +168,12 @@ impl EnvironmentStatus {
                 .any(|o| o.digest == digest && o.kind == OutcomeKind::Succeeded)
     }
 
+    /// Whether this digest served here once, and another one serves now.
+    pub fn served_before(&self, digest: &str) -> bool {
+        self.stable.as_ref().is_none_or(|now| now.digest != digest)
+            && (self.earlier.iter().any(|r| r.digest == digest) || self.succeeded(digest))
+    }
+
     /// The quarantine entry of this digest.
     pub fn quarantine(&self, digest: &str) -> Option<&Quarantine> {
         self.quarantined.iter().find(|q| q.digest == digest)
