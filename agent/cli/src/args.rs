@@ -440,6 +440,19 @@ pub struct AgentArgs {
     /// Whether browsers reach the web page by https, through an ingress or a sidecar.
     #[arg(long, requires = "web")]
     pub web_https: bool,
+    /// The identity provider that people sign in with beside Kubernetes' tokens, as YAML: issuer,
+    /// clientId and more. Default: none.
+    #[arg(long, value_name = "FILE", requires = "web")]
+    pub web_oidc: Option<PathBuf>,
+    /// A registry that may send hints, and the NAME/KEY in the folder of secrets that it signs with;
+    /// several times for several. Default: any, unsigned, at most one look in 5 s at what Pipelines
+    /// watch.
+    #[arg(
+        long = "web-registry-hook",
+        value_name = "SENDER[=NAME/KEY]",
+        requires = "web"
+    )]
+    pub web_registry_hooks: Vec<String>,
     /// Let whoever is not signed in read the web page. For demos.
     #[arg(long, requires = "web")]
     pub web_public_read: bool,
@@ -462,7 +475,8 @@ pub struct AgentArgs {
     /// rolls back is never held up by it.
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub kube_qps: u32,
-    /// Let plugins reach this machine where their grant says so. For demos; never in a cluster.
+    /// Let plugins reach this machine where their grant says so, and identity providers be there
+    /// without TLS. For demos; never in a cluster.
     #[arg(long)]
     pub allow_loopback: bool,
     /// What is logged, such as info or sluice_controller=debug. The default leaves out what kube's

@@ -11,6 +11,7 @@
 
 mod access;
 mod args;
+mod doors;
 mod exit;
 mod explain;
 mod failure;

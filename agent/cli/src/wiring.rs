@@ -14,10 +14,11 @@ use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
 use sluice_plugins::{Card, Folders, Host, HostOptions, PluginFolder};
 use sluice_registry::{ConfigError, OciRegistry, RegistryConfig};
-use sluice_web::{WebConfig, WebError, WebState};
+use sluice_web::{Doors, WebConfig, WebError, WebState};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::doors::{self, FolderSecrets, HostCallbacks};
 use crate::policy_file::PolicyFile;
 
 /// Everything that an operator decides.
@@ -36,6 +37,8 @@ pub struct Settings {
     pub registry: RegistryConfig,
     /// Where the web page listens, if there is one.
     pub web: Option<(SocketAddr, WebConfig)>,
+    /// The folder of the secrets that senders of hooks sign with.
+    pub secrets: Option<PathBuf>,
     /// Where probes and metrics are served, if they are.
     pub probes: Option<SocketAddr>,
 }
@@ -120,6 +123,11 @@ pub async fn wire(
                 client,
                 policy: policy.policy(),
                 clock,
+                doors: Doors {
+                    hints: Arc::new(doors::Hints(agent.hints())),
+                    callbacks: Arc::new(HostCallbacks(host.clone())),
+                    secrets: Arc::new(FolderSecrets(settings.secrets)),
+                },
                 config,
             };
             (Some((listener, state)), Some(bound))

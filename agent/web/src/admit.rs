@@ -1,6 +1,6 @@
 //! Who somebody is. A token is believed only when the API server says whose it is, for our audience
-//! (reliability.md I3); a cookie only when it names a session that such a token began. Nothing else
-//! in a request names anybody: no header, no form field (I1, attack 14).
+//! (reliability.md I3); a cookie only when it names a session that such a token, or the identity
+//! provider, began. Nothing else in a request names anybody: no header, no form field (I1, attack 14).
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -74,19 +74,23 @@ pub(crate) async fn admit(
     changes: bool,
     parts: &Parts,
 ) -> Result<Visitor, Problem> {
+    if access.is_for_machines() {
+        // A browser's cookie is nothing there, and so a browser can be made to do nothing there.
+        return Ok(Visitor::Anonymous);
+    }
     if changes {
         let brings_token = parts.headers.contains_key(header::AUTHORIZATION);
         origin::check_origin(&app.config, parts, brings_token)?;
     }
     let visitor = match access {
         // Nothing there depends on a name; a token is not even looked at.
-        Access::Anyone => {
+        Access::Anyone | Access::Hint | Access::Caller | Access::Callback => {
             by_session(app, &parts.headers).map_or(Visitor::Anonymous, Visitor::Known)
         }
         Access::Reader | Access::Person | Access::May(_) => visitor(app, &parts.headers).await?,
     };
     let enough = match access {
-        Access::Anyone => true,
+        Access::Anyone | Access::Hint | Access::Caller | Access::Callback => true,
         Access::Reader => app.config.public_read || visitor.known().is_some(),
         Access::Person | Access::May(_) => visitor.known().is_some(),
     };
@@ -122,6 +126,11 @@ async fn visitor(app: &App, headers: &HeaderMap) -> Result<Visitor, Problem> {
             "the Authorization header is not one bearer token",
         )),
     }
+}
+
+/// Whether a request comes with the cookie of somebody who is signed in.
+pub(crate) fn has_session(app: &App, headers: &HeaderMap) -> bool {
+    by_session(app, headers).is_some()
 }
 
 fn by_session(app: &App, headers: &HeaderMap) -> Option<Known> {
@@ -173,10 +182,7 @@ fn vouched(status: Option<TokenReviewStatus>, audience: &str) -> Option<Identity
         return None;
     }
     let user = status.user?;
-    let who = Identity {
-        username: user.username?,
-        groups: user.groups.unwrap_or_default(),
-    };
+    let who = Identity::kubernetes(user.username?, user.groups.unwrap_or_default());
     who.is_authenticated().then_some(who)
 }
 

@@ -4,19 +4,47 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::act::Done;
 use crate::admit::Visitor;
 use crate::app::App;
 use crate::problem::Problem;
-use crate::view::{self, Scene};
+use crate::view::{self, Banner, PipelineView, QuarantineRow, RefusalRow, Scene, Summary};
 
 /// Rollouts in one answer, unless asked for fewer or more.
 const PAGE: usize = 100;
 /// And at most.
 const PAGE_LIMIT: usize = 500;
+
+/// All pipelines.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Pipelines {
+    /// What concerns everything.
+    #[serde(flatten)]
+    banner: Banner,
+    pipelines: Vec<PipelineView>,
+}
+
+/// Rollouts, newest first.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Rollouts {
+    rollouts: Vec<Summary>,
+}
+
+/// Versions in quarantine.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct QuarantineList {
+    quarantine: Vec<QuarantineRow>,
+}
+
+/// What was not let in.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RefusalList {
+    refusals: Vec<RefusalRow>,
+}
 
 /// Whether every cache was filled once: before that the page would show an empty cluster.
 pub(crate) fn ready(app: &App) -> Response {
@@ -39,7 +67,19 @@ pub(crate) fn ready(app: &App) -> Response {
 
 pub(crate) fn pipelines(app: &App) -> Response {
     let scene = Scene::of(app);
-    Json(json!({ "pipelines": view::pipelines(&scene) })).into_response()
+    let pipelines = view::pipelines(&scene);
+    let banner = Banner::new(&scene);
+    Json(Pipelines { banner, pipelines }).into_response()
+}
+
+pub(crate) fn quarantine(app: &App) -> Response {
+    let quarantine = view::quarantine(&Scene::of(app));
+    Json(QuarantineList { quarantine }).into_response()
+}
+
+pub(crate) fn refusals(app: &App) -> Response {
+    let refusals = view::refusals(&Scene::of(app));
+    Json(RefusalList { refusals }).into_response()
 }
 
 /// `?pipeline=`, `?environment=`, `?namespace=` and `?limit=`.
@@ -68,14 +108,14 @@ pub(crate) fn rollouts(app: &App, query: &str) -> Result<Response, Problem> {
         }
     }
     let scene = Scene::of(app);
-    let found = view::recent(&scene, limit, |r| {
+    let rollouts = view::recent(&scene, limit, |r| {
         wanted.iter().all(|(name, value)| match name.as_str() {
             "pipeline" => r.spec.body.pipeline == *value,
             "environment" => r.spec.body.environment == *value,
             _ => r.metadata.namespace.as_ref() == Some(value),
         })
     });
-    Ok(Json(json!({ "rollouts": found })).into_response())
+    Ok(Json(Rollouts { rollouts }).into_response())
 }
 
 fn bad_query(advice: &str) -> Problem {

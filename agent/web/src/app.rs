@@ -1,25 +1,41 @@
 //! What every request has at hand.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use jiff::Timestamp;
 use kube::Client;
+use rand::Rng as _;
+use ring::hmac;
 use sluice_controller::World;
 use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
 use tokio::sync::{Semaphore, watch};
 
+use crate::doors::Doors;
+use crate::fetch::Fetch;
+use crate::hook::{Looked, Unfinished};
+use crate::issuer::Issuers;
 use crate::live::Live;
+use crate::oidc::OidcConfig;
+use crate::once::Once;
 use crate::routes;
 use crate::session::Sessions;
 
-/// Requests that are worked on at the same time; more are asked to come back. Live streams count
-/// separately.
+/// Requests of people who are signed in that are worked on at the same time; more are asked to come
+/// back. Live streams count separately.
 const REQUESTS: usize = 128;
+/// Requests of everybody else: readers of an open page, programs whose token is not known yet, and
+/// floods. They never take the place of somebody who is signed in.
+const STRANGERS: usize = 64;
+/// Requests of machines, to hooks and callbacks (reliability.md H4).
+const MACHINES: usize = 32;
 /// Questions to the API server whose a token is, at the same time. Anybody can cause them: a flood of
 /// wrong tokens must not become a flood there, nor keep people who are signed in from acting.
 const REVIEWS: usize = 8;
+/// Questions of sign-ins to the identity provider at the same time. Anybody can cause them, too.
+const ASKING: usize = 8;
 /// Other calls to the API server at the same time.
 const CALLS: usize = 16;
 
@@ -37,6 +53,27 @@ pub struct WebConfig {
     pub public_read: bool,
     /// Whether browsers reach it by https: the session cookie is then bound to that.
     pub secure_cookies: bool,
+    /// The identity provider that people can sign in with, beside Kubernetes' tokens.
+    pub oidc: Option<OidcConfig>,
+    /// Registries that may send hints, each with the `NAME/KEY` of the secret that it signs with,
+    /// where it does. Empty: all, unsigned; a hint is no more than that.
+    pub registry_hooks: BTreeMap<String, Option<String>>,
+    /// Whether issuers of tokens may be asked on this machine without TLS. For tests.
+    pub allow_loopback_issuers: bool,
+}
+
+impl Default for WebConfig {
+    fn default() -> Self {
+        Self {
+            audience: "sluice".to_owned(),
+            hosts: Vec::new(),
+            public_read: false,
+            secure_cookies: false,
+            oidc: None,
+            registry_hooks: BTreeMap::new(),
+            allow_loopback_issuers: false,
+        }
+    }
 }
 
 /// Where the page looks and writes.
@@ -49,6 +86,8 @@ pub struct WebState {
     pub policy: watch::Receiver<Arc<Policy>>,
     /// The agent's clock.
     pub clock: Arc<dyn Clock>,
+    /// What the doors for machines lead to.
+    pub doors: Doors,
     /// Settings.
     pub config: WebConfig,
 }
@@ -64,13 +103,30 @@ pub(crate) struct App {
     pub(crate) client: Client,
     pub(crate) policy: watch::Receiver<Arc<Policy>>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) doors: Doors,
     pub(crate) config: WebConfig,
     pub(crate) sessions: Sessions,
     pub(crate) live: Live,
-    /// Places for requests.
+    /// Issuers of tokens, and their keys.
+    pub(crate) issuers: Issuers,
+    /// What sign-ins under way are tied together with. Another one at each start.
+    pub(crate) flow_key: hmac::Key,
+    /// Signatures and tokens of callers that were used.
+    pub(crate) used: Once,
+    /// Repositories that hints were about.
+    pub(crate) looked: Looked,
+    /// Callbacks that are worked on.
+    pub(crate) unfinished: Unfinished,
+    /// Places for requests of people who are signed in.
     pub(crate) requests: Semaphore,
+    /// Places for requests of anybody else.
+    pub(crate) strangers: Semaphore,
+    /// Places for requests of machines.
+    pub(crate) machines: Semaphore,
     /// Places for token reviews.
     pub(crate) reviews: Semaphore,
+    /// Places for questions to the identity provider.
+    pub(crate) asking: Semaphore,
     /// Places for other calls to the API server.
     pub(crate) calls: Semaphore,
 }
@@ -93,18 +149,35 @@ impl Web {
             client,
             policy,
             clock,
+            doors,
             config,
         } = state;
+        let authorities = config.oidc.as_ref().map(|o| o.authorities.clone());
+        let fetch = Fetch::new(
+            authorities.unwrap_or_default(),
+            config.allow_loopback_issuers,
+        );
+        let mut secret = [0; 32];
+        rand::rng().fill_bytes(&mut secret);
         let app = App {
             world,
             client,
             policy,
             clock,
+            doors,
             config,
             sessions: Sessions::default(),
             live: Live::default(),
+            issuers: Issuers::new(fetch),
+            flow_key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+            used: Once::default(),
+            looked: Looked::default(),
+            unfinished: Unfinished::default(),
             requests: Semaphore::new(REQUESTS),
+            strangers: Semaphore::new(STRANGERS),
+            machines: Semaphore::new(MACHINES),
             reviews: Semaphore::new(REVIEWS),
+            asking: Semaphore::new(ASKING),
             calls: Semaphore::new(CALLS),
         };
         Self { app: Arc::new(app) }

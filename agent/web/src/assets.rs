@@ -28,6 +28,14 @@ pub(crate) static VERSION: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Asset {
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Style => "text/css",
+            Self::Script => "text/javascript",
+            Self::Icon => "image/svg+xml",
+        }
+    }
+
     pub(crate) fn response(self) -> Response {
         let (media_type, text) = match self {
             Self::Style => ("text/css; charset=utf-8", STYLE),

@@ -46,6 +46,20 @@ impl Fields {
             .map(|text| text.trim())
             .filter(|text| !text.is_empty())
     }
+
+    /// A switch: off where it is not there.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.get(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad-body",
+                format!("{name} is neither true nor false"),
+                "see /openapi.json for what this address takes",
+            )),
+        }
+    }
 }
 
 /// Reads a body whole. Fields that nobody asks for are ignored: nothing in a body names a person.
@@ -83,7 +97,7 @@ pub(crate) async fn read(parts: &Parts, body: Body, shape: Shape) -> Result<Fiel
             StatusCode::BAD_REQUEST,
             "bad-body",
             message,
-            "see the API in the documentation, or use the page",
+            "see /openapi.json for what this address takes, or use the page",
         )
     };
     match shape {
@@ -105,11 +119,8 @@ pub(crate) async fn read(parts: &Parts, body: Body, shape: Shape) -> Result<Fiel
                 serde_json::from_slice(&bytes).map_err(|_| bad("the body is not a JSON object"))?;
             let text = |(name, value)| match value {
                 Value::String(text) => Some((name, text)),
-                Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::Array(_)
-                | Value::Object(_) => None,
+                Value::Bool(flag) => Some((name, flag.to_string())),
+                Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
             };
             Ok(Fields(document.into_iter().filter_map(text).collect()))
         }

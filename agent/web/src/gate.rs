@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::admit;
 use crate::app::App;
 use crate::origin;
 use crate::page;
@@ -54,8 +55,17 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
             page::problem(&problem, None)
         }
     };
+    // Each kind of visitor has places of its own, so that a flood of one holds up no other. A cookie
+    // of a session is looked up in memory.
+    let places = if routes::is_for_machines(parts.uri.path()) {
+        &app.machines
+    } else if admit::has_session(&app, &parts.headers) {
+        &app.requests
+    } else {
+        &app.strangers
+    };
     // A probe of the kubelet names the pod's address, and must be answered under load.
-    let place = match app.requests.try_acquire() {
+    let place = match places.try_acquire() {
         Ok(place) => Ok(Some(place)),
         Err(_) if probe => Ok(None),
         Err(_) => Err(Problem::busy("the places for requests")),

@@ -59,6 +59,17 @@ pub(crate) fn check_host(config: &WebConfig, parts: &Parts) -> Result<(), Proble
     ))
 }
 
+/// The address under which the client reached us: what tokens for us are made for, and where an
+/// identity provider sends people back to. Only after [`check_host`].
+pub(crate) fn base(config: &WebConfig, parts: &Parts) -> Option<String> {
+    let scheme = if config.secure_cookies {
+        "https"
+    } else {
+        "http"
+    };
+    authority(parts).map(|host| format!("{scheme}://{host}"))
+}
+
 /// Whether a change may come from where it came from. A browser names the origin of every POST; a
 /// program that brings its own token need not, as no browser adds that token by itself.
 pub(crate) fn check_origin(
@@ -113,10 +124,9 @@ mod tests {
 
     fn config(hosts: &[&str], secure: bool) -> WebConfig {
         WebConfig {
-            audience: "sluice".into(),
             hosts: hosts.iter().map(|h| (*h).to_owned()).collect(),
-            public_read: false,
             secure_cookies: secure,
+            ..WebConfig::default()
         }
     }
 

@@ -13,7 +13,7 @@ use crate::assets::VERSION;
 use crate::body::Fields;
 use crate::problem::Problem;
 use crate::session;
-use crate::view::{self, PipelineView, RolloutView, Scene, Summary};
+use crate::view::{self, Banner, PipelineView, RolloutView, Scene, Summary};
 
 /// Rollouts in the list of the overview.
 const RECENT: usize = 20;
@@ -41,6 +41,7 @@ impl Frame {
 #[template(path = "overview.html")]
 struct OverviewPage {
     frame: Frame,
+    banner: Banner,
     pipelines: Vec<PipelineView>,
     recent: Vec<Summary>,
     now: String,
@@ -49,6 +50,7 @@ struct OverviewPage {
 #[derive(Template)]
 #[template(path = "overview_fragment.html")]
 struct OverviewFragment {
+    banner: Banner,
     pipelines: Vec<PipelineView>,
     recent: Vec<Summary>,
 }
@@ -57,6 +59,7 @@ struct OverviewFragment {
 #[template(path = "rollout.html")]
 struct RolloutPage {
     frame: Frame,
+    banner: Banner,
     rollout: RolloutView,
     notice: Option<&'static str>,
     now: String,
@@ -66,6 +69,7 @@ struct RolloutPage {
 #[template(path = "rollout_fragment.html")]
 struct RolloutFragment {
     frame: Frame,
+    banner: Banner,
     rollout: RolloutView,
 }
 
@@ -75,6 +79,8 @@ struct SignInPage {
     frame: Frame,
     audience: String,
     next: String,
+    /// The way to the identity provider, where there is one.
+    provider: Option<String>,
 }
 
 #[derive(Template)]
@@ -93,6 +99,7 @@ pub(crate) fn overview(app: &App, visitor: &Visitor) -> Result<Response, Problem
     let scene = Scene::of(app);
     render(&OverviewPage {
         frame: Frame::new("Overview", visitor.known()),
+        banner: Banner::new(&scene),
         pipelines: view::pipelines(&scene),
         recent: view::recent(&scene, RECENT, |_| true),
         now: scene.now.to_string(),
@@ -102,6 +109,7 @@ pub(crate) fn overview(app: &App, visitor: &Visitor) -> Result<Response, Problem
 pub(crate) fn overview_fragment(app: &App, _: &Visitor) -> Result<Response, Problem> {
     let scene = Scene::of(app);
     render(&OverviewFragment {
+        banner: Banner::new(&scene),
         pipelines: view::pipelines(&scene),
         recent: view::recent(&scene, RECENT, |_| true),
     })
@@ -124,6 +132,7 @@ pub(crate) fn rollout(
     );
     render(&RolloutPage {
         frame: Frame::new(&title, known),
+        banner: rollout.banner.clone(),
         notice: notice(query),
         now: scene.now.to_string(),
         rollout,
@@ -141,6 +150,7 @@ pub(crate) fn rollout_fragment(
     let rollout = view::rollout(&scene, known.map(|k| &k.who), namespace, name)?;
     render(&RolloutFragment {
         frame: Frame::new("", known),
+        banner: rollout.banner.clone(),
         rollout,
     })
 }
@@ -180,7 +190,7 @@ pub(crate) fn to_sign_in(from: &Uri) -> Response {
     see_other(&format!("/sign-in?{query}"))
 }
 
-fn see_other(to: &str) -> Response {
+pub(crate) fn see_other(to: &str) -> Response {
     match HeaderValue::from_str(to) {
         Ok(to) => (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response(),
         Err(_) => problem(&Problem::ours("an address with odd characters"), None),
@@ -188,7 +198,7 @@ fn see_other(to: &str) -> Response {
 }
 
 /// A path of ours to go to after the sign-in, never another site.
-fn local(next: Option<&str>) -> &str {
+pub(crate) fn local(next: Option<&str>) -> &str {
     let fine = |path: &&str| {
         path.starts_with('/')
             && !path.starts_with("//")
@@ -200,22 +210,39 @@ fn local(next: Option<&str>) -> &str {
 pub(crate) fn sign_in_form(app: &App, query: &str) -> Result<Response, Problem> {
     let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
     let next = next.map(|(_, path)| path.into_owned());
+    let next = local(next.as_deref()).to_owned();
+    let provider = app.config.oidc.is_some().then(|| {
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("next", &next)
+            .finish();
+        format!("/sign-in/oidc?{query}")
+    });
     render(&SignInPage {
         frame: Frame::new("Sign in", None),
         audience: app.config.audience.clone(),
-        next: local(next.as_deref()).to_owned(),
+        next,
+        provider,
     })
 }
 
 pub(crate) async fn sign_in(app: &App, fields: &Fields) -> Result<Response, Problem> {
     let who = whose(app, fields.get("token").unwrap_or_default()).await?;
     tracing::info!(by = who.username, "signed in to the web page");
-    let id = app.sessions.start(who, app.now());
+    let id = app.sessions.start(who, None, app.now());
     let mut response = see_other(local(fields.get("next")));
-    let cookie = session::cookie(app.config.secure_cookies, Some(&id))
-        .ok_or_else(|| Problem::ours("the cookie could not be written"))?;
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    let cookie = session::cookie(app.config.secure_cookies, Some(&id));
+    add_cookie(&mut response, cookie)?;
     Ok(response)
+}
+
+/// Adds a cookie to those of an answer.
+pub(crate) fn add_cookie(
+    response: &mut Response,
+    cookie: Option<HeaderValue>,
+) -> Result<(), Problem> {
+    let cookie = cookie.ok_or_else(|| Problem::ours("the cookie could not be written"))?;
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(())
 }
 
 pub(crate) fn sign_out(app: &App, headers: &HeaderMap) -> Response {

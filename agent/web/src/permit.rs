@@ -7,8 +7,8 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::Api;
 use kube::api::PostParams;
-use sluice_core::authorize::{Action, authorize};
-use sluice_core::policy::{Identity, Policy};
+use sluice_core::authorize::{Action, authorize, authorize_global};
+use sluice_core::policy::{Identity, IdentityProvider, Policy};
 use sluice_core::rollout::RolloutSpec;
 
 use crate::app::App;
@@ -22,11 +22,35 @@ pub(crate) fn by_policy(
     action: Action,
     spec: &RolloutSpec,
 ) -> Result<(), String> {
+    by_policy_in(policy, who, action, place(spec))
+}
+
+/// The same for an environment and the namespace of its target.
+pub(crate) fn by_policy_in(
+    policy: &Policy,
+    who: &Identity,
+    action: Action,
+    (environment, target): (&str, &str),
+) -> Result<(), String> {
     let rules = policy
-        .environment(&spec.environment, &spec.target.namespace)
+        .environment(environment, target)
         .into_result()
         .map_err(|closed| closed.to_string())?;
     authorize(action, who, rules, policy).map_err(|denied| denied.to_string())
+}
+
+fn place(spec: &RolloutSpec) -> (&str, &str) {
+    (&spec.environment, &spec.target.namespace)
+}
+
+/// A no of the policy.
+pub(crate) fn refused(why: String) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "not-allowed",
+        why,
+        "somebody who may can do it; the policy file says who that is",
+    )
 }
 
 /// Policy and RBAC together: asked before every write.
@@ -37,20 +61,74 @@ pub(crate) async fn permit(
     namespace: &str,
     spec: &RolloutSpec,
 ) -> Result<(), Problem> {
-    by_policy(&app.policy(), who, action, spec).map_err(|why| {
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            "not-allowed",
-            why,
-            "somebody who may can do it; the policy file says who that is",
-        )
-    })?;
+    permit_in(app, who, action, namespace, place(spec)).await
+}
+
+/// The same for an environment and the namespace of its target.
+pub(crate) async fn permit_in(
+    app: &App,
+    who: &Identity,
+    action: Action,
+    namespace: &str,
+    place: (&str, &str),
+) -> Result<(), Problem> {
+    let policy = app.policy();
+    by_policy_in(&policy, who, action, place).map_err(refused)?;
+    by_rbac(app, &policy, who, action, namespace).await
+}
+
+/// The same for what is about everything.
+pub(crate) async fn permit_global(
+    app: &App,
+    who: &Identity,
+    action: Action,
+    namespace: &str,
+) -> Result<(), Problem> {
+    let policy = app.policy();
+    authorize_global(action, who, &policy).map_err(|denied| refused(denied.to_string()))?;
+    by_rbac(app, &policy, who, action, namespace).await
+}
+
+/// Whose rights Kubernetes is asked about: their own, or those of the account that the policy says is
+/// theirs. Somebody who has none is in the hands of the policy's roles alone, and must be listed
+/// there: else everybody whom an identity provider knows could stop a rollout.
+fn account(policy: &Policy, who: &Identity) -> Result<Option<(String, Vec<String>)>, Problem> {
+    if who.provider == IdentityProvider::Kubernetes {
+        return Ok(Some((who.username.clone(), who.groups.clone())));
+    }
+    if who.provider == IdentityProvider::Plugin {
+        return Ok(None);
+    }
+    match policy.entry(who) {
+        // Groups are told by a token only. What everybody has, they have.
+        Some(person) => Ok(person
+            .kubernetes
+            .clone()
+            .map(|name| (name, vec!["system:authenticated".to_owned()]))),
+        None => Err(Problem::forbidden(
+            "not-listed",
+            &format!("the policy does not list {} among its people", who.username),
+            "an administrator adds a line to the policy's `people`; to read, being signed in is enough",
+        )),
+    }
+}
+
+async fn by_rbac(
+    app: &App,
+    policy: &Policy,
+    who: &Identity,
+    action: Action,
+    namespace: &str,
+) -> Result<(), Problem> {
+    let Some((user, groups)) = account(policy, who)? else {
+        return Ok(());
+    };
     let resource = object_of(action);
-    let what = format!("say whether {} may create {resource}", who.username);
+    let what = format!("say whether {user} may create {resource}");
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
-            user: Some(who.username.clone()),
-            groups: Some(who.groups.clone()),
+            user: Some(user.clone()),
+            groups: Some(groups),
             resource_attributes: Some(ResourceAttributes {
                 group: Some("sluice.dev".into()),
                 resource: Some(resource.into()),
@@ -78,10 +156,7 @@ pub(crate) async fn permit(
     }
     Err(Problem::forbidden(
         "not-allowed-by-rbac",
-        &format!(
-            "{} may not create {resource} in the namespace {namespace}",
-            who.username
-        ),
+        &format!("{user} may not create {resource} in the namespace {namespace}"),
         "an administrator of the cluster can allow it with a Role for sluice.dev",
     ))
 }
@@ -97,6 +172,10 @@ pub(crate) fn object_of(action: Action) -> &'static str {
         | Action::Promote
         | Action::Rollback
         | Action::Retry
-        | Action::LiftQuarantine => "requests",
+        | Action::LiftQuarantine
+        | Action::SkipCanary
+        | Action::BreakGlass
+        | Action::Stop
+        | Action::Start => "requests",
     }
 }

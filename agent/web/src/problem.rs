@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Why a request was not done. Holds no secret and no raw error of a library.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, thiserror::Error)]
 #[error("{message}")]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Problem {
@@ -18,6 +19,12 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     /// What to do.
     pub(crate) advice: String,
+}
+
+/// What a program gets instead of an answer.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Refusal {
+    error: Problem,
 }
 
 /// Seconds after which a busy server may be asked again.
@@ -83,7 +90,10 @@ impl Problem {
 
     /// For programs.
     pub(crate) fn json(&self) -> Response {
-        self.dress((self.status, Json(serde_json::json!({ "error": self }))).into_response())
+        let refusal = Refusal {
+            error: self.clone(),
+        };
+        self.dress((self.status, Json(refusal)).into_response())
     }
 
     /// Adds the headers that belong to the status.

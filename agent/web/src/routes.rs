@@ -21,7 +21,8 @@ use crate::app::App;
 use crate::assets::Asset;
 use crate::body::{self, Fields, Shape};
 use crate::problem::Problem;
-use crate::{api, gate, live, page};
+use crate::wish::{about_everything, about_pipeline};
+use crate::{api, gate, hook, live, oidc, openapi, page};
 
 /// What a request needs to be let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,22 @@ pub enum Access {
     Person,
     /// Somebody whom the policy and RBAC let do this.
     May(Action),
+    /// A registry that gives a hint: its secret where one is set, nothing where not.
+    Hint,
+    /// A machine of the policy's `callers`, by signature or token.
+    Caller,
+    /// A sender whose callbacks the operator granted to a plugin.
+    Callback,
+}
+
+impl Access {
+    /// Whether no browser is meant, and so no cookie and no origin count.
+    pub(crate) fn is_for_machines(self) -> bool {
+        match self {
+            Self::Hint | Self::Caller | Self::Callback => true,
+            Self::Anyone | Self::Reader | Self::Person | Self::May(_) => false,
+        }
+    }
 }
 
 /// One row of the table, for tests and documents.
@@ -47,21 +64,27 @@ pub struct Listed {
     pub access: Access,
 }
 
-struct Route {
-    changes: bool,
-    path: &'static str,
-    access: Access,
-    endpoint: Endpoint,
+pub(crate) struct Route {
+    pub(crate) changes: bool,
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    pub(crate) endpoint: Endpoint,
 }
 
 #[derive(Clone, Copy)]
-enum Endpoint {
+pub(crate) enum Endpoint {
     Healthz,
     Readyz,
     Asset(Asset),
     SignInForm,
     SignIn,
     SignOut,
+    OidcBegin,
+    OidcFinish,
+    OpenApi,
+    RegistryHook,
+    CiHook,
+    Callback,
     Overview,
     OverviewFragment,
     Rollout,
@@ -72,6 +95,10 @@ enum Endpoint {
     ApiRollouts,
     ApiRollout,
     ApiAct(Action),
+    ApiPipelineAct(Action),
+    ApiGlobalAct(Action),
+    ApiQuarantine,
+    ApiRefusals,
 }
 
 const fn get(path: &'static str, access: Access, endpoint: Endpoint) -> Route {
@@ -102,7 +129,17 @@ const fn verb(path: &'static str, action: Action) -> Route {
     post(path, Access::May(action), Endpoint::ApiAct(action))
 }
 
-const ROUTES: &[Route] = &[
+/// A call of the API about an environment of a Pipeline.
+const fn about(path: &'static str, action: Action) -> Route {
+    post(path, Access::May(action), Endpoint::ApiPipelineAct(action))
+}
+
+/// A call of the API about everything.
+const fn global(path: &'static str, action: Action) -> Route {
+    post(path, Access::May(action), Endpoint::ApiGlobalAct(action))
+}
+
+pub(crate) const ROUTES: &[Route] = &[
     get("/healthz", Access::Anyone, Endpoint::Healthz),
     get("/readyz", Access::Anyone, Endpoint::Readyz),
     get(
@@ -122,7 +159,25 @@ const ROUTES: &[Route] = &[
     ),
     get("/sign-in", Access::Anyone, Endpoint::SignInForm),
     post("/sign-in", Access::Anyone, Endpoint::SignIn),
+    get("/sign-in/oidc", Access::Anyone, Endpoint::OidcBegin),
+    get(oidc::CALLBACK, Access::Anyone, Endpoint::OidcFinish),
     post("/sign-out", Access::Person, Endpoint::SignOut),
+    get(openapi::PATH, Access::Anyone, Endpoint::OpenApi),
+    post(
+        "/v1/hooks/registry/{sender}",
+        Access::Hint,
+        Endpoint::RegistryHook,
+    ),
+    post(
+        "/v1/hooks/ci/{namespace}/{pipeline}/{environment}",
+        Access::Caller,
+        Endpoint::CiHook,
+    ),
+    post(
+        "/v1/callbacks/{plugin}",
+        Access::Callback,
+        Endpoint::Callback,
+    ),
     get("/", Access::Reader, Endpoint::Overview),
     get(
         "/fragment/overview",
@@ -170,6 +225,23 @@ const ROUTES: &[Route] = &[
         "/api/v1/rollouts/{namespace}/{name}/promote",
         Action::Promote,
     ),
+    get(
+        "/api/v1/quarantine",
+        Access::Reader,
+        Endpoint::ApiQuarantine,
+    ),
+    get("/api/v1/refusals", Access::Reader, Endpoint::ApiRefusals),
+    about(
+        "/api/v1/pipelines/{namespace}/{name}/deploy",
+        Action::Deploy,
+    ),
+    about("/api/v1/pipelines/{namespace}/{name}/retry", Action::Retry),
+    about(
+        "/api/v1/pipelines/{namespace}/{name}/lift",
+        Action::LiftQuarantine,
+    ),
+    global("/api/v1/namespaces/{namespace}/stop", Action::Stop),
+    global("/api/v1/namespaces/{namespace}/start", Action::Start),
 ];
 
 /// Every route and what it needs.
@@ -186,7 +258,16 @@ pub fn listed() -> Vec<Listed> {
 
 /// Whether an answer under this path is for a program.
 pub(crate) fn is_api(path: &str) -> bool {
-    path.starts_with("/api/") || path == "/events" || path.starts_with("/fragment/")
+    path.starts_with("/api/")
+        || path == "/events"
+        || path.starts_with("/fragment/")
+        || path == openapi::PATH
+        || is_for_machines(path)
+}
+
+/// Whether a machine is meant to call it, and nobody with a browser.
+pub(crate) fn is_for_machines(path: &str) -> bool {
+    path.starts_with("/v1/")
 }
 
 /// Whether the kubelet asks.
@@ -232,7 +313,7 @@ fn refused(uri: &Uri, problem: Problem) -> Response {
     }
 }
 
-async fn answer(app: &App, route: &'static Route, mut request: Request) -> Response {
+async fn answer(app: &Arc<App>, route: &'static Route, mut request: Request) -> Response {
     let params = request.extract_parts::<RawPathParams>().await;
     let (parts, body) = request.into_parts();
     let params: BTreeMap<String, String> = match &params {
@@ -267,7 +348,7 @@ fn asks_to_sign_in(problem: &Problem, route: &Route, parts: &Parts) -> bool {
 }
 
 async fn reached(
-    app: &App,
+    app: &Arc<App>,
     route: &Route,
     visitor: &Visitor,
     parts: &Parts,
@@ -291,6 +372,15 @@ async fn reached(
             changing(visitor, parts, &fields)?;
             Ok(page::sign_out(app, &parts.headers))
         }
+        Endpoint::OidcBegin => oidc::begin(app, parts, query).await,
+        Endpoint::OidcFinish => oidc::finish(app, parts, query).await,
+        Endpoint::OpenApi => Ok(openapi::response()),
+        Endpoint::RegistryHook => hook::hint(app, param("sender"), parts, body).await,
+        Endpoint::CiHook => {
+            let place = [namespace, param("pipeline"), param("environment")];
+            hook::propose(app, place, parts, body).await
+        }
+        Endpoint::Callback => hook::callback(app, param("plugin"), parts, body).await,
         Endpoint::Overview => page::overview(app, visitor),
         Endpoint::OverviewFragment => page::overview_fragment(app, visitor),
         Endpoint::Rollout => page::rollout(app, visitor, namespace, name, query),
@@ -311,6 +401,22 @@ async fn reached(
             let done = act(app, known, action, namespace, name, &fields).await?;
             Ok(api::done(&done))
         }
+        Endpoint::ApiPipelineAct(action) => {
+            let fields = body::read(parts, body, Shape::Json).await?;
+            let known = changing(visitor, parts, &fields)?;
+            let (place, headers) = ((namespace, name), &parts.headers);
+            let done = about_pipeline(app, known, action, place, headers, &fields).await?;
+            Ok(api::done(&done))
+        }
+        Endpoint::ApiGlobalAct(action) => {
+            let fields = body::read(parts, body, Shape::Json).await?;
+            let known = changing(visitor, parts, &fields)?;
+            let headers = &parts.headers;
+            let done = about_everything(app, known, action, namespace, headers, &fields).await?;
+            Ok(api::done(&done))
+        }
+        Endpoint::ApiQuarantine => Ok(api::quarantine(app)),
+        Endpoint::ApiRefusals => Ok(api::refusals(app)),
     }
 }
 

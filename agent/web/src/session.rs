@@ -1,4 +1,4 @@
-//! Sessions of people who signed in with a token. The token is not kept; who it belonged to is.
+//! Sessions of people who signed in. The token is not kept; who it belonged to is.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,17 +23,25 @@ const ID_LEN: usize = 64;
 /// Somebody who signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// Who, as the API server said at the sign-in.
+    /// Who, as the API server or the identity provider said at the sign-in.
     pub(crate) who: Identity,
     /// What a form of this session must carry.
     pub(crate) csrf: String,
     since: Timestamp,
     used: Timestamp,
+    /// When what they signed in with ends, where it says so.
+    until: Option<Timestamp>,
 }
 
 impl Session {
     fn over(&self, now: Timestamp) -> bool {
-        now.duration_since(self.since) >= LIFETIME || now.duration_since(self.used) >= IDLE
+        now.duration_since(self.since) >= LIFETIME
+            || now.duration_since(self.used) >= IDLE
+            || self.until.is_some_and(|until| now >= until)
+    }
+
+    fn same_person(&self, other: &Self) -> bool {
+        (self.who.provider, &self.who.username) == (other.who.provider, &other.who.username)
     }
 }
 
@@ -49,23 +57,20 @@ impl Sessions {
     }
 
     /// Starts a session. The id goes into the cookie and nowhere else.
-    pub(crate) fn start(&self, who: Identity, now: Timestamp) -> String {
+    pub(crate) fn start(&self, who: Identity, until: Option<Timestamp>, now: Timestamp) -> String {
         let id = secret();
         let session = Session {
             who,
             csrf: secret(),
             since: now,
             used: now,
+            until,
         };
         let mut table = self.lock();
         table.retain(|_, s| !s.over(now));
-        let own = table
-            .values()
-            .filter(|s| s.who.username == session.who.username)
-            .count();
+        let own = table.values().filter(|s| s.same_person(&session)).count();
         if own >= SESSIONS_EACH {
-            let same = |s: &Session| s.who.username == session.who.username;
-            drop_oldest(&mut table, same);
+            drop_oldest(&mut table, |s| s.same_person(&session));
         }
         if table.len() >= SESSIONS {
             drop_oldest(&mut table, |_| true);
@@ -107,7 +112,7 @@ fn drop_oldest(table: &mut HashMap<String, Session>, of: impl Fn(&Session) -> bo
 }
 
 /// 256 random bits.
-fn secret() -> String {
+pub(crate) fn secret() -> String {
     let mut bytes = [0_u8; ID_LEN / 2];
     rand::rng().fill_bytes(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -139,9 +144,13 @@ pub(crate) fn cookie(secure: bool, id: Option<&str>) -> Option<HeaderValue> {
     HeaderValue::from_str(&text).ok()
 }
 
-/// The session id that a request carries. Two cookies of that name are none: somebody planted one.
+/// The session id that a request carries.
 pub(crate) fn id_in(headers: &HeaderMap, secure: bool) -> Option<String> {
-    let name = cookie_name(secure);
+    cookie_value(headers, cookie_name(secure))
+}
+
+/// The value of a cookie. Two cookies of that name are none: somebody planted one.
+pub(crate) fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut found = headers
         .get_all(header::COOKIE)
         .iter()
@@ -151,7 +160,7 @@ pub(crate) fn id_in(headers: &HeaderMap, secure: bool) -> Option<String> {
         .filter(|(key, _)| *key == name)
         .map(|(_, value)| value.to_owned());
     match (found.next(), found.next()) {
-        (Some(id), None) => Some(id),
+        (Some(value), None) => Some(value),
         (Some(_), Some(_)) | (None, _) => None,
     }
 }
@@ -161,10 +170,7 @@ mod tests {
     use super::*;
 
     fn who(name: &str) -> Identity {
-        Identity {
-            username: name.to_owned(),
-            groups: Vec::new(),
-        }
+        Identity::kubernetes(name, Vec::new())
     }
 
     fn at(minutes: i64) -> Timestamp {
@@ -174,7 +180,7 @@ mod tests {
     #[test]
     fn ends_after_half_an_hour_without_use() {
         let sessions = Sessions::default();
-        let id = sessions.start(who("alice"), at(0));
+        let id = sessions.start(who("alice"), None, at(0));
         assert!(sessions.find(&id, at(29)).is_some());
         assert!(sessions.find(&id, at(58)).is_some(), "used in between");
         assert!(sessions.find(&id, at(88)).is_none());
@@ -187,7 +193,7 @@ mod tests {
     #[test]
     fn ends_after_eight_hours_of_use() {
         let sessions = Sessions::default();
-        let id = sessions.start(who("alice"), at(0));
+        let id = sessions.start(who("alice"), None, at(0));
         for minute in (0..480).step_by(10) {
             assert!(sessions.find(&id, at(minute)).is_some(), "{minute}");
         }
@@ -195,11 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn ends_with_the_token_that_began_it() {
+        let sessions = Sessions::default();
+        let id = sessions.start(who("alice"), Some(at(20)), at(0));
+        assert!(sessions.find(&id, at(19)).is_some());
+        assert!(sessions.find(&id, at(20)).is_none());
+    }
+
+    #[test]
     fn ids_are_long_distinct_and_not_kept() {
         let sessions = Sessions::default();
         let (a, b) = (
-            sessions.start(who("alice"), at(0)),
-            sessions.start(who("alice"), at(0)),
+            sessions.start(who("alice"), None, at(0)),
+            sessions.start(who("alice"), None, at(0)),
         );
         assert_ne!(a, b);
         assert_eq!(a.len(), 64);
@@ -215,10 +229,10 @@ mod tests {
     #[test]
     fn one_person_cannot_push_out_others() {
         let sessions = Sessions::default();
-        let bob = sessions.start(who("bob"), at(0));
-        let first = sessions.start(who("alice"), at(1));
+        let bob = sessions.start(who("bob"), None, at(0));
+        let first = sessions.start(who("alice"), None, at(1));
         for n in 0..300 {
-            sessions.start(who("alice"), at(2 + n % 2));
+            sessions.start(who("alice"), None, at(2 + n % 2));
         }
         assert!(sessions.find(&bob, at(4)).is_some());
         assert!(sessions.find(&first, at(4)).is_none());
@@ -229,7 +243,7 @@ mod tests {
     fn the_table_is_bounded() {
         let sessions = Sessions::default();
         let second = |n: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(n);
-        let start = |n| sessions.start(who(&format!("p{n}")), second(n));
+        let start = |n| sessions.start(who(&format!("p{n}")), None, second(n));
         let ids: Vec<String> = (0..300).map(start).collect();
         assert_eq!(sessions.lock().len(), SESSIONS);
         assert!(sessions.find(&ids[43], second(300)).is_none());

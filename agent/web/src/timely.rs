@@ -77,9 +77,13 @@ pub(crate) fn timely(
             }
             _ => no("it does not hold for a person or a timer"),
         },
-        Action::Deploy | Action::Retry | Action::LiftQuarantine => {
-            no("that is not done to one rollout")
-        }
+        Action::Deploy
+        | Action::Retry
+        | Action::LiftQuarantine
+        | Action::SkipCanary
+        | Action::BreakGlass
+        | Action::Stop
+        | Action::Start => no("that is not done to one rollout"),
     }
 }
 

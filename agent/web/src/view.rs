@@ -1,6 +1,8 @@
 //! What is shown, as plain values: pages and API are made of these and of nothing else.
 
 mod approval;
+mod banner;
+mod listed;
 mod offer;
 mod pipeline;
 mod rollout;
@@ -12,10 +14,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_cluster::crd::Rollout;
-use sluice_controller::World;
+use sluice_controller::{World, votes_of};
 use sluice_core::policy::{Identity, Policy};
+use sluice_core::rollout::{Facts, Journal, Known};
 
 pub(crate) use approval::ApprovalView;
+pub(crate) use banner::Banner;
+pub(crate) use listed::{QuarantineRow, RefusalRow, quarantine, refusals};
 pub(crate) use offer::OfferView;
 pub(crate) use pipeline::PipelineView;
 pub(crate) use rollout::RolloutView;
@@ -42,6 +47,25 @@ impl Scene {
             now: app.now(),
         }
     }
+}
+
+/// What an approver sees of a Rollout: the same here, in the CLI and in a chat.
+pub(crate) fn facts(
+    scene: &Scene,
+    rollout: &sluice_core::rollout::RolloutView,
+    journal: &Journal,
+) -> Facts {
+    let pipeline = scene
+        .world
+        .pipeline(&rollout.namespace, &rollout.spec.pipeline);
+    let votes = votes_of(&scene.world, &rollout.namespace, &rollout.uid);
+    let stop = scene.world.stop(&scene.policy, scene.now);
+    let known = Known {
+        votes: &votes,
+        pipeline: pipeline.as_ref().and_then(|p| p.status.as_ref()),
+        stop: stop.as_ref(),
+    };
+    sluice_core::rollout::facts(rollout, journal, &scene.policy, &known, scene.now)
 }
 
 /// All pipelines, by name.

@@ -4,13 +4,15 @@ use std::future::Future;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use kube::Error;
+use kube::api::PostParams;
+use kube::{Api, Error, Resource, ResourceExt as _};
 use tokio::sync::Semaphore;
 
+use crate::app::App;
 use crate::problem::Problem;
 
 /// A call that takes longer is a failure: somebody waits before a page.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Characters of a message of the API server that are passed on.
 const MESSAGE_LIMIT: usize = 300;
 
@@ -68,6 +70,38 @@ pub(crate) fn problem(what: &str, error: &Error) -> Problem {
 }
 
 /// Whether the object is already there.
-pub(crate) fn exists_already(error: &Error) -> bool {
+fn exists_already(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
+}
+
+/// Creates an object; the same one that is there already is as good. Tells which it was.
+pub(crate) async fn create<K>(
+    app: &App,
+    api: &Api<K>,
+    what: &str,
+    object: &K,
+    same: impl Fn(&K) -> bool,
+) -> Result<bool, Problem>
+where
+    K: Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+{
+    match call(&app.calls, what, api.create(&PostParams::default(), object)).await? {
+        Ok(_) => Ok(false),
+        Err(e) if exists_already(&e) => {
+            let there = call(&app.calls, what, api.get(&object.name_any()))
+                .await?
+                .map_err(|e| problem(what, &e))?;
+            if same(&there) {
+                return Ok(true);
+            }
+            // Somebody took the name for another object: not ours, and not to be trusted.
+            Err(Problem::new(
+                StatusCode::CONFLICT,
+                "name-taken",
+                format!("{} exists and says something else", object.name_any()),
+                "open the rollout again and look",
+            ))
+        }
+        Err(e) => Err(problem(what, &e)),
+    }
 }

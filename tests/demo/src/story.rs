@@ -55,6 +55,7 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
         records: setting.folder.join("records.jsonl"),
         registry: setting.registry_config(),
         web: Some((address(auto), web())),
+        secrets: None,
     };
     let client = setting.cluster.client(&setting.cluster.agent());
     let agent = wire(client, settings, Arc::new(WallClock)).await?;
@@ -304,10 +305,8 @@ fn address(auto: bool) -> SocketAddr {
 
 fn web() -> WebConfig {
     WebConfig {
-        audience: "sluice".into(),
-        hosts: Vec::new(),
         public_read: true,
-        secure_cookies: false,
+        ..WebConfig::default()
     }
 }
 

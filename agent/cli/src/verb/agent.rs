@@ -15,7 +15,7 @@ use sluice_controller::{AgentConfig, AgentError, LeaseConfig};
 use sluice_core::lease::Timing;
 use sluice_plugins::{DirectorySecrets, Folders, HostOptions};
 use sluice_registry::RegistryConfig;
-use sluice_web::WebConfig;
+use sluice_web::{OidcConfig, WebConfig};
 use tracing_subscriber::EnvFilter;
 
 use super::objects::Kind;
@@ -113,15 +113,10 @@ fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
         Some(path) => registry(path)?,
         None => RegistryConfig::default(),
     };
-    let web = args.web.map(|address| {
-        let config = WebConfig {
-            audience: args.web_audience.clone(),
-            hosts: args.web_host.clone(),
-            public_read: args.web_public_read,
-            secure_cookies: args.web_https,
-        };
-        (address, config)
-    });
+    let web = match args.web {
+        Some(address) => Some((address, web(args)?)),
+        None => None,
+    };
     Ok(Settings {
         agent: AgentConfig {
             namespace: args.namespace.clone(),
@@ -135,7 +130,43 @@ fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
         records: args.records.clone(),
         registry,
         web,
+        secrets: args.secrets.clone(),
         probes: args.probes,
+    })
+}
+
+fn web(args: &AgentArgs) -> Result<WebConfig, Failure> {
+    let oidc = match &args.web_oidc {
+        None => None,
+        Some(path) => Some(
+            OidcConfig::read(path, args.allow_loopback).map_err(|problems| {
+                let mut failure = Failure::new(
+                    "oidc-config",
+                    format!("the sign-in settings {} cannot be used", path.display()),
+                )
+                .change("see docs/install.md, \"Signing in\"")
+                .exit(Exit::Usage);
+                failure.why = problems.iter().map(ToString::to_string).collect();
+                failure
+            })?,
+        ),
+    };
+    let registry_hooks = args
+        .web_registry_hooks
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((sender, secret)) => (sender.to_owned(), Some(secret.to_owned())),
+            None => (text.clone(), None),
+        })
+        .collect();
+    Ok(WebConfig {
+        audience: args.web_audience.clone(),
+        hosts: args.web_host.clone(),
+        public_read: args.web_public_read,
+        secure_cookies: args.web_https,
+        oidc,
+        registry_hooks,
+        allow_loopback_issuers: args.allow_loopback,
     })
 }
 
@@ -199,7 +230,7 @@ fn denied(args: &AgentArgs, config: &Config) -> Vec<IpNet> {
     out
 }
 
-fn registry(path: &Path) -> Result<RegistryConfig, Failure> {
+pub(crate) fn registry(path: &Path) -> Result<RegistryConfig, Failure> {
     let what = format!(
         "the registry configuration {} cannot be used",
         path.display()

@@ -27,15 +27,8 @@ fn settings(folder: &std::path::Path) -> Settings {
         host: HostOptions::default(),
         records: folder.join("records.jsonl"),
         registry: RegistryConfig::default(),
-        web: Some((
-            "127.0.0.1:0".parse().unwrap(),
-            WebConfig {
-                audience: "sluice".into(),
-                hosts: Vec::new(),
-                public_read: false,
-                secure_cookies: false,
-            },
-        )),
+        web: Some(("127.0.0.1:0".parse().unwrap(), WebConfig::default())),
+        secrets: None,
     }
 }
 

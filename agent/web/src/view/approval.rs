@@ -1,16 +1,16 @@
 //! What would be signed, and who has signed.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_controller::votes_of;
 use sluice_core::approval::{Tally, count_votes};
-use sluice_core::policy::Identity;
 use sluice_core::rollout::{ApprovalRequest, State};
 
 use super::time::When;
 use super::{Scene, short};
 
 /// The approval request of a Rollout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ApprovalView {
     /// What a vote must name.
@@ -40,14 +40,14 @@ pub(crate) struct ApprovalView {
 }
 
 /// A plugin that takes part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct PluginUsed {
     pub(crate) name: String,
     pub(crate) digest: String,
 }
 
 /// A slot of a required role.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoleView {
     pub(crate) role: String,
@@ -59,7 +59,7 @@ pub(crate) struct RoleView {
 }
 
 /// A vote that does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct IgnoredView {
     pub(crate) person: String,
     pub(crate) why: String,
@@ -79,11 +79,12 @@ impl ApprovalView {
             .environment(&spec.environment, &spec.target.namespace);
         let (tally, closed) = match rules.into_result() {
             Ok(rules) => {
-                let requesters: Vec<Identity> = spec.cause.requester.iter().cloned().collect();
+                let rules = rules.under(spec.emergency);
+                let requesters = scene.policy.behind(spec);
                 let votes = votes_of(&scene.world, &rollout.namespace, &rollout.uid);
                 let (policy, hash) = (&scene.policy, &request.hash);
                 (
-                    count_votes(rules, policy, &requesters, &votes, hash, scene.now),
+                    count_votes(&rules, policy, &requesters, &votes, hash, scene.now),
                     None,
                 )
             }

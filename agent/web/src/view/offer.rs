@@ -1,5 +1,6 @@
 //! The buttons: what makes sense now, and whether this person may.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_cluster::crd::Pipeline;
 use sluice_core::approval::Decision;
@@ -13,7 +14,7 @@ use crate::permit::by_policy;
 use crate::timely::{ACTIONS, About, timely};
 
 /// One action that makes sense now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfferView {
     /// The last part of its address.
@@ -40,7 +41,14 @@ impl OfferView {
         match self.action {
             Action::Approve | Action::Promote | Action::Resume => "go",
             Action::Reject | Action::Abort | Action::Rollback => "stop",
-            Action::Pause | Action::Deploy | Action::Retry | Action::LiftQuarantine => "plain",
+            Action::Pause
+            | Action::Deploy
+            | Action::Retry
+            | Action::LiftQuarantine
+            | Action::SkipCanary
+            | Action::BreakGlass
+            | Action::Stop
+            | Action::Start => "plain",
         }
     }
 }
@@ -95,7 +103,11 @@ fn said(
         | Action::Promote
         | Action::Rollback
         | Action::Retry
-        | Action::LiftQuarantine => return false,
+        | Action::LiftQuarantine
+        | Action::SkipCanary
+        | Action::BreakGlass
+        | Action::Stop
+        | Action::Start => return false,
     };
     let About::Vote(hash) = about else {
         return false;
@@ -105,7 +117,10 @@ fn said(
         .approvals_of(&rollout.namespace, &rollout.uid)
         .iter()
         .any(|a| {
-            a.spec.approver == who.username && a.spec.decision == decision && a.spec.hash == *hash
+            a.spec.voter().username == who.username
+                && a.spec.provider == who.provider
+                && a.spec.decision == decision
+                && a.spec.hash == *hash
         })
 }
 
@@ -140,7 +155,16 @@ fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (S
             "Go on now",
             "skips the rest of this step's hold, or opens the next gate".to_owned(),
         ),
-        (Action::Deploy | Action::Retry | Action::LiftQuarantine, _) => ("", String::new()),
+        (
+            Action::Deploy
+            | Action::Retry
+            | Action::LiftQuarantine
+            | Action::SkipCanary
+            | Action::BreakGlass
+            | Action::Stop
+            | Action::Start,
+            _,
+        ) => ("", String::new()),
     };
     (label.to_owned(), effect)
 }

@@ -1,6 +1,7 @@
 //! A Pipeline with its environments.
 
 use kube::ResourceExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_cluster::crd::{Pipeline, Rollout};
 use sluice_core::pipeline::{EnvironmentSpec, EnvironmentStatus, Revision};
@@ -15,7 +16,7 @@ const CURRENT: usize = 3;
 const QUARANTINED: usize = 5;
 
 /// A Pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PipelineView {
     pub(crate) namespace: String,
@@ -28,7 +29,7 @@ pub(crate) struct PipelineView {
 }
 
 /// One environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EnvironmentView {
     pub(crate) name: String,
@@ -60,7 +61,7 @@ pub(crate) struct EnvironmentView {
 }
 
 /// A version that serves or served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VersionView {
     pub(crate) version: String,
@@ -87,7 +88,7 @@ impl VersionView {
 }
 
 /// An end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OutcomeView {
     pub(crate) version: String,
@@ -101,7 +102,7 @@ pub(crate) struct OutcomeView {
 }
 
 /// A candidate that was not let in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefusedView {
     pub(crate) version: String,
@@ -110,7 +111,7 @@ pub(crate) struct RefusedView {
 }
 
 /// A version in quarantine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QuarantinedView {
     pub(crate) version: String,

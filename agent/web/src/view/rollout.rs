@@ -1,19 +1,21 @@
 //! Everything about one Rollout.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_cluster::crd::Rollout;
 use sluice_core::plugin::Outcome;
 use sluice_core::policy::Identity;
-use sluice_core::rollout::{CheckRecord, Stage};
+use sluice_core::rollout::{CheckRecord, Facts, Stage};
 
 use super::offer::offers;
 use super::pipeline::VersionView;
+use super::summary::sentence;
 use super::time::{When, span};
-use super::{ApprovalView, OfferView, Scene, Summary};
+use super::{ApprovalView, Banner, OfferView, Scene, Summary};
 use crate::problem::Problem;
 
 /// A Rollout's page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RolloutView {
     #[serde(flatten)]
@@ -39,6 +41,12 @@ pub(crate) struct RolloutView {
     /// What is signed, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) approval: Option<ApprovalView>,
+    /// What an approver sees, the same at every door.
+    pub(crate) facts: Facts,
+    /// Whether it only shows what would happen.
+    pub(crate) dry_run: bool,
+    /// What concerns everything.
+    pub(crate) banner: Banner,
     /// What can be done now.
     pub(crate) offers: Vec<OfferView>,
     /// Checks that run now.
@@ -56,7 +64,7 @@ pub(crate) struct RolloutView {
 }
 
 /// A check under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RunningView {
     pub(crate) name: String,
@@ -68,7 +76,7 @@ pub(crate) struct RunningView {
 }
 
 /// The result of a check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CheckView {
     /// For people from 1, with its name.
@@ -85,7 +93,7 @@ pub(crate) struct CheckView {
 }
 
 /// One line of a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LineView {
     pub(crate) name: String,
@@ -96,7 +104,7 @@ pub(crate) struct LineView {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MomentView {
     pub(crate) at: When,
@@ -158,6 +166,9 @@ impl RolloutView {
                 .approval
                 .as_ref()
                 .map(|request| ApprovalView::new(scene, &core, request, &journal.state)),
+            facts: super::facts(scene, &core, &journal),
+            dry_run: spec.dry_run,
+            banner: Banner::new(scene),
             offers: offers(scene, who, &core, &journal, pipeline.as_deref()),
             running: running(journal.state.step().map(|s| &s.stage)),
             checks,
@@ -180,6 +191,17 @@ impl RolloutView {
                 .unwrap_or_default(),
             summary,
         })
+    }
+
+    /// Where the source of the image can be read, if that is a plain web address (attack 22).
+    pub(crate) fn source_link(&self) -> Option<&str> {
+        let link = self.facts.image.source_link.as_deref();
+        link.filter(|link| link.starts_with("https://") || link.starts_with("http://"))
+    }
+
+    /// What opens the gate, as a sentence.
+    pub(crate) fn opens(&self) -> String {
+        sentence(&self.facts.opens)
     }
 
     /// Whether there is anything to do besides voting.

@@ -1,5 +1,6 @@
 //! The plan as a line of steps, and how traffic is shared now.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_core::pipeline::OutcomeKind;
 use sluice_core::rollout::{Journal, Stage, State};
@@ -8,7 +9,7 @@ use sluice_core::router::{ALL_TRAFFIC, percent};
 use super::time::span;
 
 /// One step of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StepView {
     /// Its name in the plan.
@@ -34,7 +35,7 @@ pub(crate) struct StepView {
 }
 
 /// Where a step stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Place {
     /// Not reached.
@@ -60,7 +61,7 @@ impl Place {
 }
 
 /// How traffic is shared now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Split {
     /// Share of the candidate that is announced, in basis points.

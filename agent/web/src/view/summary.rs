@@ -1,6 +1,7 @@
 //! One Rollout in a few lines.
 
 use kube::ResourceExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_cluster::crd::Rollout;
 use sluice_core::pipeline::OutcomeKind;
@@ -11,7 +12,7 @@ use super::time::When;
 use super::{Scene, short, version};
 
 /// What a list shows of a Rollout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Summary {
     /// Namespace of the object.
@@ -73,7 +74,7 @@ impl Summary {
             digest: spec.image.digest.clone(),
             phase: journal.state.phase(),
             tone: tone(journal),
-            why: sentence(journal),
+            why: reason(journal),
             why_code: journal.why.as_ref().map(Why::code),
             advice,
             awaited: awaited(journal),
@@ -98,14 +99,7 @@ impl Summary {
 
     /// The reason with a capital, unless it begins with a name or a version.
     pub(crate) fn headline(&self) -> String {
-        let word = self.why.split([' ', ':']).next().unwrap_or_default();
-        if !word.chars().all(char::is_alphabetic) {
-            return self.why.clone();
-        }
-        let mut rest = self.why.chars();
-        rest.next()
-            .map(|c| c.to_uppercase().chain(rest).collect())
-            .unwrap_or_default()
+        sentence(&self.why)
     }
 
     /// The phase with its words apart.
@@ -148,8 +142,20 @@ fn segment(text: &str) -> String {
     out
 }
 
-/// The reason as a sentence; before the first decision there is none.
-fn sentence(journal: &Journal) -> String {
+/// A text with a capital, unless it begins with a name or a version.
+pub(super) fn sentence(text: &str) -> String {
+    let word = text.split([' ', ':']).next().unwrap_or_default();
+    if !word.chars().all(char::is_alphabetic) {
+        return text.to_owned();
+    }
+    let mut rest = text.chars();
+    rest.next()
+        .map(|c| c.to_uppercase().chain(rest).collect())
+        .unwrap_or_default()
+}
+
+/// The reason as people read it; before the first decision there is none.
+fn reason(journal: &Journal) -> String {
     match &journal.why {
         Some(why) => why.to_string(),
         None if journal.message.is_empty() => "the agent has not looked at it yet".to_owned(),
@@ -202,7 +208,8 @@ pub(crate) fn outcome_tone(kind: OutcomeKind) -> &'static str {
         OutcomeKind::Rejected
         | OutcomeKind::Expired
         | OutcomeKind::Superseded
-        | OutcomeKind::Cancelled => "off",
+        | OutcomeKind::Cancelled
+        | OutcomeKind::Planned => "off",
     }
 }
 

@@ -179,6 +179,7 @@ async fn ready_once_the_watches_are() {
         client: site.cluster.client(&site.cluster.agent()),
         policy,
         clock: site.dial.clone(),
+        doors: sluice_web::Doors::default(),
         config: sample::config(),
     });
     assert_eq!(

@@ -11,8 +11,15 @@
 )]
 
 mod ask;
+mod callbacks;
+mod ci;
+mod hints;
 mod hostile;
+mod issuer;
 mod live;
+mod machine;
+mod oidc;
+mod openapi;
 mod pages;
 mod sample;
 mod sign_in;

@@ -18,10 +18,10 @@ use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
 use sluice_core::rollout::{
     ApprovalRequest, BackReason, CheckRecord, CheckRun, End, Ending, Handled, Journal, Moment,
-    Stage, State, StepState, Why,
+    Replaced, Stage, State, StepState, Why,
 };
 use sluice_sim::Cluster;
-use sluice_web::{Web, WebConfig, WebState};
+use sluice_web::{Doors, Web, WebConfig, WebState};
 use tokio::sync::watch;
 
 pub(crate) const NAMESPACE: &str = "delivery";
@@ -137,6 +137,7 @@ impl Site {
             client: cluster.client(&cluster.agent()),
             policy: policy_seen.clone(),
             clock: dial.clone(),
+            doors: Doors::default(),
             config: config.clone(),
         };
         let web = Web::new(state());
@@ -234,9 +235,7 @@ impl Site {
 pub(crate) fn config() -> WebConfig {
     WebConfig {
         audience: AUDIENCE.to_owned(),
-        hosts: Vec::new(),
-        public_read: false,
-        secure_cookies: false,
+        ..WebConfig::default()
     }
 }
 
@@ -364,6 +363,16 @@ fn planned(state: State, why: Why) -> Journal {
             plugins: [("canary", 'c'), ("http-smoke", 'd')]
                 .map(|(name, letter)| (name.to_owned(), digest(letter)))
                 .into(),
+            replaces: Some(Replaced {
+                tag: Some("v1.0.0".to_owned()),
+                digest: digest('a'),
+            }),
+            changes: vec![
+                "- containers[storefront].image: registry.example.com/shop/storefront@sha256:aaa"
+                    .to_owned(),
+                "+ containers[storefront].image: registry.example.com/shop/storefront@sha256:bbb"
+                    .to_owned(),
+            ],
             requested_at: before(300),
             expires_at: after(86_100),
         }),

@@ -1,15 +1,17 @@
 //! Every route, by everybody (reliability.md I2, P17, attack 20).
 
+use std::path::PathBuf;
+
 use axum::http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_sim::Resource;
 use sluice_web::Access;
 
-use crate::ask::Ask;
+use crate::ask::{Answer, Ask};
 use crate::sample::{self, NAMESPACE, Site};
 
 /// The routes that anybody may reach. A new one is a decision: it is made here.
-const FOR_ANYONE: [&str; 7] = [
+const FOR_ANYONE: [&str; 10] = [
     "GET /healthz",
     "GET /readyz",
     "GET /assets/app.css",
@@ -17,7 +19,25 @@ const FOR_ANYONE: [&str; 7] = [
     "GET /assets/icon.svg",
     "GET /sign-in",
     "POST /sign-in",
+    "GET /sign-in/oidc",
+    "GET /sign-in/oidc/callback",
+    "GET /openapi.json",
 ];
+
+/// And those that machines reach, by a proof of their own. None of them approves; a caller has this
+/// one way in, and it only proposes.
+const FOR_MACHINES: [(&str, Access); 3] = [
+    ("POST /v1/hooks/registry/{sender}", Access::Hint),
+    (
+        "POST /v1/hooks/ci/{namespace}/{pipeline}/{environment}",
+        Access::Caller,
+    ),
+    ("POST /v1/callbacks/{plugin}", Access::Callback),
+];
+
+fn is_for_machines(access: Access) -> bool {
+    matches!(access, Access::Hint | Access::Caller | Access::Callback)
+}
 
 fn site() -> Site {
     let mut site = Site::new(sample::config());
@@ -42,7 +62,31 @@ fn path(listed: &sluice_web::Listed) -> String {
     listed
         .path
         .replace("{namespace}", NAMESPACE)
-        .replace("{name}", name)
+        .replace(
+            "{name}",
+            if listed.path.contains("/pipelines/") {
+                "storefront"
+            } else {
+                name
+            },
+        )
+        .replace("{sender}", "registry")
+        .replace("{pipeline}", "storefront")
+        .replace("{environment}", "production")
+        .replace("{plugin}", "slack-approval")
+}
+
+/// A body with which each call of the API makes sense.
+fn body(path: &str) -> Value {
+    match path.rsplit('/').next() {
+        Some("approve" | "reject") => json!({ "hash": sample::HASH, "reason": "because" }),
+        Some("deploy" | "retry" | "lift") => {
+            json!({ "environment": "production", "tag": "v1.0.9", "reason": "because" })
+        }
+        _ if path.starts_with("/v1/hooks/ci/") => json!({ "tag": "v1.1.0" }),
+        _ if path.starts_with("/v1/") => json!({ "repository": "shop/storefront" }),
+        _ => json!({ "reason": "because" }),
+    }
 }
 
 fn ask(listed: &sluice_web::Listed) -> Ask {
@@ -50,10 +94,25 @@ fn ask(listed: &sluice_web::Listed) -> Ask {
     if listed.method == Method::GET {
         return Ask::get(&path);
     }
-    if path.starts_with("/api/") {
-        return Ask::json(&path, &json!({ "hash": sample::HASH, "reason": "because" }));
+    if path.starts_with("/api/") || path.starts_with("/v1/") {
+        return Ask::json(&path, &body(&path));
     }
     Ask::form(&path, &[("hash", sample::HASH), ("reason", "because")])
+}
+
+/// What machines are told that bring what people bring, or nothing.
+fn check_machine(access: Access, answer: &Answer, route: &str) {
+    let (status, code) = match access {
+        // A hint may come from anybody here. It is no more than that: nothing is written.
+        Access::Hint => (StatusCode::ACCEPTED, ""),
+        Access::Caller => (StatusCode::UNAUTHORIZED, "not-proven"),
+        Access::Callback => (StatusCode::NOT_FOUND, "callback-refused"),
+        Access::Anyone | Access::Reader | Access::Person | Access::May(_) => {
+            panic!("{route} is for people")
+        }
+    };
+    assert_eq!(answer.status, status, "{route}: {}", answer.text);
+    assert_eq!(answer.code(), code, "{route}");
 }
 
 fn written(site: &Site) -> usize {
@@ -77,19 +136,34 @@ fn only_these_are_for_anyone() {
             route.method,
             route.path
         );
-        assert!(route.method != Method::POST || acts || route.path.starts_with("/sign-"));
+        let form = route.path.starts_with("/sign-");
+        let machine = is_for_machines(route.access);
+        assert!(route.method != Method::POST || acts || form || machine);
     }
+    let machines: Vec<(String, Access)> = sluice_web::listed()
+        .iter()
+        .filter(|r| is_for_machines(r.access))
+        .map(|r| (format!("{} {}", r.method, r.path), r.access))
+        .collect();
+    assert_eq!(
+        machines,
+        FOR_MACHINES.map(|(path, access)| (path.to_owned(), access))
+    );
 }
 
 /// The router is made from the table in one place; nothing else adds a route but the port of the
 /// probes, whose whole list stands here.
 #[test]
 fn no_route_beside_the_table() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
     let mut makers = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
             let text = std::fs::read_to_string(&path).unwrap();
             for way in [
                 ".route(",
@@ -116,6 +190,10 @@ async fn anonymous_gets_nothing_but_the_door() {
             continue;
         }
         let answer = ask(&route).send(&site.web).await;
+        if is_for_machines(route.access) {
+            check_machine(route.access, &answer, route.path);
+            continue;
+        }
         let led_to_sign_in = answer.status == StatusCode::SEE_OTHER
             && answer.header("location").starts_with("/sign-in?next=");
         let refused = match route.access {
@@ -126,9 +204,13 @@ async fn anonymous_gets_nothing_but_the_door() {
             Access::May(_) if route.path.starts_with("/api/") => {
                 answer.status == StatusCode::FORBIDDEN
             }
-            Access::Anyone | Access::Reader | Access::Person | Access::May(_) => {
-                answer.status == StatusCode::UNAUTHORIZED
-            }
+            Access::Anyone
+            | Access::Reader
+            | Access::Person
+            | Access::May(_)
+            | Access::Hint
+            | Access::Caller
+            | Access::Callback => answer.status == StatusCode::UNAUTHORIZED,
         };
         assert!(
             refused,
@@ -154,6 +236,10 @@ async fn a_token_for_another_audience_is_no_token() {
                 continue;
             }
             let answer = ask(&route).bearer(&token).send(&site.web).await;
+            if is_for_machines(route.access) {
+                check_machine(route.access, &answer, route.path);
+                continue;
+            }
             let route = format!("{} {}", route.method, route.path);
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{route}");
             assert_eq!(answer.code(), "not-signed-in", "{route}");
@@ -167,6 +253,9 @@ async fn a_token_for_another_audience_is_no_token() {
     assert_eq!(written(&site), 0);
 }
 
+/// What the policy of the sample leaves to anybody whom RBAC lets write a Request.
+const ANYBODY: [&str; 4] = ["deploy", "resume", "rollback", "stop"];
+
 #[tokio::test(start_paused = true)]
 async fn a_valid_person_without_the_role_reads_and_nothing_else() {
     let site = site();
@@ -176,11 +265,12 @@ async fn a_valid_person_without_the_role_reads_and_nothing_else() {
         let answer = match route.access {
             Access::Anyone | Access::Person => continue,
             Access::Reader if route.path == "/events" => continue,
-            Access::Reader | Access::May(_) => ask(&route).bearer(&token).send(&site.web).await,
+            Access::Reader | Access::May(_) | Access::Hint | Access::Caller | Access::Callback => {
+                ask(&route).bearer(&token).send(&site.web).await
+            }
         };
         match route.access {
-            // The policy leaves these to anybody whom RBAC lets write a Request.
-            Access::May(action) if matches!(action.as_str(), "resume" | "rollback") => {
+            Access::May(action) if ANYBODY.contains(&action.as_str()) => {
                 assert!(
                     answer.status.is_success() || answer.status.is_redirection(),
                     "{name}"
@@ -193,6 +283,10 @@ async fn a_valid_person_without_the_role_reads_and_nothing_else() {
             Access::Anyone | Access::Reader | Access::Person => {
                 assert_eq!(answer.status, StatusCode::OK, "{name}");
             }
+            // A person's token proves no machine.
+            Access::Hint | Access::Caller | Access::Callback => {
+                check_machine(route.access, &answer, &name);
+            }
         }
     }
     let objects = site.cluster.objects(Resource::Requests, NAMESPACE);
@@ -201,7 +295,7 @@ async fn a_valid_person_without_the_role_reads_and_nothing_else() {
         .map(|o| o["spec"]["action"].as_str().unwrap())
         .collect();
     actions.sort_unstable();
-    assert_eq!(actions, ["resume", "rollback"]);
+    assert_eq!(actions, ANYBODY);
     assert!(
         site.cluster
             .objects(Resource::Approvals, NAMESPACE)
@@ -212,7 +306,8 @@ async fn a_valid_person_without_the_role_reads_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn a_valid_person_with_the_role_may_do_everything_of_theirs() {
     for route in sluice_web::listed() {
-        if matches!(route.access, Access::Anyone | Access::Person) || route.path == "/events" {
+        let people = matches!(route.access, Access::Reader | Access::May(_));
+        if !people || route.path == "/events" {
             continue;
         }
         let site = site();
@@ -224,7 +319,12 @@ async fn a_valid_person_with_the_role_may_do_everything_of_theirs() {
                 assert_eq!(answer.status, StatusCode::CREATED, "{name}");
             }
             Access::May(_) => assert_eq!(answer.status, StatusCode::SEE_OTHER, "{name}"),
-            Access::Anyone | Access::Reader | Access::Person => {
+            Access::Anyone
+            | Access::Reader
+            | Access::Person
+            | Access::Hint
+            | Access::Caller
+            | Access::Callback => {
                 assert_eq!(answer.status, StatusCode::OK, "{name}");
             }
         }
@@ -267,6 +367,10 @@ async fn what_is_not_in_the_table_is_not_there() {
         "/assets/",
         "/assets/../src",
         "/api/v2/x",
+        // A caller proposes, and that is all: these doors do not exist.
+        "/v1/hooks/ci/delivery/storefront/production/approve",
+        "/v1/hooks/approve",
+        "/v1/callbacks/slack-approval/approve",
     ] {
         let answer = Ask::get(path).bearer(&token).send(&site.web).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
@@ -316,6 +420,9 @@ async fn open_for_reading_is_open_for_reading_only() {
             Access::Reader => assert_eq!(answer.status, StatusCode::OK, "{name}"),
             Access::Person | Access::May(_) => assert!(answer.status.is_client_error(), "{name}"),
             Access::Anyone => {}
+            Access::Hint | Access::Caller | Access::Callback => {
+                check_machine(route.access, &answer, &name);
+            }
         }
     }
     // A wrong token is an error even there.
