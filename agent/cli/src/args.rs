@@ -414,6 +414,10 @@ pub struct AgentArgs {
     /// form; several times for several. The API server's are added where they are known.
     #[arg(long = "deny-address", value_name = "CIDR", value_parser = net)]
     pub denied_addresses: Vec<IpNet>,
+    /// Certificate authorities of your own that plugins' connections trust beside the public ones, as
+    /// PEM; several times for several files. Read at the start.
+    #[arg(long = "plugin-ca", value_name = "FILE")]
+    pub plugin_authorities: Vec<PathBuf>,
     /// Folder of the secrets that plugins.yaml names, DIR/<secret>/<key>.
     #[arg(long, value_name = "DIR")]
     pub secrets: Option<PathBuf>,

@@ -9,6 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use kube::api::{Api, ListParams};
 use kube::{Client, Config};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
 use sluice_cluster::lease::LeaseName;
 use sluice_controller::{AgentConfig, AgentError, LeaseConfig};
@@ -104,6 +106,7 @@ fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
     let mut host = HostOptions {
         allow_loopback: args.allow_loopback,
         denied_addresses: denied(args, config),
+        extra_roots: authorities(&args.plugin_authorities)?,
         ..HostOptions::default()
     };
     if let Some(folder) = &args.secrets {
@@ -230,6 +233,34 @@ fn denied(args: &AgentArgs, config: &Config) -> Vec<IpNet> {
     out
 }
 
+/// Every certificate of these files.
+fn authorities(files: &[std::path::PathBuf]) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let mut out = Vec::new();
+    for path in files {
+        let failure = || {
+            let what = format!(
+                "the certificate authorities {} cannot be used",
+                path.display()
+            );
+            Failure::new("plugin-ca", what)
+                .change("name a file with certificates in PEM form, with --plugin-ca")
+                .exit(Exit::Usage)
+        };
+        let mut pem = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(CONFIG_BYTES).read_to_end(&mut pem))
+            .map_err(|e| failure().because(e.to_string()))?;
+        let before = out.len();
+        for one in CertificateDer::pem_slice_iter(&pem) {
+            out.push(one.map_err(|e| failure().because(e.to_string()))?);
+        }
+        if out.len() == before {
+            return Err(failure().because("it holds no certificate"));
+        }
+    }
+    Ok(out)
+}
+
 pub(crate) fn registry(path: &Path) -> Result<RegistryConfig, Failure> {
     let what = format!(
         "the registry configuration {} cannot be used",
@@ -313,5 +344,30 @@ fn unwired(error: &WiringError) -> Failure {
         WiringError::Agent(AgentError::TaskEnded(_)) | WiringError::Web(_) => {
             failure.change("start it again; if it happens again, report it with the log")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_authorities_holds_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.crt");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            authorities(std::slice::from_ref(&path))
+        };
+        let pem = |body: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        };
+        assert_eq!(read(&(pem("AQID") + &pem("BAU="))).unwrap().len(), 2);
+        for bad in ["", "no certificate", &pem("!")] {
+            let failure = read(bad).unwrap_err();
+            assert!(format!("{failure:?}").contains("plugin-ca"), "{bad}");
+        }
+        assert!(authorities(&[folder.path().join("none")]).is_err());
+        assert!(authorities(&[]).unwrap().is_empty());
     }
 }
