@@ -10,6 +10,12 @@ use sluice_core::duration::HumanDuration;
 
 use crate::output::Format;
 
+mod policy;
+mod safety;
+
+pub(crate) use policy::{PolicyDiffArgs, PolicyExplainArgs, PolicyVerb};
+pub(crate) use safety::{QuarantineListArgs, QuarantineVerb, StartArgs, StopArgs};
+
 /// Takes container images to production, step by step, tested and approved.
 #[derive(Debug, Parser)]
 #[command(
@@ -18,7 +24,7 @@ use crate::output::Format;
     about,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done, 1 it did not happen, 2 wrong command line, 3 timed out, \
-                  4 could not be told.\nThe manual: docs/cli.md"
+                  4 could not be told, 5 not yet: people or time are missing.\nThe manual: docs/cli.md"
 )]
 pub struct Cli {
     /// How results and errors are written.
@@ -54,6 +60,13 @@ pub enum Verb {
     Retry(VersionWishArgs),
     /// Take a version out of quarantine.
     Lift(VersionWishArgs),
+    /// Show what is in quarantine, or take it out.
+    #[command(subcommand)]
+    Quarantine(QuarantineVerb),
+    /// Hold everything but rollbacks, in every environment.
+    Stop(StopArgs),
+    /// Lift the global stop.
+    Start(StartArgs),
     /// Take the target as it stands now, if it is healthy, as the version to roll back to.
     Adopt(AdoptArgs),
     /// Show objects.
@@ -124,6 +137,17 @@ pub struct DeployArgs {
     /// Why, for approvers and the record.
     #[arg(long)]
     pub reason: Option<String>,
+    /// Go to all traffic at once, still with every check. Needs a role that the policy names for it,
+    /// and a reason.
+    #[arg(long, requires = "reason")]
+    pub skip_canary: bool,
+    /// Wait for no window, age, timer or cap, and be approved by the people that the policy names for
+    /// emergencies. Needs a reason.
+    #[arg(long, requires = "reason")]
+    pub break_glass: bool,
+    /// Make the plan, say who would have to approve and what is against it, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Follow it to its end and exit by it. This is the default.
     #[arg(long, overrides_with = "no_wait")]
     pub wait: bool,
@@ -338,18 +362,6 @@ pub struct RecordArgs {
     /// Which cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-}
-
-/// Verbs about policy files.
-#[derive(Debug, Subcommand)]
-pub enum PolicyVerb {
-    /// Check a policy file: every problem at once, each with its line.
-    Check {
-        /// The file; - is standard input.
-        file: PathBuf,
-    },
-    /// Write the JSON Schema of policy files, for editors.
-    Schema,
 }
 
 /// Verbs about plugins.

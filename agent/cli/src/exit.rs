@@ -16,6 +16,8 @@ pub enum Exit {
     Usage,
     /// 3: `--timeout` is over; the Rollout goes on without the command.
     TimedOut,
+    /// 5: nothing refuses, but people, time or facts are still missing.
+    NotYet,
     /// 4: it could not be told: no cluster, no rights, an answer that cannot be read.
     CannotTell,
 }
@@ -29,6 +31,7 @@ impl Exit {
             Self::Usage => 2,
             Self::TimedOut => 3,
             Self::CannotTell => 4,
+            Self::NotYet => 5,
         }
     }
 

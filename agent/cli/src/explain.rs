@@ -4,7 +4,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use sluice_core::pipeline::{EnvironmentStatus, OutcomeKind, Revision};
-use sluice_core::rollout::{CheckRecord, Journal, Moment, RolloutSpec, State, Why, WorkloadSeen};
+use sluice_core::rollout::{
+    CheckRecord, Facts, Journal, Moment, RolloutSpec, State, Why, WorkloadSeen,
+};
 use sluice_core::router::percent;
 
 use crate::text::rollout;
@@ -40,6 +42,9 @@ pub(crate) struct Explanation {
     /// The newest result of each check that did not pass.
     pub(crate) failed_checks: Vec<CheckRecord>,
     pub(crate) happened: Vec<Moment>,
+    /// What an approver sees, while it can be approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) facts: Option<Facts>,
 }
 
 /// One thing on the way.
@@ -138,6 +143,7 @@ pub(crate) fn explain(subject: Subject<'_>) -> Explanation {
         now: workloads,
         failed_checks: failed(journal),
         happened: tail(&journal.timeline),
+        facts: None,
     }
 }
 
@@ -217,6 +223,9 @@ fn after(
         | OutcomeKind::Refused
         | OutcomeKind::Failed => Some(format!(
             "`sluice retry {pipeline} --to {to} {which}` lets its triggers propose it again"
+        )),
+        OutcomeKind::Planned => Some(format!(
+            "it changed nothing; `sluice deploy {pipeline} --to {to} {which}` asks for it"
         )),
         OutcomeKind::Superseded => None,
     }

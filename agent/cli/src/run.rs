@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use sluice_core::port::Clock as _;
 
 use crate::access::Access;
-use crate::args::{Cli, ClusterArgs, Verb};
+use crate::args::{Cli, ClusterArgs, QuarantineVerb, Verb};
 use crate::clock::WallClock;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -78,7 +79,10 @@ pub async fn run_in(cli: &Cli, session: &mut Session) -> Exit {
 async fn alone(verb: Verb, out: &mut Output) -> Exit {
     let ended = match verb {
         Verb::Agent(args) => verb::agent::run(*args).await,
-        Verb::Policy(verb) => verb::policy::run(&verb, out),
+        Verb::Policy(verb) => {
+            let now = WallClock.now();
+            verb::policy::run(&verb, None, out, now).await
+        }
         Verb::Plugin(verb) => verb::plugin::run(&verb, out).await,
         Verb::Crds => verb::crds::run(out),
         Verb::Completions { shell } => {
@@ -96,6 +100,9 @@ async fn alone(verb: Verb, out: &mut Output) -> Exit {
         | Verb::Rollback(_)
         | Verb::Retry(_)
         | Verb::Lift(_)
+        | Verb::Quarantine(_)
+        | Verb::Stop(_)
+        | Verb::Start(_)
         | Verb::Adopt(_)
         | Verb::Get(_)
         | Verb::Status(_)
@@ -117,16 +124,19 @@ async fn in_cluster(verb: &Verb, session: &mut Session) -> Result<Exit, Failure>
         Verb::Rollback(a) => verb::rollback::run(session, a).await,
         Verb::Retry(a) => verb::wish::retry(session, a).await,
         Verb::Lift(a) => verb::wish::lift(session, a).await,
+        Verb::Quarantine(v) => verb::quarantine::run(session, v).await,
+        Verb::Stop(a) => verb::wish::stop(session, a).await,
+        Verb::Start(a) => verb::wish::start(session, a).await,
+        Verb::Policy(v) => {
+            let now = session.now();
+            verb::policy::run(v, Some(&session.access), &mut session.out, now).await
+        }
         Verb::Adopt(a) => verb::wish::adopt(session, a).await,
         Verb::Get(a) => verb::get::run(session, a).await,
         Verb::Status(a) => verb::status::run(session, a).await,
         Verb::Explain(a) => verb::explain::run(session, a).await,
         Verb::Record(a) => verb::record::run(session, a).await,
-        Verb::Agent(_)
-        | Verb::Policy(_)
-        | Verb::Plugin(_)
-        | Verb::Crds
-        | Verb::Completions { .. } => Ok(Exit::Usage),
+        Verb::Agent(_) | Verb::Plugin(_) | Verb::Crds | Verb::Completions { .. } => Ok(Exit::Usage),
     }
 }
 
@@ -139,6 +149,10 @@ fn cluster_of(verb: &Verb) -> Option<&ClusterArgs> {
         Verb::Pause(a) => Some(&a.cluster),
         Verb::Rollback(a) => Some(&a.cluster),
         Verb::Retry(a) | Verb::Lift(a) => Some(&a.cluster),
+        Verb::Quarantine(QuarantineVerb::List(a)) => Some(&a.cluster),
+        Verb::Quarantine(QuarantineVerb::Lift(a)) => Some(&a.cluster),
+        Verb::Stop(a) => Some(&a.cluster),
+        Verb::Start(a) => Some(&a.cluster),
         Verb::Adopt(a) => Some(&a.cluster),
         Verb::Get(a) => Some(&a.cluster),
         Verb::Status(a) => Some(&a.cluster),

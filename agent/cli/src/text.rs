@@ -3,6 +3,7 @@
 pub(crate) mod explain;
 pub(crate) mod lists;
 pub(crate) mod pipeline;
+pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod rollout;
 pub(crate) mod table;

@@ -22,6 +22,9 @@ pub(crate) fn rollout(e: &Explanation, now: Timestamp) -> String {
         now,
     );
     section(&mut out, "Why it is there", [e.message.clone()]);
+    // The title and the name stand above.
+    let facts = e.facts.iter().flat_map(|f| f.lines().into_iter().skip(2));
+    section(&mut out, "What an approver sees", facts);
     let checks = e.failed_checks.iter().map(|c| {
         format!(
             "{}  {}",

@@ -141,6 +141,36 @@ pub(crate) fn requests(objects: &[Request], all: bool, now: Timestamp) -> String
     })
 }
 
+/// One line per version in quarantine, with what lets it out.
+pub(crate) fn quarantine(objects: &[Pipeline], all: bool, now: Timestamp) -> String {
+    let header = ["PIPELINE", "ENVIRONMENT", "TAG", "DIGEST", "FOR", "REASON"];
+    let entries = |p: &Pipeline| -> Vec<Vec<String>> {
+        let status = p.status.clone().unwrap_or_default();
+        let environments = status.environments.iter();
+        environments
+            .flat_map(|(environment, known)| {
+                known.quarantined.iter().map(|q| {
+                    vec![
+                        p.name_any(),
+                        environment.clone(),
+                        q.tag.clone().unwrap_or_default(),
+                        rollout::short(&q.digest),
+                        when::between(q.at, now),
+                        format!("{} ({})", q.reason, q.rollout),
+                    ]
+                })
+            })
+            .collect()
+    };
+    if objects.iter().all(|p| entries(p).is_empty()) {
+        return "nothing is in quarantine".to_owned();
+    }
+    let table = with_namespace(all, &header, objects, entries);
+    format!(
+        "{table}\n\n`sluice quarantine lift PIPELINE --to ENVIRONMENT --digest DIGEST` takes one out"
+    )
+}
+
 /// The verb of a wish.
 pub(crate) fn action(action: RequestAction) -> &'static str {
     match action {
@@ -153,6 +183,8 @@ pub(crate) fn action(action: RequestAction) -> &'static str {
         RequestAction::Retry => "retry",
         RequestAction::LiftQuarantine => "lift",
         RequestAction::Adopt => "adopt",
+        RequestAction::Stop => "stop",
+        RequestAction::Start => "start",
     }
 }
 

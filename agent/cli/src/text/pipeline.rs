@@ -134,6 +134,7 @@ fn trigger(p: &Pipeline, e: &EnvironmentSpec, t: &Trigger, now: Timestamp) -> St
     match t {
         Trigger::Registry(r) => format!("the registry is looked at every {}", r.every),
         Trigger::Upstream(_) => format!("whatever succeeds in {}", e.after.join(" and ")),
+        Trigger::Webhook(_) => "a signed call of a machine that the policy names".to_owned(),
         Trigger::Manual(_) => {
             format!("`sluice deploy {} --to {} --tag TAG`", p.name_any(), e.name)
         }

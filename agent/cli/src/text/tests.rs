@@ -2,13 +2,49 @@
 
 mod story;
 
-use kube::ResourceExt as _;
 use sluice_cluster::crd::Rollout;
+use sluice_core::approval::{Channel, Decision, Vote};
 use sluice_core::pipeline::EnvironmentStatus;
+use sluice_core::policy::{Identity, Policy};
+use sluice_core::rollout::{Facts, Known, RolloutView, facts};
 
 use self::story::{NAME, canary, held, journal, now, pipeline, rolled_back, waiting};
 use super::{explain, lists, pipeline as of_pipeline, progress, rollout, vote};
 use crate::explain::{Explanation, Place, Pods, Sight, Subject, Workload, explain as explained};
+
+/// What an approver sees under the policy of the documents.
+fn facts_of(rollout: &Rollout) -> Facts {
+    let policy = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/samples/policy.yaml"
+    ));
+    let view = RolloutView {
+        namespace: "delivery".into(),
+        name: NAME.into(),
+        uid: "u".into(),
+        created_at: now(),
+        spec: rollout.spec.body.clone(),
+    };
+    let pipeline = pipeline();
+    let request = journal(rollout).approval.unwrap();
+    let vote = Vote {
+        id: "vote".into(),
+        approver: Identity::kubernetes("alice@example.com", Vec::new()),
+        channel: Channel::Kubernetes,
+        decision: Decision::Approve,
+        hash: request.hash,
+        at: request.requested_at,
+        reason: String::new(),
+        believed: true,
+    };
+    let known = Known {
+        votes: &[vote],
+        pipeline: pipeline.status.as_ref(),
+        ..Known::default()
+    };
+    let policy = Policy::parse(policy).unwrap();
+    facts(&view, &journal(rollout), &policy, &known, now())
+}
 
 fn explanation(rollout: &Rollout, environment: &EnvironmentStatus) -> Explanation {
     let begun = journal(rollout).state.begun();
@@ -42,7 +78,8 @@ fn explanation(rollout: &Rollout, environment: &EnvironmentStatus) -> Explanatio
 
 #[test]
 fn explains_a_rollout_that_waits() {
-    let e = explanation(&waiting(), &story::environment(false));
+    let mut e = explanation(&waiting(), &story::environment(false));
+    e.facts = Some(facts_of(&waiting()));
     insta::assert_snapshot!(explain::rollout(&e, now()));
 }
 
@@ -143,7 +180,6 @@ fn the_passing_line_says_where_it_is() {
 #[test]
 fn an_approver_sees_what_is_signed() {
     let around = vote::Surroundings {
-        stable: story::environment(false).stable,
         images: Ok(vote::ImageChange {
             containers: vec![
                 (
@@ -162,8 +198,9 @@ fn an_approver_sees_what_is_signed() {
     let w = waiting();
     let j = journal(&w);
     let request = j.approval.clone().unwrap();
+    let facts = facts_of(&w);
     insta::assert_snapshot!(vote::subject(
-        &w.name_any(),
+        &facts,
         &w.spec.body,
         &j,
         &request,

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_core::pipeline::Revision;
-use sluice_core::rollout::{ApprovalRequest, Journal, RolloutSpec, Why};
+use sluice_core::rollout::{ApprovalRequest, Facts, Journal, RolloutSpec};
 
 use super::{rollout, when};
 
-/// What is known besides the Rollout itself.
+/// What the caller sees with their own eyes.
 pub(crate) struct Surroundings {
-    /// The version that serves now, if the Pipeline could be read.
-    pub(crate) stable: Option<Revision>,
     /// Container images now and then, or why they could not be read.
     pub(crate) images: Result<ImageChange, String>,
 }
@@ -23,39 +20,26 @@ pub(crate) struct ImageChange {
     pub(crate) containers: Vec<(String, String, String)>,
 }
 
-/// The whole of what a vote is bound to.
+/// The whole of what a vote is bound to: what everybody sees at every door, and then what the
+/// caller's own look at the Deployment says.
 pub(crate) fn subject(
-    name: &str,
+    facts: &Facts,
     spec: &RolloutSpec,
     journal: &Journal,
     request: &ApprovalRequest,
     around: &Surroundings,
     now: Timestamp,
 ) -> String {
-    let mut rows = vec![
-        ("rollout", name.to_owned()),
-        ("image", rollout::image(spec)),
-    ];
-    if let Some(stable) = &around.stable {
-        rows.push(("replaces", rollout::revision(stable)));
-    }
-    rows.push((
-        "target",
-        format!(
-            "Deployment {}, Service {}",
-            spec.target, spec.target.service
-        ),
+    let mut out = shown(facts);
+    out.push_str(&format!(
+        "\n  {:<10} {}, Service {}",
+        "target", spec.target, spec.target.service
     ));
-    rows.push(("asked by", rollout::cause(&spec.cause)));
-    rows.push((
-        "lapses",
-        format!(
-            "{} (in {})",
-            when::instant(request.expires_at),
-            when::between(now, request.expires_at)
-        ),
+    out.push_str(&format!(
+        "\n  {:<10} {}",
+        "time left",
+        when::between(now, request.expires_at)
     ));
-    let mut out = format!("{}\n{}", spec.title(), rollout::facts(&rows));
     out.push_str("\n\nWhat changes in the pods");
     match &around.images {
         Ok(change) => {
@@ -81,34 +65,21 @@ pub(crate) fn subject(
             ));
         }
     }
-    out.push_str("\n\nWho else");
-    match &journal.why {
-        Some(Why::WaitsForVotes {
-            missing,
-            given,
-            ignored,
-            ..
-        }) => {
-            out.push_str(&format!("\n  missing: {}", listed(missing)));
-            out.push_str(&format!("\n  given: {}", listed(given)));
-            if !ignored.is_empty() {
-                out.push_str(&format!("\n  not counted: {}", ignored.join(", ")));
-            }
-        }
-        Some(_) | None => out.push_str(&format!("\n  {}", rollout::why(journal))),
-    }
     out.push_str(&format!("\n\nSigned\n  hash    {}", request.hash));
     out.push_str(&format!("\n  policy  {}", request.policy_hash));
     out.push_str(&plugins(&request.plugins));
     out
 }
 
-fn listed(all: &[String]) -> String {
-    if all.is_empty() {
-        "none".into()
-    } else {
-        all.join(", ")
+/// The facts, the title first.
+pub(crate) fn shown(facts: &Facts) -> String {
+    let lines = facts.lines();
+    let mut lines = lines.iter();
+    let mut out = lines.next().cloned().unwrap_or_default();
+    for line in lines {
+        out.push_str(&format!("\n  {line}"));
     }
+    out
 }
 
 fn plugins(plugins: &BTreeMap<String, String>) -> String {

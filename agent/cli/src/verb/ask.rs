@@ -32,6 +32,20 @@ pub(crate) struct Wish {
     pub(crate) tag: Option<String>,
     pub(crate) digest: Option<String>,
     pub(crate) reason: Option<String>,
+    pub(crate) special: Special,
+}
+
+/// What is not usual about it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Special {
+    /// Go to all traffic at once.
+    pub(crate) skip_canary: bool,
+    /// Wait for nothing, with the approvals of an emergency.
+    pub(crate) break_glass: bool,
+    /// Change nothing.
+    pub(crate) dry_run: bool,
+    /// When a global stop lifts by itself.
+    pub(crate) until: Option<jiff::Timestamp>,
 }
 
 /// About what.
@@ -42,6 +56,8 @@ pub(crate) enum About {
         environment: String,
     },
     Rollout(Box<Rollout>),
+    /// Every environment at once.
+    Everything,
 }
 
 /// Whether to follow the Rollout that comes of it, and for how long.
@@ -96,7 +112,7 @@ pub(crate) async fn ask(session: &mut Session, wish: Wish, wait: Wait) -> Result
     }
     let rollout = match &wish.about {
         About::Rollout(r) => Some(r.name_any()),
-        About::Environment { .. } => answered.rollout.clone(),
+        About::Environment { .. } | About::Everything => answered.rollout.clone(),
     };
     let (exit, last) = match (&rollout, wait.follow) {
         (Some(rollout), true) => {
@@ -128,6 +144,7 @@ fn subject(wish: &Wish) -> String {
     let which = wish.tag.clone().or_else(|| wish.digest.clone());
     match (&wish.about, which) {
         (About::Rollout(r), _) => r.name_any(),
+        (About::Everything, _) => "everything".to_owned(),
         (
             About::Environment {
                 pipeline,
@@ -170,6 +187,7 @@ async fn create(session: &mut Session, wish: &Wish) -> Result<Request, Failure> 
             None,
             Some(r.name_any()),
         ),
+        About::Everything => ("everything".to_owned(), None, None, None, None),
     };
     // New for every command, the same for every try of it: an answer that was lost is no second wish.
     let verb = lists::action(wish.action);
@@ -192,7 +210,12 @@ async fn create(session: &mut Session, wish: &Wish) -> Result<Request, Failure> 
             tag: wish.tag.clone(),
             digest: wish.digest.clone(),
             reason: wish.reason.clone(),
+            skip_canary: wish.special.skip_canary,
+            break_glass: wish.special.break_glass,
+            dry_run: wish.special.dry_run,
+            until: wish.special.until,
             requester: by.username,
+            provider: by.provider,
             groups: by.groups,
             channel: Channel::Kubernetes,
         },
@@ -270,7 +293,7 @@ fn unanswered(session: &Session, wish: &Wish, name: &str) -> Failure {
              and whether the agent is running",
             r.name_any()
         )),
-        About::Environment { .. } => {
+        About::Environment { .. } | About::Everything => {
             failure.change("see whether the agent is running and looks at this namespace")
         }
     }

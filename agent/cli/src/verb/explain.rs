@@ -6,7 +6,7 @@ use sluice_cluster::crd::{Pipeline, Rollout};
 use sluice_cluster::observe::deployment;
 use sluice_core::rollout::{Seen, WorkloadSeen, canary_name};
 
-use super::objects;
+use super::{facts, objects};
 use crate::access::Access;
 use crate::args::ExplainArgs;
 use crate::exit::Exit;
@@ -79,7 +79,7 @@ async fn of_rollout(session: &mut Session, found: &Rollout) -> Result<Exit, Fail
         workloads(access, &spec.target.namespace, names).await
     };
     let (namespace, name) = (found.namespace().unwrap_or_default(), found.name_any());
-    let explanation = explain(Subject {
+    let mut explanation = explain(Subject {
         namespace: &namespace,
         name: &name,
         spec,
@@ -88,6 +88,9 @@ async fn of_rollout(session: &mut Session, found: &Rollout) -> Result<Exit, Fail
         workloads,
     });
     let now = session.now();
+    if journal.approval.is_some() && !journal.state.begun() && !journal.state.ended() {
+        explanation.facts = Some(facts::of(&session.access, found, &journal, now).await);
+    }
     session.out.json(&explanation, false)?;
     session
         .out

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use sluice_cluster::crd::{Approval, Pipeline, Rollout};
 use sluice_core::approval::Vote;
 use sluice_core::pipeline::EnvironmentSpec;
-use sluice_core::policy::Identity;
 use sluice_core::problem::nearest;
 
 use crate::access::Access;

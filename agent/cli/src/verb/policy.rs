@@ -1,21 +1,40 @@
-//! `sluice policy check` and `sluice policy schema`.
+//! `sluice policy`: check, test, explain, diff, schema.
 
 use std::io::Read as _;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::json;
+use sluice_core::explain::run_cases;
 use sluice_core::policy::{Policy, schema};
 use sluice_core::problem::Problem;
 
+use crate::access::Access;
 use crate::args::PolicyVerb;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::policy_file::{MAX_BYTES, read};
+use crate::text;
 
-pub(crate) fn run(verb: &PolicyVerb, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) mod cluster;
+mod diff;
+mod explain;
+mod pipeline;
+mod registry;
+
+/// Runs one of them. `access`: the cluster, where one is open already.
+pub(crate) async fn run(
+    verb: &PolicyVerb,
+    access: Option<&Access>,
+    out: &mut Output,
+    now: Timestamp,
+) -> Result<Exit, Failure> {
     match verb {
         PolicyVerb::Check { file } => check(file, out),
+        PolicyVerb::Test { file } => test(file, out),
+        PolicyVerb::Explain(args) => explain::run(args, access, out, now).await,
+        PolicyVerb::Diff(args) => diff::run(args, out, now),
         PolicyVerb::Schema => {
             out.document(&schema(), false)?;
             Ok(Exit::Done)
@@ -23,20 +42,51 @@ pub(crate) fn run(verb: &PolicyVerb, out: &mut Output) -> Result<Exit, Failure> 
     }
 }
 
-fn check(file: &Path, out: &mut Output) -> Result<Exit, Failure> {
+/// The text of a policy file, or of standard input.
+fn text(file: &Path) -> Result<String, Failure> {
     let text = if file == Path::new("-") {
         stdin()
     } else {
         read(file)
     };
-    let text = text.map_err(|e| {
+    text.map_err(|e| {
         Failure::new(
             "unreadable",
             format!("the policy file {} cannot be read", file.display()),
         )
         .because(e.to_string())
         .change("name a file that is there and that you may read")
-    })?;
+    })
+}
+
+/// A policy that is right: nothing else can be asked.
+fn good(text: &str, place: &str) -> Result<Policy, Failure> {
+    Policy::parse(text).map_err(|problems| {
+        let mut failure = Failure::new("policy", format!("the policy {place} is not right"))
+            .change("`sluice policy check` shows every problem with its line")
+            .exit(Exit::NotDone);
+        failure.why = problems.iter().map(ToString::to_string).collect();
+        failure
+    })
+}
+
+fn of_file(file: &Path) -> Result<Policy, Failure> {
+    good(&text(file)?, &file.display().to_string())
+}
+
+fn test(file: &Path, out: &mut Output) -> Result<Exit, Failure> {
+    let results = run_cases(&of_file(file)?);
+    let passed = results.iter().all(|result| result.passed);
+    out.json(
+        &json!({"file": file, "ok": passed, "tests": results}),
+        false,
+    )?;
+    out.text(&text::policy::cases(&results))?;
+    Ok(if passed { Exit::Done } else { Exit::NotDone })
+}
+
+fn check(file: &Path, out: &mut Output) -> Result<Exit, Failure> {
+    let text = text(file)?;
     let parsed = Policy::parse(&text);
     let (environments, problems) = match &parsed {
         Ok(policy) => (policy.environments.keys().cloned().collect(), Vec::new()),
@@ -106,67 +156,4 @@ fn report(file: &str, environments: &[String], problems: &[Problem]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::output::Format;
-
-    const BROKEN: &str = "\
-apiVersion: sluice.dev/v1alpha1
-kind: Policy
-environments:
-  production:
-    targets: {namespaces: [shop]}
-    trigers: [manual]
-    approvals:
-      require: [{role: devops-lead}]
-";
-
-    #[test]
-    fn every_problem_stands_with_its_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("policy.yaml");
-        std::fs::write(&file, BROKEN).unwrap();
-        let (mut out, seen) = Output::captured(Format::Text);
-        let exit = check(&file, &mut out).unwrap();
-        assert_eq!(exit, Exit::NotDone);
-        let shown = seen
-            .out()
-            .replace(&folder.path().display().to_string(), "DIR");
-        insta::assert_snapshot!(shown);
-        let (mut out, seen) = Output::captured(Format::Json);
-        check(&file, &mut out).unwrap();
-        let value: serde_json::Value = serde_json::from_str(&seen.out()).unwrap();
-        assert_eq!(value["ok"], false);
-        assert_eq!(value["problems"][2]["line"], 6);
-    }
-
-    #[test]
-    fn a_good_file_says_what_it_opens_and_a_missing_one_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("policy.yaml");
-        let good = "\
-apiVersion: sluice.dev/v1alpha1
-kind: Policy
-environments:
-  staging:
-    targets: {namespaces: [staging]}
-    triggers: [manual]
-    images: {repositories: ['registry.example.com/shop/*']}
-    strategy: {allow: [rolling]}
-";
-        std::fs::write(&file, good).unwrap();
-        let (mut out, seen) = Output::captured(Format::Text);
-        assert_eq!(
-            check(&file, &mut out).unwrap(),
-            Exit::Done,
-            "{}",
-            seen.out()
-        );
-        assert!(
-            seen.out()
-                .ends_with("policy.yaml: no problems; environments: staging\n")
-        );
-        let failure = check(&folder.path().join("none"), &mut out).unwrap_err();
-        assert_eq!(failure.code, "unreadable");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use sluice_cluster::crd::{Pipeline, RequestAction, Rollout};
 use sluice_core::pipeline::OutcomeKind;
 use sluice_core::rollout::State;
 
-use super::ask::{Wait, Wish, ask};
+use super::ask::{Special, Wait, Wish, ask};
 use super::wish::{environment, wish_about};
 use super::{objects, status};
 use crate::args::RollbackArgs;
@@ -124,6 +124,7 @@ async fn of_environment(
         tag: a.tag.clone(),
         digest: a.digest.clone(),
         reason: a.reason.clone(),
+        special: Special::default(),
     };
     let wait = Wait {
         follow: a.wait,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use kube::api::{ObjectMeta, PostParams};
 use serde_json::json;
-use sluice_cluster::crd::{Approval, ApprovalBody, Pipeline, Rollout};
+use sluice_cluster::crd::{Approval, ApprovalBody, Rollout};
 use sluice_cluster::observe::deployment;
 use sluice_core::approval::{Channel, Decision};
 use sluice_core::hash::{child_name, short_name_hash};
@@ -14,7 +14,7 @@ use sluice_core::rollout::{Journal, RolloutSpec, Seen, State, Why};
 use sluice_core::template::{images, with_image};
 
 use super::ask::owner;
-use super::objects;
+use super::{facts, objects};
 use crate::access::Access;
 use crate::args::{RejectArgs, VoteArgs};
 use crate::exit::Exit;
@@ -90,8 +90,9 @@ async fn vote(
     }
     let around = surroundings(&session.access, &spec).await;
     let now = session.now();
+    let facts = facts::of(&session.access, &rollout, &journal, now).await;
     session.out.text(&text::vote::subject(
-        name, &spec, &journal, &request, &around, now,
+        &facts, &spec, &journal, &request, &around, now,
     ))?;
     session.out.text("")?;
     let question = match decision {
@@ -114,6 +115,7 @@ async fn vote(
             rollout_uid: rollout.uid().unwrap_or_default(),
             hash: request.hash,
             approver: by.username.clone(),
+            provider: by.provider,
             groups: by.groups,
             decision,
             channel: Channel::Kubernetes,
@@ -242,17 +244,13 @@ async fn counted(
 
 /// What an approver needs to see besides the Rollout, as far as they may look.
 async fn surroundings(access: &Access, spec: &RolloutSpec) -> Surroundings {
-    let pipeline: Option<Pipeline> = objects::find(access, &spec.pipeline).await.ok().flatten();
-    let stable = pipeline
-        .and_then(|p| p.status?.environments.get(&spec.environment).cloned())
-        .and_then(|e| e.stable);
     let target = &spec.target;
     let images = match deployment(&access.client, &target.namespace, &target.deployment).await {
         Seen::Present(w) => change(w.template(), spec),
         Seen::Absent => Err(format!("Deployment {target} does not exist")),
         Seen::Unknown(why) => Err(why),
     };
-    Surroundings { stable, images }
+    Surroundings { images }
 }
 
 /// The images of each container now and after the change.

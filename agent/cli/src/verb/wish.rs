@@ -5,9 +5,11 @@ use sluice_cluster::crd::{Pipeline, RequestAction, Rollout};
 use sluice_core::pipeline::OutcomeKind;
 use sluice_core::rollout::State;
 
-use super::ask::{About, Wait, Wish, ask};
+use super::ask::{About, Special, Wait, Wish, ask};
 use super::objects;
-use crate::args::{AdoptArgs, DeployArgs, PlainWishArgs, RolloutWishArgs, VersionWishArgs};
+use crate::args::{
+    AdoptArgs, DeployArgs, PlainWishArgs, RolloutWishArgs, StartArgs, StopArgs, VersionWishArgs,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -16,7 +18,11 @@ pub(crate) async fn deploy(session: &mut Session, a: &DeployArgs) -> Result<Exit
     let wait = Wait {
         follow: !a.no_wait,
         limit: a.limit.timeout,
-        wanted: &[OutcomeKind::Succeeded],
+        wanted: if a.dry_run {
+            &[OutcomeKind::Planned]
+        } else {
+            &[OutcomeKind::Succeeded]
+        },
     };
     let wish = Wish {
         action: RequestAction::Deploy,
@@ -24,6 +30,12 @@ pub(crate) async fn deploy(session: &mut Session, a: &DeployArgs) -> Result<Exit
         tag: a.version.tag.clone(),
         digest: a.version.digest.clone(),
         reason: a.reason.clone(),
+        special: Special {
+            skip_canary: a.skip_canary,
+            break_glass: a.break_glass,
+            dry_run: a.dry_run,
+            until: None,
+        },
     };
     ask(session, wish, wait).await
 }
@@ -68,6 +80,45 @@ pub(crate) async fn adopt(session: &mut Session, a: &AdoptArgs) -> Result<Exit, 
         tag: None,
         digest: None,
         reason: a.reason.clone(),
+        special: Special::default(),
+    };
+    ask(session, wish, Wait::NO).await
+}
+
+/// Holds everything but rollbacks, everywhere.
+pub(crate) async fn stop(session: &mut Session, a: &StopArgs) -> Result<Exit, Failure> {
+    let special = Special {
+        until: a.until,
+        ..Special::default()
+    };
+    everything(
+        session,
+        RequestAction::Stop,
+        Some(a.reason.clone()),
+        special,
+    )
+    .await
+}
+
+/// Lifts the global stop.
+pub(crate) async fn start(session: &mut Session, a: &StartArgs) -> Result<Exit, Failure> {
+    let reason = a.reason.clone();
+    everything(session, RequestAction::Start, reason, Special::default()).await
+}
+
+async fn everything(
+    session: &mut Session,
+    action: RequestAction,
+    reason: Option<String>,
+    special: Special,
+) -> Result<Exit, Failure> {
+    let wish = Wish {
+        action,
+        about: About::Everything,
+        tag: None,
+        digest: None,
+        reason,
+        special,
     };
     ask(session, wish, Wait::NO).await
 }
@@ -83,6 +134,7 @@ async fn about_version(
         tag: a.version.tag.clone(),
         digest: a.version.digest.clone(),
         reason: a.reason.clone(),
+        special: Special::default(),
     };
     ask(session, wish, Wait::NO).await
 }
@@ -109,6 +161,7 @@ pub(crate) fn wish_about(action: RequestAction, rollout: Rollout, reason: &Optio
         tag: None,
         digest: None,
         reason: reason.clone(),
+        special: Special::default(),
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod people;
 mod release;
+mod safety;
 mod trouble;
 mod votes;
 mod wiring;
