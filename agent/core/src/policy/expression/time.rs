@@ -50,7 +50,7 @@ pub(super) const TOTALS: [&str; 3] = ["getHours", "getMinutes", "getSeconds"];
 
 /// An instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Instant(pub(super) Timestamp);
+pub(super) struct Time(pub(super) Timestamp);
 
 /// A length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ macro_rules! value {
     };
 }
 
-value!(Instant, INSTANT, Adder as_adder, Subtractor as_subtractor);
+value!(Time, INSTANT, Adder as_adder, Subtractor as_subtractor);
 value!(Span, SPAN, Adder as_adder, Subtractor as_subtractor);
 
 /// The result of an addition or subtraction, or that it left the representable time.
@@ -136,7 +136,7 @@ fn unsupported(operator: &'static str) -> ExecutionError {
     ExecutionError::UnsupportedBinaryOperator(operator, Value::Null, Value::Null)
 }
 
-impl Adder for Instant {
+impl Adder for Time {
     fn add<'b, 'v>(&'b self, other: &(dyn Val + 'v)) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,
@@ -148,7 +148,7 @@ impl Adder for Instant {
     }
 }
 
-impl Subtractor for Instant {
+impl Subtractor for Time {
     fn sub<'b, 'v>(&'b self, other: &(dyn Val + 'v)) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,
@@ -168,8 +168,8 @@ impl Adder for Span {
     where
         Self: 'v,
     {
-        if let Some(instant) = other.downcast_ref::<Instant>() {
-            return within(instant.0.checked_add(self.0).ok().map(Instant));
+        if let Some(instant) = other.downcast_ref::<Time>() {
+            return within(instant.0.checked_add(self.0).ok().map(Time));
         }
         let other = other
             .downcast_ref::<Self>()
@@ -199,7 +199,7 @@ fn text<'a>(args: &'a [CowVal<'_, '_>], index: usize) -> Option<&'a str> {
 
 fn make_instant<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Called<'b, 'v> {
     instant(text(&args, 0).unwrap_or_default())
-        .map(|at| CowVal::owned(Instant(at)))
+        .map(|at| CowVal::owned(Time(at)))
         .map_err(|why| ExecutionError::function_error(TIMESTAMP, why))
 }
 
@@ -214,7 +214,7 @@ fn civil(args: &[CowVal<'_, '_>]) -> Result<DateTime, ExecutionError> {
     let failed = |why: &str| ExecutionError::function_error(TIMESTAMP, why);
     let at = args
         .first()
-        .and_then(|a| a.downcast_ref::<Instant>())
+        .and_then(|a| a.downcast_ref::<Time>())
         .ok_or_else(|| failed("no instant"))?;
     let zone = match args.len() {
         1 => "UTC",

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::Shape;
-use super::time::Instant;
+use super::time::Time;
 
 /// Longest text, in bytes: a reason that somebody wrote, or an annotation.
 pub(super) const TEXT_BYTES: usize = 4096;
@@ -143,7 +143,7 @@ pub(super) fn bind<'v>(
     now: Timestamp,
 ) -> Result<Box<dyn Val + 'v>, String> {
     if path == NOW {
-        return Ok(Box::new(Instant(now)));
+        return Ok(Box::new(Time(now)));
     }
     let Some((_, get)) = TABLE.iter().find(|(known, _)| *known == path) else {
         return Err(format!("there is no variable {path}"));
