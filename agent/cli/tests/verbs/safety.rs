@@ -96,3 +96,36 @@ fn what_the_policy_does_not_offer_is_refused_with_its_reason() {
         }
     });
 }
+
+#[test]
+fn the_policy_is_asked_about_a_pipeline_of_the_cluster() {
+    with_agent(async |stage| {
+        stage.push("v1.1.0", 'b');
+        reaches(stage, "production", "AwaitingApproval").await;
+        let policy = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/samples/policy.yaml"
+        );
+        let line = "policy explain -o json --pipeline storefront --to production --tag v1.1.0 \
+                    --as alice --at 2026-11-23T09:00:00Z";
+        let asked = types(stage, "carol", &format!("{line} --policy {policy}"))
+            .await
+            .ended(Exit::NotYet)
+            .json();
+        let lines = asked["lines"].as_array().unwrap();
+        let verdict = |rule: &str| {
+            let line = lines.iter().find(|line| line["rule"] == rule);
+            line.map(|line| line["verdict"].clone())
+        };
+        // What only the cluster knows: the digest, and what became of it.
+        assert_eq!(verdict("after"), Some("ok".into()), "{asked}");
+        assert_eq!(verdict("quarantine"), Some("ok".into()), "{asked}");
+        assert_eq!(verdict("approvals"), Some("needed".into()), "{asked}");
+        let sources = asked["sources"].to_string();
+        assert!(sources.contains("when Sluice saw it last"), "{sources}");
+        assert!(sources.contains("proposed as Rollout"), "{sources}");
+        // Nobody installed a chart here.
+        let no = types(stage, "carol", line).await.ended(Exit::CannotTell);
+        assert!(no.err.contains("--policy"), "{}", no.err);
+    });
+}

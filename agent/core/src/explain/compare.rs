@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Explanation, Line, Question, Verdict, explain, remembered_digest};
 use crate::admit::PipelineView;
+use crate::image::Repository;
 use crate::pipeline::TriggerKind;
 use crate::policy::Policy;
 use crate::rollout::{Emergency, clock};
@@ -246,10 +247,28 @@ impl Place<'_> {
             namespace: Some(self.namespace.to_owned()),
             trigger,
             emergency,
+            repository: match self.pipeline {
+                Some(_) => None,
+                None => self.some_repository(),
+            },
             tag: tag.cloned(),
             digest: known.and_then(|(p, tag)| remembered_digest(&p.status, tag)),
             ..Question::new(self.environment, at)
         }
+    }
+
+    /// A repository that the first pattern of the policy of now lets in.
+    fn some_repository(&self) -> Option<String> {
+        let verdict = self.old.environment(self.environment, self.namespace);
+        let pattern = verdict.into_result().ok()?.images.repositories.first()?;
+        let fitting = match pattern.to_string().as_str() {
+            "**" => "registry.example.com/any".to_owned(),
+            pattern => pattern
+                .replace("**", "any")
+                .replace('*', "any")
+                .replace('?', "a"),
+        };
+        fitting.parse::<Repository>().is_ok().then_some(fitting)
     }
 
     /// The first instants at which one policy is open and the other closed.
