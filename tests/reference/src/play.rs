@@ -2,9 +2,14 @@
 //! reference.
 
 mod adapt;
+mod beginning;
 mod cluster;
 mod compare;
+mod events;
 mod history;
 mod subject;
+mod waits;
 
-pub use history::{Beginning, play};
+pub use beginning::Beginning;
+pub use history::play;
+pub use waits::{Walk, walk};
