@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::Api;
 use kube::api::PostParams;
-use sluice_core::policy::Identity;
+use sluice_core::policy::{Identity, IdentityProvider, Policy};
 
 use crate::app::App;
 use crate::origin;
@@ -46,6 +46,14 @@ impl Visitor {
 }
 
 impl Known {
+    /// How the page calls them: by the policy's name where their own is a number at a provider.
+    pub(crate) fn shown(&self, policy: &Policy) -> String {
+        match (self.who.provider, policy.entry(&self.who)) {
+            (IdentityProvider::Oidc, Some(person)) => person.name.clone(),
+            _ => self.who.username.clone(),
+        }
+    }
+
     /// The token for this session's forms.
     pub(crate) fn csrf(&self) -> &str {
         self.csrf.as_deref().unwrap_or_default()

@@ -1,7 +1,7 @@
 //! What every request has at hand.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use jiff::Timestamp;
@@ -95,6 +95,8 @@ pub struct WebState {
 /// The whole of the web door, ready to be served.
 pub struct Web {
     app: Arc<App>,
+    /// Work behind answers that were given already; it ends with the door.
+    _unfinished: Arc<Unfinished>,
 }
 
 /// Shared by all requests.
@@ -115,8 +117,8 @@ pub(crate) struct App {
     pub(crate) used: Once,
     /// Repositories that hints were about.
     pub(crate) looked: Looked,
-    /// Callbacks that are worked on.
-    pub(crate) unfinished: Unfinished,
+    /// Callbacks that are worked on. They hold this, and so the door holds them: it ends them.
+    pub(crate) unfinished: Weak<Unfinished>,
     /// Places for requests of people who are signed in.
     pub(crate) requests: Semaphore,
     /// Places for requests of anybody else.
@@ -157,6 +159,7 @@ impl Web {
             authorities.unwrap_or_default(),
             config.allow_loopback_issuers,
         );
+        let unfinished = Arc::new(Unfinished::default());
         let mut secret = [0; 32];
         rand::rng().fill_bytes(&mut secret);
         let app = App {
@@ -172,7 +175,7 @@ impl Web {
             flow_key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
             used: Once::default(),
             looked: Looked::default(),
-            unfinished: Unfinished::default(),
+            unfinished: Arc::downgrade(&unfinished),
             requests: Semaphore::new(REQUESTS),
             strangers: Semaphore::new(STRANGERS),
             machines: Semaphore::new(MACHINES),
@@ -180,7 +183,10 @@ impl Web {
             asking: Semaphore::new(ASKING),
             calls: Semaphore::new(CALLS),
         };
-        Self { app: Arc::new(app) }
+        Self {
+            app: Arc::new(app),
+            _unfinished: unfinished,
+        }
     }
 
     /// The routes, for a server or a test.

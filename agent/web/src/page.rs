@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use sluice_core::authorize::Action;
+use sluice_core::policy::Policy;
 use url::form_urlencoded;
 
 use crate::act::Done;
@@ -27,10 +28,10 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(title: &str, known: Option<&Known>) -> Self {
+    fn new(title: &str, known: Option<&Known>, policy: &Policy) -> Self {
         Self {
             title: title.to_owned(),
-            who: known.map(|k| k.who.username.clone()),
+            who: known.map(|k| k.shown(policy)),
             csrf: known.map(|k| k.csrf().to_owned()).unwrap_or_default(),
             assets: &VERSION,
         }
@@ -98,7 +99,7 @@ fn render(page: &impl Template) -> Result<Response, Problem> {
 pub(crate) fn overview(app: &App, visitor: &Visitor) -> Result<Response, Problem> {
     let scene = Scene::of(app);
     render(&OverviewPage {
-        frame: Frame::new("Overview", visitor.known()),
+        frame: Frame::new("Overview", visitor.known(), &scene.policy),
         banner: Banner::new(&scene),
         pipelines: view::pipelines(&scene),
         recent: view::recent(&scene, RECENT, |_| true),
@@ -131,7 +132,7 @@ pub(crate) fn rollout(
         summary.pipeline, summary.version, summary.environment
     );
     render(&RolloutPage {
-        frame: Frame::new(&title, known),
+        frame: Frame::new(&title, known, &scene.policy),
         banner: rollout.banner.clone(),
         notice: notice(query),
         now: scene.now.to_string(),
@@ -149,7 +150,7 @@ pub(crate) fn rollout_fragment(
     let known = visitor.known();
     let rollout = view::rollout(&scene, known.map(|k| &k.who), namespace, name)?;
     render(&RolloutFragment {
-        frame: Frame::new("", known),
+        frame: Frame::new("", known, &scene.policy),
         banner: rollout.banner.clone(),
         rollout,
     })
@@ -218,7 +219,7 @@ pub(crate) fn sign_in_form(app: &App, query: &str) -> Result<Response, Problem> 
         format!("/sign-in/oidc?{query}")
     });
     render(&SignInPage {
-        frame: Frame::new("Sign in", None),
+        frame: Frame::new("Sign in", None, &app.policy()),
         audience: app.config.audience.clone(),
         next,
         provider,
@@ -260,7 +261,7 @@ pub(crate) fn sign_out(app: &App, headers: &HeaderMap) -> Response {
 /// A refusal as a page.
 pub(crate) fn problem(problem: &Problem, known: Option<&Known>) -> Response {
     let page = ProblemPage {
-        frame: Frame::new("Not done", known),
+        frame: Frame::new("Not done", known, &Policy::absent()),
         problem,
     };
     match page.render() {

@@ -84,8 +84,10 @@ pub(crate) async fn callback(
     })?;
     let (done, told) = oneshot::channel();
     let own = Arc::clone(app);
-    app.unfinished.take(async move {
-        let said = decide(&own, &verified).await;
+    let unfinished = app.unfinished.upgrade();
+    let unfinished = unfinished.ok_or_else(|| Problem::busy("the places for callbacks"))?;
+    unfinished.take(async move {
+        let said = settle(&own, &verified).await;
         tracing::info!(
             plugin = verified.plugin,
             by = verified.person.username,
@@ -116,7 +118,7 @@ fn headers(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// What becomes of a verified callback, in words for whoever pressed the button.
-async fn decide(app: &App, verified: &Verified) -> String {
+async fn settle(app: &App, verified: &Verified) -> String {
     let Some(subject) = &verified.subject else {
         return "nothing to do".to_owned();
     };

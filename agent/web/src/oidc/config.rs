@@ -244,6 +244,13 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_right_but_for_files_of_another_machine() {
+        let all = problems(include_str!("../../../../docs/samples/oidc.yaml"));
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert!(all.iter().all(|p| p.contains("cannot be read")), "{all:?}");
+    }
+
+    #[test]
     fn every_problem_at_once() {
         let text = "issuer: http://id.example.com\nclientID: x\nscopes: [openid, 'a b', 3]\n\
                     caFile: /nowhere/ca.pem\nclientSecretFile: /nowhere/secret\ngroupsClaim: [x]\n";

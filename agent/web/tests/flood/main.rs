@@ -6,10 +6,9 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test says what it expects by unwrapping, and prints the figures that it is about; \
-              clippy.toml excepts the test functions themselves, not what they share"
+    reason = "a test says what it expects by unwrapping; clippy.toml excepts the test functions \
+              themselves, not what they share"
 )]
 
 mod client;

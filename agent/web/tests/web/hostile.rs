@@ -1,6 +1,10 @@
 //! Texts that others wrote never become markup (attack 22).
 
+use std::sync::Arc;
+
+use serde_json::json;
 use sluice_core::plugin::{CheckLine, Outcome};
+use sluice_core::policy::Policy;
 use sluice_core::rollout::{BackReason, CheckRecord, Moment, State, Why};
 
 use crate::ask::Ask;
@@ -26,7 +30,7 @@ fn site(text: &str) -> Site {
     spec["strategy"]["plugin"] = text.into();
     spec["checks"][0]["name"] = text.into();
     spec["cause"]["reason"] = text.into();
-    spec["cause"]["requester"] = serde_json::json!({ "username": text });
+    spec["cause"]["requester"] = json!({ "username": text });
     let mut journal = sample::holding();
     let mut plan = sample::plan();
     plan.steps[0].step.name = text.to_owned();
@@ -46,6 +50,16 @@ fn site(text: &str) -> Site {
         .unwrap()
         .plugins
         .insert(text.to_owned(), text.to_owned());
+    journal.approval.as_mut().unwrap().changes = vec![text.to_owned()];
+    spec["image"]["about"] = json!({ "annotations": {
+        "org.opencontainers.image.revision": text, "org.opencontainers.image.source": text,
+    }});
+    spec["approvals"] = json!([{ "plugin": text, "settings": {} }]);
+    let asked = json!({
+        "provider": 0, "hash": text, "ticket": text, "trouble": text,
+        "decision": { "decision": "approve", "said": text, "at": sample::before(5) },
+    });
+    journal.asked.push(serde_json::from_value(asked).unwrap());
     journal.stable.as_mut().unwrap().tag = Some(text.to_owned());
     let at = sample::before(5);
     journal.timeline.push(Moment {
@@ -67,6 +81,16 @@ fn site(text: &str) -> Site {
         }],
         at,
     });
+    site.request(
+        "stop-1",
+        json!({ "action": "stop", "requester": text, "reason": text, "channel": "kubernetes" }),
+        json!({ "state": "accepted", "message": "" }),
+    );
+    let outdated = Policy::parse(sample::POLICY).unwrap();
+    let problem = sluice_core::problem::Problem::new(text, text);
+    site.policy.send_replace(Arc::new(
+        outdated.kept_since(sample::before(60), &[problem]),
+    ));
     site.rollout("awaiting", spec.clone(), &{
         let mut journal = journal.clone();
         journal.state = State::AwaitingApproval;
@@ -85,7 +109,7 @@ fn site(text: &str) -> Site {
     pipeline["image"]["repository"] = text.into();
     pipeline["environments"][1]["name"] = text.into();
     let mut status = sample::pipeline_status();
-    status["problems"] = serde_json::json!([text]);
+    status["problems"] = json!([text]);
     let production = status["environments"]["production"].clone();
     status["environments"][text] = production;
     for at in [
@@ -171,5 +195,48 @@ async fn an_address_is_not_echoed() {
             "{path}"
         );
         assert!(!page.contains("evil.example"), "{path}");
+    }
+}
+
+/// Only a plain web address becomes a link, and it takes nothing along.
+#[tokio::test(start_paused = true)]
+async fn a_source_is_a_link_only_where_it_is_a_web_address() {
+    for (source, link) in [
+        ("https://git.example.com/shop/storefront", true),
+        ("javascript:alert(1)//git.example.com", false),
+        ("data:text/html,<script>alert(1)</script>", false),
+        ("https://git.example.com/\"onmouseover=\"alert(1)", false),
+        ("//git.example.com/shop", false),
+    ] {
+        let mut config = sample::config();
+        config.public_read = true;
+        let mut site = Site::new(config);
+        let mut spec = sample::spec("v1.1.0", 'b');
+        spec["image"]["about"] = json!({ "annotations": {
+            "org.opencontainers.image.revision": "4f2a9c1b7d3e4f2a9c1b7d3e4f2a9c1b7d3e4f2a",
+            "org.opencontainers.image.source": source,
+        }});
+        site.rollout("awaiting", spec, &sample::awaiting());
+        let page = Ask::get("/rollouts/delivery/awaiting")
+            .send(&site.web)
+            .await
+            .text;
+        assert!(page.contains("4f2a9c1b7d3e"), "{source}");
+        let outside: Vec<String> = tags(&page)
+            .into_iter()
+            .filter(|t| t.contains("href=\"") && !t.contains("href=\"/"))
+            .collect();
+        if link {
+            let [tag] = outside.as_slice() else {
+                panic!("{outside:?}")
+            };
+            assert!(
+                tag.starts_with("a href=\"https://git.example.com/shop/storefront"),
+                "{tag}"
+            );
+            assert!(tag.contains("rel=\"noopener noreferrer"), "{tag}");
+        } else {
+            assert!(outside.is_empty(), "{source}: {outside:?}");
+        }
     }
 }

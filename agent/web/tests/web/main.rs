@@ -11,16 +11,19 @@
 )]
 
 mod ask;
+mod asks;
 mod callbacks;
 mod ci;
 mod hints;
 mod hostile;
 mod issuer;
 mod live;
+mod loud;
 mod machine;
 mod oidc;
 mod openapi;
 mod pages;
+mod places;
 mod sample;
 mod sign_in;
 mod table;

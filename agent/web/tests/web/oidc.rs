@@ -186,6 +186,12 @@ async fn a_person_signs_in_reads_and_votes_as_issuer_and_subject() {
     );
 
     let (cookie, csrf) = door.sign_in().await;
+    let page = Ask::get("/").cookie(&cookie).send(&door.site.web).await;
+    assert!(
+        page.text.contains("<span class=\"name\">alice</span>"),
+        "{}",
+        page.text
+    );
     let answer = door.approve(&cookie, &csrf).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     let votes = door.votes();

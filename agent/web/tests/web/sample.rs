@@ -213,6 +213,22 @@ impl Site {
         }
     }
 
+    /// A wish from outside the page, with what became of it.
+    pub(crate) fn request(&mut self, name: &str, spec: Value, status: Value) {
+        let object: Request = serde_json::from_value(json!({
+            "apiVersion": "sluice.dev/v1alpha1",
+            "kind": "Request",
+            "metadata": {
+                "name": name, "namespace": NAMESPACE, "uid": name,
+                "creationTimestamp": before(60),
+            },
+            "spec": spec,
+            "status": status,
+        }))
+        .unwrap();
+        self.requests.apply_watcher_event(&Event::Apply(object));
+    }
+
     /// A vote from outside the page.
     pub(crate) fn vote(&mut self, name: &str, rollout: &Rollout, who: &str, hash: &str) {
         let object: Approval = serde_json::from_value(json!({
