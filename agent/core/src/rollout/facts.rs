@@ -15,7 +15,7 @@ use super::state::State;
 use crate::approval::{Filled, IgnoredWhy, Rejection, Tally, Vote, count_votes};
 use crate::hash::sha256_of_json;
 use crate::pipeline::{OutcomeKind, PipelineStatus, TriggerKind};
-use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Identity, Policy};
+use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy};
 use crate::router::percent;
 use crate::stop::Stop;
 
