@@ -202,7 +202,7 @@ async fn environment_turn(
     Ok(wait)
 }
 
-pub(crate) use create::propose;
+pub(crate) use create::{Proposed, propose};
 pub(crate) use facts::Facts;
 
 /// What the view remembers of an environment.

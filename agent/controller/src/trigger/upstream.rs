@@ -8,7 +8,10 @@ use sluice_core::rollout::{CandidateImage, Cause};
 use sluice_core::trigger::upstream;
 
 use crate::context::Context;
-use crate::pipeline::{Held, propose, status_of};
+use crate::pipeline::{Held, Proposed, propose, status_of};
+
+/// As often as an image that lacks something is looked at.
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 
 /// Proposes what the environment before promoted last. Its event looks at this Pipeline again.
 pub(crate) async fn fire(
@@ -34,6 +37,10 @@ pub(crate) async fn fire(
             reason: None,
         },
     );
-    propose(context, namespace, view, environment, &candidate).await?;
-    Ok(None)
+    let proposed = propose(context, namespace, view, environment, &candidate).await?;
+    Ok(match proposed {
+        // What the image lacks may come later, a signature for one; no event tells of it.
+        Proposed::Refused(_) => Some(AFTER_REFUSAL),
+        Proposed::Rollout(_) | Proposed::Nothing(_) => None,
+    })
 }
