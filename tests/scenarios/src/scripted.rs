@@ -240,6 +240,7 @@ pub struct ScriptedRegistry {
     down: Mutex<bool>,
     silent: Mutex<bool>,
     reads: Mutex<BTreeMap<String, u32>>,
+    lists: Mutex<u32>,
 }
 
 impl ScriptedRegistry {
@@ -286,6 +287,11 @@ impl ScriptedRegistry {
         )
     }
 
+    /// How often its tags were listed.
+    pub fn lists(&self) -> u32 {
+        *self.lists.lock().expect("not poisoned")
+    }
+
     fn shows(&self, what: &str, digest: &str) -> Result<(), RegistryFault> {
         let mut reads = self.reads.lock().expect("not poisoned");
         *reads.entry(format!("{what} {digest}")).or_default() += 1;
@@ -311,6 +317,7 @@ impl Registry for ScriptedRegistry {
         repository: &'a str,
     ) -> BoxFuture<'a, Result<Vec<String>, RegistryFault>> {
         Box::pin(async move {
+            *self.lists.lock().expect("not poisoned") += 1;
             self.up()?;
             let tags = self.tags.lock().expect("not poisoned");
             Ok(tags

@@ -1,19 +1,25 @@
 //! Playing a story to its end, with one fault somewhere in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
+use sluice_core::policy::Policy;
 use sluice_sim::{Fault, Resource};
 
 use crate::crew::Crew;
 use crate::life::Life;
 use crate::oracle::{FinalState, final_state, gate_was_open};
-use crate::stage::{PRODUCTION, STAGING, Stage, digest};
+use crate::stage::{POLICY, PRODUCTION, STAGING, Stage, digest};
+use crate::watchers::status;
 
 /// A story ends by itself long before this, in virtual time; one that does not is stuck.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
 /// The last look at the registry and the last messages after the end of the last Rollout.
 const SETTLES: Duration = Duration::from_secs(120);
+/// How long everything is stopped.
+const STOPPED: Duration = Duration::from_secs(600);
 /// Ten more loops of the periodic look (reliability.md O7), which must be without a write.
 const QUIET: Duration = Duration::from_secs(10 * 30);
 
@@ -26,12 +32,15 @@ pub enum Story {
     Bad,
     /// v1.3.0 never becomes ready in staging.
     NeverReady,
+    /// v1.1.0 again, under a limit of one Rollout in each environment; somebody stops everything while
+    /// its canary is watched, and somebody else starts it again.
+    Stopped,
 }
 
 impl Story {
     fn release(self) -> (&'static str, char) {
         match self {
-            Self::Good => ("v1.1.0", 'b'),
+            Self::Good | Self::Stopped => ("v1.1.0", 'b'),
             Self::Bad => ("v1.2.0", 'c'),
             Self::NeverReady => ("v1.3.0", 'd'),
         }
@@ -39,8 +48,18 @@ impl Story {
 
     fn last_rollout(self) -> &'static str {
         match self {
-            Self::Good | Self::Bad => "production",
+            Self::Good | Self::Bad | Self::Stopped => "production",
             Self::NeverReady => "staging",
+        }
+    }
+
+    fn policy(self) -> String {
+        match self {
+            Self::Good | Self::Bad | Self::NeverReady => POLICY.into(),
+            Self::Stopped => POLICY.replace(
+                "    checks: {require: [http-smoke]}\n",
+                "    checks: {require: [http-smoke]}\n    limits: {concurrentRollouts: 1}\n",
+            ),
         }
     }
 }
@@ -76,8 +95,27 @@ pub struct Ending {
 /// # Errors
 /// A sentence about what did not hold.
 pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run, String> {
-    let calm = async |_: &Stage| {};
-    disturbed(story, seed, faults, calm).await
+    disturbed(story, seed, faults, async |stage| match story {
+        Story::Good | Story::Bad | Story::NeverReady => {}
+        Story::Stopped => stop_and_start(stage).await,
+    })
+    .await
+}
+
+/// Stops everything while the canary is watched, and starts it again when it has held for a while.
+async fn stop_and_start(stage: &Stage) {
+    let why = |code: &str| status(stage, "production", "v1.1.0")["why"]["code"] == code;
+    while !why("Holds") {
+        stage.pass(Duration::from_secs(1)).await;
+    }
+    let spec = json!({"action": "stop", "reason": "the database is down"});
+    Crew::ask(stage, "carol@example.com", "halt", spec).await;
+    while !why("Stopped") {
+        stage.pass(Duration::from_secs(1)).await;
+    }
+    stage.pass(STOPPED).await;
+    let spec = json!({"action": "start", "reason": "it is up again"});
+    Crew::ask(stage, "bob@example.com", "go", spec).await;
 }
 
 /// Plays a story with these faults, and with somebody who does something else beside it.
@@ -90,7 +128,8 @@ pub async fn disturbed(
     faults: &[(u64, Fault)],
     disturb: impl AsyncFnOnce(&Stage),
 ) -> Result<Run, String> {
-    let stage = Stage::new(seed);
+    let mut stage = Stage::new(seed);
+    stage.policy = Arc::new(Policy::parse(&story.policy()).expect("the policy of the story"));
     let plan = stage.cluster.faults(&stage.cluster.agent());
     for (write, fault) in faults {
         plan.at(*write, *fault);

@@ -13,14 +13,20 @@ use sluice_sim::Fault;
 
 const SEED: u64 = 1;
 
-/// Plays the story once for every write and fault; prints the number of runs and every failure.
+/// Plays the story once for every write and fault.
 fn every_single_fault(story: Story) {
+    faults(story, |_| Fault::ALL.to_vec());
+}
+
+/// Plays the story once for every write and each of these faults there; prints the number of runs and
+/// every failure.
+fn faults(story: Story, at: impl Fn(u64) -> Vec<Fault>) {
     let calm = on_virtual_time(run(story, SEED, &[])).unwrap();
     let mut failures = Vec::new();
     let mut runs = 0;
     let mut repeats = BTreeMap::new();
     for write in 1..=calm.writes {
-        for fault in Fault::ALL {
+        for fault in at(write) {
             runs += 1;
             match on_virtual_time(run(story, SEED, &[(write, fault)])) {
                 Ok(found) => {
@@ -64,6 +70,16 @@ fn same_end(calm: &Run, found: &Run) -> Result<(), String> {
 #[test]
 fn any_single_fault_in_the_good_story_changes_nothing() {
     every_single_fault(Story::Good);
+}
+
+/// The wishes, their answers and the places in line are as little in memory as all the rest. Every
+/// write has its turn, and the faults take turns: the other stories try each at each.
+#[test]
+fn a_fault_at_any_write_of_a_story_that_is_stopped_and_started_changes_nothing() {
+    faults(Story::Stopped, |write| {
+        let turn = usize::try_from(write).unwrap() % Fault::ALL.len();
+        Fault::ALL.get(turn).copied().into_iter().collect()
+    });
 }
 
 #[test]
