@@ -147,7 +147,7 @@ fn web(args: &AgentArgs) -> Result<WebConfig, Failure> {
                     "oidc-config",
                     format!("the sign-in settings {} cannot be used", path.display()),
                 )
-                .change("see docs/install.md, \"Signing in\"")
+                .change("see docs/doors.md, \"Signing in\"")
                 .exit(Exit::Usage);
                 failure.why = problems.iter().map(ToString::to_string).collect();
                 failure
