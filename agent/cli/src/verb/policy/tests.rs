@@ -62,9 +62,18 @@ async fn a_release_candidate_on_a_friday_evening_in_a_freeze() {
             "2026-12-25T18:30[Europe/Berlin]",
             "'2026-12-25T18:30[Europe/Berlin]'",
         );
+    let shown = format!("$ {typed}\n{out}");
+    documented("docs/samples/policy-explain.txt", &shown);
+    // The guide shows the same, as a block of its own.
+    let guide = std::fs::read_to_string(root().join("docs/policy.md")).unwrap();
+    let fence = "```console\n$ sluice policy explain";
+    let (before, rest) = guide
+        .split_once(fence)
+        .expect("the block in docs/policy.md");
+    let (_, after) = rest.split_once("```").expect("its end");
     documented(
-        "docs/samples/policy-explain.txt",
-        &format!("$ {typed}\n{out}"),
+        "docs/policy.md",
+        &format!("{before}```console\n{shown}```{after}"),
     );
 }
 
