@@ -104,11 +104,8 @@ fn what_changes_between_two_policies() {
         .collect();
     expect![[r#"
         production: manual v1.2.3: No
-        production: manual v1.3.0-rc.1: No
         production: manual v1.2.3, skipping the canary: No
-        production: manual v1.3.0-rc.1, skipping the canary: No
         production: manual v1.2.3, breaking the glass: No
-        production: manual v1.3.0-rc.1, breaking the glass: No
         staging: manual v1.2.3: No
         staging: manual v1.3.0-rc.1: No
         staging: registry v1.2.3: No
