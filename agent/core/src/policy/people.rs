@@ -44,10 +44,6 @@ pub enum IdentityProvider {
 
 impl IdentityProvider {
     /// Whether this is the usual one, which files leave out.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "the signature that serde calls"
-    )]
     pub fn is_kubernetes(&self) -> bool {
         *self == Self::Kubernetes
     }

@@ -42,7 +42,7 @@ impl Turn<'_> {
         };
         let same = |other: &&Other| other.environment == spec.environment;
         let first: Vec<&Other> = self.seen.others.iter().filter(before).collect();
-        let near: Vec<&Other> = first.iter().copied().filter(|o| same(&o)).collect();
+        let near: Vec<&Other> = first.iter().copied().filter(same).collect();
         let full = |limit: Option<u32>, taken: usize| {
             limit.filter(|limit| usize::try_from(*limit).is_ok_and(|limit| taken >= limit))
         };
