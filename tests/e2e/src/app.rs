@@ -11,8 +11,27 @@ pub(crate) const STAGING: &str = "staging";
 /// Pods in production: the fewest with which one of them is 10 %.
 pub(crate) const PODS: u32 = 10;
 
+/// The namespaces of apps, and their size.
+pub(crate) struct Place {
+    /// Of their Pipelines.
+    pub(crate) delivery: &'static str,
+    pub(crate) staging: &'static str,
+    pub(crate) production: &'static str,
+    /// Pods in production.
+    pub(crate) pods: u32,
+}
+
+/// Where the apps of the first agent are.
+pub(crate) const HOME: Place = Place {
+    delivery: DELIVERY,
+    staging: STAGING,
+    production: PRODUCTION,
+    pods: PODS,
+};
+
 /// What differs between the apps.
 pub(crate) struct App<'a> {
+    pub(crate) place: &'a Place,
     pub(crate) name: &'a str,
     /// Its image, without tag.
     pub(crate) repository: &'a str,
@@ -24,7 +43,10 @@ impl App<'_> {
     /// Deployments and Services in both environments.
     pub(crate) fn workloads(&self) -> Vec<Value> {
         let mut out = Vec::new();
-        for (namespace, replicas) in [(STAGING, 3), (PRODUCTION, PODS)] {
+        for (namespace, replicas) in [
+            (self.place.staging, 3.min(self.place.pods)),
+            (self.place.production, self.place.pods),
+        ] {
             out.push(self.deployment(namespace, replicas));
             out.push(json!({
                 "apiVersion": "v1", "kind": "Service",
@@ -55,7 +77,7 @@ impl App<'_> {
                         "containers": [{
                             "name": "web",
                             "image": format!("{}:v1.0.0", self.repository),
-                            "env": [{"name": "ENVIRONMENT", "value": environment(namespace)}],
+                            "env": [{"name": "ENVIRONMENT", "value": self.environment(namespace)}],
                             "ports": [{"name": "http", "containerPort": 8080}],
                             "readinessProbe": {
                                 "httpGet": {"path": "/ready", "port": "http"},
@@ -70,6 +92,14 @@ impl App<'_> {
         })
     }
 
+    fn environment(&self, namespace: &str) -> &'static str {
+        if namespace == self.place.production {
+            "production"
+        } else {
+            "staging"
+        }
+    }
+
     /// The Pipeline.
     pub(crate) fn pipeline(&self) -> Value {
         let checks = json!([{"plugin": "http-smoke", "settings": {"requests": [
@@ -78,14 +108,14 @@ impl App<'_> {
         let target = |namespace: &str| json!({"namespace": namespace, "deployment": self.name, "service": self.name});
         json!({
             "apiVersion": "sluice.dev/v1alpha1", "kind": "Pipeline",
-            "metadata": {"name": self.name, "namespace": DELIVERY},
+            "metadata": {"name": self.name, "namespace": self.place.delivery},
             "spec": {
                 "image": {"repository": self.repository, "tags": {"semver": ">=1.0.0 <2.0.0"}},
                 "environments": [
-                    {"name": "staging", "target": target(STAGING),
+                    {"name": "staging", "target": target(self.place.staging),
                      "triggers": [{"registry": {"every": "2s"}}, {"manual": {}}],
                      "strategy": {"plugin": "rolling"}, "checks": checks},
-                    {"name": "production", "after": ["staging"], "target": target(PRODUCTION),
+                    {"name": "production", "after": ["staging"], "target": target(self.place.production),
                      "triggers": [{"upstream": {}}, {"manual": {}}],
                      "strategy": {"plugin": "canary", "router": {"replicas": {}},
                         "settings": {"steps": [
@@ -96,14 +126,6 @@ impl App<'_> {
                 ],
             },
         })
-    }
-}
-
-fn environment(namespace: &str) -> &'static str {
-    if namespace == PRODUCTION {
-        "production"
-    } else {
-        "staging"
     }
 }
 

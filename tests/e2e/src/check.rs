@@ -1,5 +1,6 @@
 //! The checks, in their order. What needs the agent as it was installed comes before what changes it.
 
+mod ci;
 mod fight;
 mod guards;
 mod kills;
@@ -7,9 +8,11 @@ mod leader;
 mod people;
 mod rights;
 mod same_end;
+mod slack;
 mod traffic;
 mod uninstall;
 mod upgrade;
+mod web;
 
 use std::sync::Arc;
 
@@ -17,7 +20,8 @@ use futures::StreamExt as _;
 use sluice_scenarios::both::Scenario;
 
 use crate::cluster::Cluster;
-use crate::table::{self, Row, row};
+use crate::doors::{self, Doors};
+use crate::table::{self, Row, Traffic, row};
 use crate::{Args, install};
 
 /// Scenarios that play beside each other: two cores and one node carry so many.
@@ -35,6 +39,9 @@ const ALONE: [&str; 9] = [
     "uninstall",
 ];
 
+/// Those of the second agent, which play beside the scenarios.
+const DOORS: [&str; 3] = ["web", "slack", "ci"];
+
 /// The names of all, as `--only` takes them.
 pub(crate) fn names() -> Vec<String> {
     let scenarios = Scenario::ALL
@@ -42,6 +49,7 @@ pub(crate) fn names() -> Vec<String> {
         .map(|s| format!("scenario-{}", s.name()));
     let mut out = vec!["install".to_owned()];
     out.extend(ALONE.iter().take(3).map(|n| (*n).to_owned()));
+    out.extend(DOORS.map(str::to_owned));
     out.extend(scenarios);
     out.extend(ALONE.iter().skip(3).map(|n| (*n).to_owned()));
     out
@@ -77,11 +85,13 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
                 .map(|(scenario, name)| async move {
                     row(&name, same_end::check(cluster, scenario)).await
                 });
-        let mut played: Vec<Row> = futures::stream::iter(scenarios)
+        let scenarios = futures::stream::iter(scenarios)
             .buffer_unordered(BESIDE)
-            .collect()
-            .await;
+            .collect::<Vec<Row>>();
+        let behind = behind_doors(cluster, &wanted, args.log);
+        let (mut played, behind) = futures::join!(scenarios, behind);
         played.sort_by(|a, b| a.name.cmp(&b.name));
+        rows.extend(behind);
         rows.extend(played);
         if wanted("traffic") {
             rows.push(row("traffic", traffic::check(cluster)).await);
@@ -103,22 +113,54 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
         }
     }
     if args.log {
-        let said = cluster
-            .try_kubectl(
-                None,
-                &[
-                    "logs",
-                    "-n",
-                    install::SYSTEM,
-                    "-l",
-                    "app.kubernetes.io/component=agent",
-                    "--tail=-1",
-                    "--prefix",
-                ],
-                "",
-            )
-            .await?;
-        println!("\n{}{}", said.out, said.err);
+        log(cluster, install::SYSTEM).await?;
     }
     Ok(table::print(&rows))
+}
+
+/// What the second agent is for.
+async fn behind_doors(
+    cluster: &Arc<Cluster>,
+    wanted: &impl Fn(&str) -> bool,
+    with_log: bool,
+) -> Vec<Row> {
+    if !DOORS.iter().any(|name| wanted(name)) {
+        return Vec::new();
+    }
+    let mut opened = None;
+    let open = async {
+        opened = Some(Doors::open(cluster).await?);
+        Ok(Traffic::default())
+    };
+    let mut rows = vec![row("doors", open).await];
+    if let Some(doors) = opened {
+        if wanted("web") {
+            rows.push(row("web", web::check(&doors)).await);
+        }
+        if wanted("slack") {
+            rows.push(row("slack", slack::check(&doors)).await);
+        }
+        if wanted("ci") {
+            rows.push(row("ci", ci::check(&doors)).await);
+        }
+    }
+    let close = async {
+        if with_log {
+            log(cluster, doors::SYSTEM).await?;
+        }
+        doors::close(cluster).await
+    };
+    if let Err(error) = close.await {
+        println!("the second agent is not removed: {error:#}");
+    }
+    rows
+}
+
+/// Shows what an agent logged.
+async fn log(cluster: &Cluster, namespace: &str) -> anyhow::Result<()> {
+    let of = "app.kubernetes.io/component=agent";
+    let arguments = ["logs", "-n", namespace, "-l", of, "--tail=-1", "--prefix"];
+    let said = cluster.try_kubectl(None, &arguments, "").await?;
+    println!("\n{}{}", said.out, said.err);
+    Ok(())
 }

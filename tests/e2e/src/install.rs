@@ -26,12 +26,7 @@ const LEASE: &str = "5s";
 pub(crate) async fn install(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     let namespaces: Vec<Value> = [SYSTEM, DELIVERY, STAGING, PRODUCTION]
         .iter()
-        .map(|name| {
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {
-                "pod-security.kubernetes.io/enforce": "restricted",
-                "pod-security.kubernetes.io/warn": "restricted",
-            }}})
-        })
+        .map(|name| namespace(name))
         .collect();
     cluster.apply(&namespaces).await?;
     let image = agent_image(cluster).await?;
@@ -66,6 +61,14 @@ pub(crate) async fn install(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     without_warning(&said.err)?;
     people(cluster).await?;
     Ok(Traffic::note(format!("the agent's image is {image}")))
+}
+
+/// A namespace that enforces *restricted*.
+pub(crate) fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/warn": "restricted",
+    }}})
 }
 
 /// Starts the agent, and asks it as `helm test` does.

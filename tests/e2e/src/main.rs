@@ -15,10 +15,13 @@
 
 mod app;
 mod audit;
+mod browser;
 mod check;
 mod cluster;
+mod doors;
 mod install;
 mod load;
+mod outside;
 mod real;
 mod table;
 mod told;

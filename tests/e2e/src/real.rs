@@ -12,7 +12,7 @@ use sluice_sample::{Behaviour, sample_image};
 use sluice_scenarios::both::{ALICE, BOB, CAROL, Ground, Play, Release};
 use tokio::time::{Instant, sleep};
 
-use crate::app::{App, PRODUCTION};
+use crate::app::{App, HOME, PRODUCTION};
 use crate::cluster::Cluster;
 use crate::told::told;
 
@@ -73,6 +73,7 @@ impl Real {
         };
         ground.push(Release::Stable).await.map_err(told)?;
         let manifests = App {
+            place: &HOME,
             name: app,
             repository: &ground.repository,
             hold,

@@ -55,13 +55,54 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
         followed.contains("Succeeded"),
         "status -w ends with:\n{followed}"
     );
-    play.phase("production", tag, "Succeeded")
-        .await
-        .map_err(told)?;
+    let ended = play.phase("production", tag, "Succeeded").await;
+    by_two_credentials(cluster, &ended.map_err(told)?).await?;
     cleared(cluster, APP).await?;
-    Ok(Traffic::note(
-        "a vote in another's name, a forged status and a Rollout made by hand were refused",
-    ))
+    let how = match cluster.bed {
+        Some(_) => "a client certificate",
+        None => "an impersonated name",
+    };
+    Ok(Traffic {
+        notes: vec![
+            format!("approved by alice with kubectl and bob with the CLI, each with {how}"),
+            "a vote in another's name, a forged status and a Rollout made by hand were refused"
+                .into(),
+        ],
+        ..Traffic::default()
+    })
+}
+
+/// The votes that opened the gate are those of Alice and Bob, written with their own credentials.
+async fn by_two_credentials(cluster: &Cluster, rollout: &Rollout) -> anyhow::Result<()> {
+    let path = "jsonpath={range .items[*]}{.spec.rolloutUid} {.spec.approver} {.spec.channel} \
+                {.spec.provider}{\"\\n\"}{end}";
+    let said = cluster
+        .kubectl(None, &["get", "approvals", "-n", DELIVERY, "-o", path])
+        .await?;
+    let uid = rollout.uid().unwrap_or_default();
+    let mut voters: Vec<&str> = said
+        .out
+        .lines()
+        .filter_map(|line| line.strip_prefix(&uid))
+        .map(str::trim)
+        .collect();
+    voters.sort_unstable();
+    // What is left out is Kubernetes, for channel and provider.
+    let own = |name: &str| {
+        [
+            name.to_owned(),
+            format!("{name} kubernetes"),
+            format!("{name} kubernetes kubernetes"),
+        ]
+    };
+    let expected = [ALICE, BOB, CAROL].map(own);
+    let fits = voters.len() == expected.len()
+        && voters
+            .iter()
+            .zip(&expected)
+            .all(|(voter, forms)| forms.iter().any(|form| form == voter));
+    ensure!(fits, "the votes are {voters:?}");
+    Ok(())
 }
 
 fn vote(rollout: &Rollout, approver: &str) -> Value {
