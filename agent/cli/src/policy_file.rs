@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use jiff::Timestamp;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use sluice_core::hash::sha256_hex;
 use sluice_core::policy::Policy;
 use sluice_core::port::Clock as _;
@@ -138,12 +138,7 @@ struct Kept {
 
 impl Kept {
     /// The policy to put in force, if this content changes it. Logs every problem once.
-    fn take(
-        &mut self,
-        path: &Path,
-        text: io::Result<String>,
-        now: Timestamp,
-    ) -> Option<Policy> {
+    fn take(&mut self, path: &Path, text: io::Result<String>, now: Timestamp) -> Option<Policy> {
         let identity = match &text {
             Ok(text) => sha256_hex(text.as_bytes()),
             Err(error) => error.to_string(),

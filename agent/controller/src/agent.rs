@@ -131,6 +131,8 @@ impl Agent {
             looks: self.context.looks.clone(),
             leads: self.leads.subscribe(),
             ready: self.ready.subscribe(),
+            policy: self.context.policy.clone(),
+            clock: self.context.ports.clock.clone(),
         }
     }
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::ResourceExt;
+use sluice_core::policy::Policy;
+use sluice_core::port::Clock;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -34,6 +36,8 @@ pub struct Health {
     pub(crate) looks: Arc<Looks>,
     pub(crate) leads: watch::Receiver<bool>,
     pub(crate) ready: watch::Receiver<bool>,
+    pub(crate) policy: watch::Receiver<Arc<Policy>>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// How the agent is.
@@ -49,14 +53,22 @@ pub struct Checkup {
     pub oldest_look: Duration,
     /// Live Rollouts that were not looked at for longer than [`LOOK_LIMIT`].
     pub neglected: Vec<String>,
+    /// Whether a person stopped everything.
+    pub stopped: bool,
+    /// Whether the policy file says something that cannot be read, and its last good content is in
+    /// force.
+    pub policy_outdated: bool,
 }
 
 impl Health {
     /// Looks at what the agent did. Cheap: nothing but memory is read.
     pub fn checkup(&self) -> Checkup {
+        let policy = self.policy.borrow().clone();
         let mut found = Checkup {
             ready: *self.ready.borrow(),
             leads: *self.leads.borrow(),
+            stopped: self.world.stop(&policy, self.clock.now()).is_some(),
+            policy_outdated: policy.outdated().is_some(),
             ..Checkup::default()
         };
         let now = Instant::now();

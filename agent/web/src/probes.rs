@@ -117,6 +117,18 @@ fn registry(found: &Checkup) -> Registry {
         None,
         i64::try_from(found.neglected.len()).unwrap_or(i64::MAX),
     );
+    gauge(
+        "stopped",
+        "Whether a person stopped everything",
+        None,
+        i64::from(found.stopped),
+    );
+    gauge(
+        "policy_outdated",
+        "Whether the policy file cannot be read and its last good content is in force",
+        None,
+        i64::from(found.policy_outdated),
+    );
     let phases = Family::<Phase, Gauge>::default();
     for (phase, n) in &found.rollouts {
         phases
@@ -139,6 +151,8 @@ mod tests {
             rollouts: [("Progressing".to_owned(), 2)].into(),
             oldest_look: std::time::Duration::from_secs(7),
             neglected: vec!["x".into()],
+            stopped: true,
+            policy_outdated: true,
         };
         let mut text = String::new();
         encode(&mut text, &registry(&found)).unwrap();
@@ -147,6 +161,8 @@ mod tests {
             "sluice_ready 1",
             "sluice_oldest_look_seconds 7",
             "sluice_neglected_rollouts 1",
+            "sluice_stopped 1",
+            "sluice_policy_outdated 1",
             "sluice_rollouts{phase=\"Progressing\"} 2",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");

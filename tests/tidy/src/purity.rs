@@ -9,7 +9,7 @@ use crate::{code, manifests, tree};
 /// What the core may stand on. None of them touches a runtime, a clock, a socket or a file; whoever
 /// adds one says so here, and in docs/dependencies.md.
 const MAY_USE: [&str; 13] = [
-    "cel", // without its features: no clock of chrono, no second time zone database
+    "cel",    // without its features: no clock of chrono, no second time zone database
     "chrono", // civil times of the cron adapter; its `clock` feature is off
     "cron",
     "jiff",

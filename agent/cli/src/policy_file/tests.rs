@@ -140,7 +140,11 @@ fn before_the_first_good_policy_everything_is_closed_and_says_why() {
         ClosedWhy::PolicyUnreadable { .. }
     ));
     let denied = state
-        .take(path, Err(io::Error::from(io::ErrorKind::PermissionDenied)), at())
+        .take(
+            path,
+            Err(io::Error::from(io::ErrorKind::PermissionDenied)),
+            at(),
+        )
         .unwrap();
     assert!(matches!(
         closed(&denied),

@@ -102,7 +102,12 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
         "the agent votes for a machine that called a hook",
         stage
             .agent
-            .create(APPROVAL, home, "guard-proof-c", by("webhook", vote(BOB, &[])))
+            .create(
+                APPROVAL,
+                home,
+                "guard-proof-c",
+                by("webhook", vote(BOB, &[])),
+            )
             .await,
     );
     let by_caller = by("webhook", from("caller", wish("shop-ci", &[])));
