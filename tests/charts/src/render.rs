@@ -145,6 +145,7 @@ fn the_pods_are_restricted_and_mount_no_sub_path() {
                 assert_eq!(context["capabilities"]["drop"][0], "ALL", "{set}");
                 for mount in container["volumeMounts"].as_array().into_iter().flatten() {
                     assert!(mount.get("subPath").is_none(), "{set}: {mount}");
+                    assert_eq!(around(container, mount), None, "{set}");
                 }
             }
             let annotations = &object["spec"]["template"]["metadata"]["annotations"];
@@ -157,4 +158,16 @@ fn the_pods_are_restricted_and_mount_no_sub_path() {
         }
         assert_eq!(pods, 2, "{set}: the agent and the connection test");
     }
+}
+
+/// The read-only mount around another: within it no runtime can make the place for that one, and the
+/// pod would never start.
+fn around(container: &Value, inner: &Value) -> Option<String> {
+    let path = |mount: &Value| mount["mountPath"].as_str().unwrap().to_owned();
+    let mounts = container["volumeMounts"].as_array().unwrap();
+    mounts
+        .iter()
+        .filter(|outer| outer["readOnly"] == true)
+        .map(path)
+        .find(|outer| path(inner).starts_with(&format!("{outer}/")))
 }
