@@ -145,7 +145,8 @@ fn explained(
         namespace: Some(facts.namespace.clone()),
         trigger: candidate.cause.trigger,
         requester: candidate.cause.requester.clone(),
-        reason: candidate.cause.reason.clone(),
+        // What is left out is not known; here it is known that nothing was said.
+        reason: Some(candidate.cause.reason.clone().unwrap_or_default()),
         emergency: candidate.emergency,
         tag: facts.tag.clone(),
         digest: Some(facts.digest.clone()),

@@ -133,10 +133,16 @@ impl History<'_> {
     }
 
     fn expected(&mut self, d: &Decision, request: Option<&Request>, now: i64) -> Answer {
-        // The age is a matter of the queue: who has left it is old enough.
-        let queued = self.journal.state == State::Queued;
+        // The age is a matter of the queue: who has left it is old enough. Whoever has started has a
+        // place under the limit, also before the first write is through.
+        let others = if self.journal.state.begun() {
+            (0, 0)
+        } else {
+            self.around.others
+        };
         let around = Around {
-            old_enough: !queued,
+            old_enough: self.journal.state != State::Queued,
+            others,
             ..self.around.clone()
         };
         let answer = before(
