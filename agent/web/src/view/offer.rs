@@ -70,6 +70,9 @@ pub(crate) fn offers(
                 Some(who) if said(scene, who, rollout, *action, &about) => {
                     Err("you have said so already".to_owned())
                 }
+                Some(who) if *action == Action::Approve && behind(scene, who, spec) => {
+                    Err("you asked for it or wrote it: somebody else approves".to_owned())
+                }
                 Some(who) => by_policy(&scene.policy, who, *action, spec),
                 None => Err("sign in to do this".to_owned()),
             };
@@ -83,6 +86,18 @@ pub(crate) fn offers(
             })
         })
         .collect()
+}
+
+/// Whether this person is behind the release and the policy does not let such people approve.
+fn behind(scene: &Scene, who: &Identity, spec: &RolloutSpec) -> bool {
+    let policy = &scene.policy;
+    let person = policy.person(who);
+    let verdict = policy.environment(&spec.environment, &spec.target.namespace);
+    let strict = verdict
+        .into_result()
+        .is_ok_and(|rules| !rules.under(spec.emergency).approvals.self_approval);
+    let mut all = policy.behind(spec).into_iter();
+    strict && all.any(|other| policy.person(&other).is(&person))
 }
 
 /// Whether this person has given this vote on what is asked now.

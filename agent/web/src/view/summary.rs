@@ -65,7 +65,9 @@ impl Summary {
         let spec = &rollout.spec.body;
         let name = rollout.name_any();
         let when = |at| When::new(at, scene.now);
+        // Backticks are for terminals.
         let advice = journal.why.as_ref().and_then(|why| why.advice(&name));
+        let advice = advice.map(|text| text.replace('`', ""));
         Self {
             namespace: rollout.namespace().unwrap_or_default(),
             pipeline: spec.pipeline.clone(),
