@@ -15,6 +15,8 @@ pub(crate) const PODS: Network = Network(Ipv4Addr::new(10, 232, 0, 0), 20);
 pub(crate) const SERVICES: Network = Network(Ipv4Addr::new(10, 233, 0, 0), 20);
 /// Pods of fake nodes: nobody answers there.
 pub(crate) const FAKE_PODS: Network = Network(Ipv4Addr::new(10, 234, 0, 0), 16);
+/// A desk beside the node, and the node's end of its cable.
+pub(crate) const DESKS: Network = Network(Ipv4Addr::new(10, 235, 0, 0), 30);
 
 /// Where the API server listens.
 pub(crate) const API_PORT: u16 = 6443;
@@ -60,7 +62,7 @@ mod tests {
 
     #[test]
     fn no_two_networks_meet() {
-        let all = [NODES, PODS, SERVICES, FAKE_PODS];
+        let all = [NODES, PODS, SERVICES, FAKE_PODS, DESKS];
         for (place, one) in all.iter().enumerate() {
             for other in &all[place + 1..] {
                 assert!(!one.meets(*other), "{one:?} {other:?}");

@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use self::life::Life;
 use crate::audit::{self, AuditEvent};
 use crate::authority::Authority;
+use crate::desk::Desk;
 use crate::error::{self, BedError};
 use crate::options::Options;
 use crate::site::Description;
@@ -151,6 +152,11 @@ impl Bed {
         }
         bed.stop().await?;
         status
+    }
+
+    /// A place beside the node for programs that mind the node's network. A cluster has room for one.
+    pub fn desk(&self) -> Result<Desk, BedError> {
+        Desk::create(&self.description.door)
     }
 
     /// What `kubectl` says to the admin.

@@ -13,6 +13,7 @@ mod authority;
 mod bed;
 mod cgroup;
 mod control_plane;
+mod desk;
 mod error;
 mod fake_nodes;
 mod leftovers;
@@ -29,6 +30,7 @@ mod site;
 
 pub use audit::{AuditEvent, AuditUser, ObjectRef, ResponseStatus};
 pub use bed::Bed;
+pub use desk::Desk;
 pub use error::BedError;
 pub use leftovers::{down_all, running};
 pub use need::{Missing, missing};

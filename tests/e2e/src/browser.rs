@@ -1,6 +1,7 @@
 //! Browsers of people: Debian's headless Chromium, each with a profile of its own that ends with it,
 //! driven by its WebDriver (W3C), which is JSON over HTTP and needs no library.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,9 +10,12 @@ use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sluice_cluster_bed::Desk;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::cluster::Cluster;
 
 /// The programs, where Debian's packages chromium and chromium-driver put them.
 const PROGRAMS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromedriver"];
@@ -41,6 +45,8 @@ pub(crate) fn missing() -> Option<String> {
 /// Starts browsers; they end with it.
 pub(crate) struct Browsers {
     _driver: Child,
+    /// Where they run, in a cluster of our own: on the node they would break off whenever a pod comes.
+    _desk: Option<Desk>,
     address: String,
     http: reqwest::Client,
     arguments: Vec<String>,
@@ -49,11 +55,23 @@ pub(crate) struct Browsers {
 impl Browsers {
     /// `lead` says where names lead (`MAP name:443 address:port`); `key` is the only key that is
     /// believed without an authority, as base64 of its SHA-256.
-    pub(crate) async fn start(scratch: &Path, lead: &str, key: &str) -> anyhow::Result<Self> {
-        let home = scratch.join("chromium");
+    pub(crate) async fn start(cluster: &Cluster, lead: &str, key: &str) -> anyhow::Result<Self> {
+        let home = cluster.scratch.path().join("chromium");
         std::fs::create_dir_all(&home)?;
-        let mut driver = Command::new(PROGRAMS[1])
-            .args(["--port=0", "--allowed-ips=127.0.0.1"])
+        let desk = cluster.bed.as_ref().map(|bed| bed.desk()).transpose()?;
+        let (mut driver, address, from) = match &desk {
+            Some(desk) => {
+                let command = Command::from(desk.command(PROGRAMS[1]));
+                (command, desk.address(), desk.node())
+            }
+            None => (
+                Command::new(PROGRAMS[1]),
+                Ipv4Addr::LOCALHOST,
+                Ipv4Addr::LOCALHOST,
+            ),
+        };
+        let mut driver = driver
+            .args(["--port=0", &format!("--allowed-ips={from}")])
             .env("HOME", &home)
             .env("TMPDIR", &home)
             .stdin(Stdio::null())
@@ -83,7 +101,8 @@ impl Browsers {
         arguments.push(format!("--ignore-certificate-errors-spki-list={key}"));
         Ok(Self {
             _driver: driver,
-            address: format!("http://127.0.0.1:{port}"),
+            _desk: desk,
+            address: format!("http://{address}:{port}"),
             http: reqwest::Client::builder()
                 .timeout(COMMAND)
                 .no_proxy()
@@ -105,6 +124,13 @@ impl Browsers {
             all: self,
             session: format!("/session/{id}"),
         })
+    }
+
+    /// Ends them all: a driver that is killed would leave them behind.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        let address = format!("{}/shutdown", self.address);
+        self.http.get(address).send().await?;
+        Ok(())
     }
 
     async fn ask(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
@@ -279,12 +305,5 @@ impl Browser<'_> {
             .filter(severe)
             .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
             .collect())
-    }
-
-    /// Ends it.
-    pub(crate) async fn close(self) -> anyhow::Result<()> {
-        let address = format!("{}{}", self.all.address, self.session);
-        self.all.http.delete(address).send().await?;
-        Ok(())
     }
 }

@@ -39,7 +39,7 @@ const ALONE: [&str; 9] = [
     "uninstall",
 ];
 
-/// Those of the second agent, which play beside the scenarios.
+/// Those of the second agent, which play beside the people of the first.
 const DOORS: [&str; 3] = ["web", "slack", "ci"];
 
 /// The names of all, as `--only` takes them.
@@ -74,9 +74,16 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
         .iter()
         .all(|r| r.result.is_ok() || r.name == "guards" || r.name == "rights")
     {
-        if wanted("people") {
-            rows.push(row("people", people::check(cluster)).await);
-        }
+        // Waiting is most of what people do here, and the second agent has guards of its own.
+        let people = async {
+            match wanted("people") {
+                true => Some(row("people", people::check(cluster)).await),
+                false => None,
+            }
+        };
+        let (people, behind) = futures::join!(people, behind_doors(cluster, &wanted, args.log));
+        rows.extend(people);
+        rows.extend(behind);
         let scenarios =
             Scenario::ALL
                 .into_iter()
@@ -85,13 +92,11 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
                 .map(|(scenario, name)| async move {
                     row(&name, same_end::check(cluster, scenario)).await
                 });
-        let scenarios = futures::stream::iter(scenarios)
+        let mut played: Vec<Row> = futures::stream::iter(scenarios)
             .buffer_unordered(BESIDE)
-            .collect::<Vec<Row>>();
-        let behind = behind_doors(cluster, &wanted, args.log);
-        let (mut played, behind) = futures::join!(scenarios, behind);
+            .collect()
+            .await;
         played.sort_by(|a, b| a.name.cmp(&b.name));
-        rows.extend(behind);
         rows.extend(played);
         if wanted("traffic") {
             rows.push(row("traffic", traffic::check(cluster)).await);

@@ -31,35 +31,18 @@ pub(crate) async fn check(doors: &Doors) -> anyhow::Result<Traffic> {
     let (status, said) = doors.call("alice", &path, &wish).await?;
     ensure!(status == 201, "alice's wish: {status} {said}");
     let rollout = doors.asked(APP, NEW).await?;
-    let outside = &doors.outside;
-    let scratch = doors.cluster.scratch.path();
-    let browsers = Browsers::start(scratch, &outside.lead(), &outside.key).await?;
+    let (lead, key) = (doors.outside.lead(), &doors.outside.key);
+    let browsers = Browsers::start(&doors.cluster, &lead, key).await?;
     let people = People {
         doors,
         browsers: &browsers,
         page: format!("/rollouts/{}/{}", PLACE.delivery, rollout.name_any()),
     };
+    let played = people.play(&rollout, [&versions.old, &versions.new]).await;
+    browsers.end().await?;
+    let asked = played?;
 
-    let dave = people.with_token("dave", true).await?;
-    people
-        .reads(&dave, &rollout, [&versions.old, &versions.new])
-        .await?;
-    people.requester().await?;
-    people.without_a_role().await?;
-    people.forms_of_others(&dave, &rollout).await?;
-    // Bob opens the page before what would change changes.
-    let bob = people.second(&rollout).await?;
-    let asked = people.old_page(&bob, &rollout).await?;
-    people.approves(&dave, &asked).await?;
-    people.approves_as_second(&bob).await?;
-
-    let ended = doors.phase((APP, "production", NEW), "Succeeded").await?;
-    bob.shows(&["Succeeded", NEW]).await?;
-    bob.picture(&people.album("succeeded")).await?;
-    for browser in [dave, bob] {
-        browser.close().await?;
-    }
-    let votes = doors.votes(&ended).await?;
+    let votes = doors.votes(&asked).await?;
     let good = votes.iter().filter(|v| v.spec.hash == hash(&asked));
     let mut voters: Vec<(&str, Channel)> = good
         .map(|v| (v.spec.provider.as_str(), v.spec.channel))
@@ -87,6 +70,25 @@ struct People<'a> {
 }
 
 impl People<'_> {
+    /// Everything that people do; answers with what was asked in the end.
+    async fn play(&self, rollout: &Rollout, versions: [&str; 2]) -> anyhow::Result<Rollout> {
+        let dave = self.with_token("dave", true).await?;
+        self.reads(&dave, rollout, versions).await?;
+        self.requester(rollout).await?;
+        self.without_a_role().await?;
+        self.forms_of_others(&dave, rollout).await?;
+        // Bob opens the page before what would change changes.
+        let bob = self.second().await?;
+        let asked = self.old_page(&bob, rollout).await?;
+        self.approves(&dave, &asked).await?;
+        self.approves_as_second(&bob).await?;
+        let about = (APP, "production", NEW);
+        self.doors.phase(about, "Succeeded").await?;
+        bob.shows(&["Succeeded", NEW]).await?;
+        self.picture(&bob, "succeeded").await?;
+        Ok(asked)
+    }
+
     /// Where pictures are kept.
     fn album(&self, name: &str) -> PathBuf {
         let folder = self.doors.cluster.repository("target/e2e");
@@ -173,34 +175,76 @@ impl People<'_> {
         self.picture(dave, "waits-for-votes").await
     }
 
-    /// Alice asked for it: her own yes does not count, and she is told.
-    async fn requester(&self) -> anyhow::Result<()> {
+    /// Alice asked for it: her page offers her no yes, and one that is sent all the same is refused.
+    async fn requester(&self, rollout: &Rollout) -> anyhow::Result<()> {
         let alice = self.with_token("alice", false).await?;
         alice.go(&Doors::page(&self.page)).await?;
-        if alice.has(APPROVE).await? {
-            alice.click(APPROVE).await?;
-        }
-        alice.shows(&["asked for this rollout"]).await?;
+        alice
+            .shows(&["you asked for it", "somebody else approves", "Reject"])
+            .await?;
+        ensure!(!alice.has(APPROVE).await?, "alice has a button");
         self.picture(&alice, "who-asked").await?;
-        self.nothing_but_refusals(&alice).await?;
-        alice.close().await
+        let (status, said) = self.sends(&alice, &hash(rollout)).await?;
+        ensure!(
+            status == 403 && said.contains("asked for this rollout"),
+            "who asked is answered {status}: {said}"
+        );
+        self.nothing_but_refusals(&alice).await
     }
 
-    /// Carol holds no role: she may read, sees why she may not press, and there is nothing to press.
+    /// The form of a yes, as this browser sends it from the page that it shows.
+    async fn sends(&self, browser: &Browser<'_>, hash: &str) -> anyhow::Result<(u64, String)> {
+        let send = "const csrf = document.querySelector('input[name=csrf]').value;
+            const request = new XMLHttpRequest();
+            request.open('POST', arguments[0], false);
+            request.send(new URLSearchParams({csrf, hash: arguments[1]}));
+            return [request.status, request.responseText];";
+        let path = format!("{}/approve", self.page);
+        let said = browser.script(send, json!([path, hash])).await?;
+        let text = said[1].as_str().unwrap_or_default().to_owned();
+        Ok((said[0].as_u64().unwrap_or(0), text))
+    }
+
+    /// Carol holds no role: she may read, sees why she may not press, and there is nothing to press,
+    /// whoever vouches for her.
     async fn without_a_role(&self) -> anyhow::Result<()> {
-        let carol = self.with_token("carol", false).await?;
-        carol.go(&Doors::page(&self.page)).await?;
-        carol
-            .shows(&[
-                "may not approve",
-                "needs a role that they do not hold",
-                "devops-lead",
-            ])
+        let mut browsers = vec![self.with_token("carol", false).await?];
+        if self.doors.reached {
+            browsers.push(self.with_provider("carol").await?);
+        }
+        for carol in browsers {
+            carol.go(&Doors::page(&self.page)).await?;
+            carol
+                .shows(&[
+                    "may not approve",
+                    "needs a role that they do not hold",
+                    "devops-lead",
+                ])
+                .await?;
+            ensure!(!carol.has(APPROVE).await?, "carol has a button");
+            self.picture(&carol, "no-role").await?;
+            self.nothing_but_refusals(&carol).await?;
+        }
+        Ok(())
+    }
+
+    /// Somebody follows a link to the page, and comes back to it from the identity provider.
+    async fn with_provider(&self, name: &str) -> anyhow::Result<Browser<'_>> {
+        let browser = self.browsers.open().await?;
+        browser.go(&Doors::page(&self.page)).await?;
+        browser
+            .click("//a[contains(., 'identity provider')]")
             .await?;
-        ensure!(!carol.has(APPROVE).await?, "carol has a button");
-        self.picture(&carol, "no-role").await?;
-        self.nothing_but_refusals(&carol).await?;
-        carol.close().await
+        browser.shows(&["Example identity"]).await?;
+        browser.type_into("//input[@name='user']", name).await?;
+        browser.click("//button").await?;
+        browser.shows(&["Sign out", NEW]).await?;
+        let there = browser.address().await?;
+        ensure!(
+            there == Doors::page(&self.page),
+            "the sign-in leads to {there}"
+        );
+        Ok(browser)
     }
 
     /// The browser itself complains of nothing but answers that refuse: of no script, and of nothing
@@ -227,28 +271,16 @@ impl People<'_> {
     }
 
     /// Bob comes from the identity provider, where pods reach one; else he brings a token, too.
-    async fn second(&self, rollout: &Rollout) -> anyhow::Result<Browser<'_>> {
+    async fn second(&self) -> anyhow::Result<Browser<'_>> {
         let bob = if self.doors.reached {
-            let bob = self.browsers.open().await?;
-            bob.go(&Doors::page(&self.page)).await?;
-            bob.click("//a[contains(., 'identity provider')]").await?;
-            bob.shows(&["Example identity"]).await?;
-            bob.type_into("//input[@name='user']", "bob").await?;
-            bob.click("//button").await?;
-            bob
+            self.with_provider("bob").await?
         } else {
             let bob = self.with_token("bob", false).await?;
             bob.go(&Doors::page(&self.page)).await?;
             bob
         };
-        bob.shows(&[NEW, "devops-lead missing", "tech-lead missing"])
+        bob.shows(&["devops-lead missing", "tech-lead missing"])
             .await?;
-        let there = bob.address().await?;
-        ensure!(
-            there == Doors::page(&self.page),
-            "the sign-in leads to {there}"
-        );
-        ensure!(!hash(rollout).is_empty(), "nothing is asked");
         Ok(bob)
     }
 
@@ -273,20 +305,10 @@ impl People<'_> {
             "bob's old button can be pressed"
         );
         self.picture(bob, "changed").await?;
-        // The form of the old page, as a browser sends it.
-        let send = "const form = document.querySelector('form[data-vote]');
-            const fields = new URLSearchParams({csrf: form.elements.csrf.value, hash: arguments[0]});
-            const request = new XMLHttpRequest();
-            request.open('POST', form.action, false);
-            request.send(fields);
-            return [request.status, request.responseText];";
-        let said = bob.script(send, json!([old])).await?;
+        let (status, said) = self.sends(bob, &old).await?;
         ensure!(
-            said[0] == 409
-                && said[1]
-                    .as_str()
-                    .is_some_and(|t| t.contains("has changed since")),
-            "an old page is answered {said}"
+            status == 409 && said.contains("has changed since"),
+            "an old page is answered {status}: {said}"
         );
         let votes = self.doors.votes(rollout).await?;
         ensure!(votes.is_empty(), "an old page has voted: {votes:?}");
