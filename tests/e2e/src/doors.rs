@@ -17,9 +17,9 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use sluice_cluster::crd::{Approval, Request, Rollout};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Child;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
 
 use crate::app::Place;
 use crate::cluster::Cluster;
@@ -151,27 +151,22 @@ impl Doors {
         people(cluster).await?;
         install(cluster).await?;
         let client = cluster.client(None).await?;
-        let (outside, forward) = match node(cluster) {
+        let (listen, page) = match node(cluster) {
             Some(node) => {
                 let services: Api<Service> = Api::namespaced(client.clone(), SYSTEM);
                 let spec = services.get(RELEASE).await?.spec;
                 let page = spec.and_then(|s| s.cluster_ip).context("no address")?;
-                let page: SocketAddr = format!("{page}:80").parse()?;
-                (
-                    Outside::start(SocketAddr::new(node, 443), page).await?,
-                    None,
-                )
+                (SocketAddr::new(node, 443), format!("{page}:80").parse()?)
             }
-            None => {
-                let (child, page) = forward(cluster).await?;
-                (
-                    Outside::start(([127, 0, 0, 1], 0).into(), page).await?,
-                    Some(child),
-                )
-            }
+            None => (([127, 0, 0, 1], 0).into(), free_port().await?),
         };
+        let outside = Outside::start(listen, page).await?;
         secrets(cluster, &outside).await?;
         start(cluster, &outside).await?;
+        let forward = match node(cluster) {
+            Some(_) => None,
+            None => Some(forward(cluster, page).await?),
+        };
         Ok(Self {
             cluster: Arc::clone(cluster),
             reached: node(cluster).is_some(),
@@ -460,31 +455,40 @@ async fn start(cluster: &Cluster, outside: &Outside) -> anyhow::Result<()> {
     cluster.kubectl(None, &wait).await.map(drop)
 }
 
-/// A port of this machine that leads to the page, where its Service cannot be reached from here.
-async fn forward(cluster: &Cluster) -> anyhow::Result<(Child, SocketAddr)> {
-    let service = format!("service/{RELEASE}");
-    let mut child = tokio::process::Command::new("kubectl")
+/// An address of this machine where nobody listens.
+async fn free_port() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    Ok(listener.local_addr()?)
+}
+
+/// Leads an address of this machine to the page, where its Service cannot be reached from here.
+async fn forward(cluster: &Cluster, from: SocketAddr) -> anyhow::Result<Child> {
+    let (service, ports) = (format!("service/{RELEASE}"), format!("{}:80", from.port()));
+    let mut child = Command::new("kubectl")
         .args([
             "port-forward",
             "-n",
             SYSTEM,
             &service,
-            ":80",
+            &ports,
             "--address=127.0.0.1",
         ])
         .env("KUBECONFIG", cluster.kubeconfig(None)?)
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        // It says every connection that a browser gives up; nobody would read it.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .kill_on_drop(true)
-        .spawn()?;
-    let said = child.stdout.take().context("kubectl says nothing")?;
-    // Forwarding from 127.0.0.1:40123 -> 8080
-    let mut lines = BufReader::new(said).lines();
-    let line = timeout(Duration::from_secs(30), lines.next_line()).await??;
-    let line = line.context("kubectl port-forward ended")?;
-    let port = line
-        .split(' ')
-        .find_map(|word| word.strip_prefix("127.0.0.1:"));
-    let port: u16 = port.context("no port")?.parse()?;
-    Ok((child, ([127, 0, 0, 1], port).into()))
+        .spawn()
+        .context("kubectl port-forward does not start")?;
+    let begin = Instant::now();
+    while TcpStream::connect(from).await.is_err() {
+        let ended = child.try_wait()?;
+        ensure!(
+            ended.is_none() && begin.elapsed() < PATIENCE,
+            "kubectl port-forward does not lead to the page: {ended:?}"
+        );
+        sleep(LOOK).await;
+    }
+    Ok(child)
 }

@@ -53,11 +53,15 @@ pub(crate) async fn check(doors: &Doors) -> anyhow::Result<Traffic> {
         voters == [("kubernetes", Channel::Web), (second, Channel::Web)],
         "the votes are {voters:?}"
     );
+    let mut notes = vec![
+        format!("read and approved in Chromium by dave (token) and bob ({second})"),
+        "who asked, who holds no role, two foreign sites and an old page were refused".to_owned(),
+    ];
+    if !doors.reached {
+        notes.push("not played here: the sign-in with an identity provider that pods reach".into());
+    }
     Ok(Traffic {
-        notes: vec![
-            format!("read and approved in Chromium by dave (token) and bob ({second})"),
-            "who asked, who holds no role, two foreign sites and an old page were refused".into(),
-        ],
+        notes,
         ..Traffic::default()
     })
 }
