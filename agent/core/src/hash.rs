@@ -53,12 +53,26 @@ fn write_canonical(value: &Value, out: &mut String) {
     }
 }
 
+/// Two lower-case hexadecimal characters for each byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of such a text, in whatever case. None where it is anything else.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
 /// SHA-256 as 64 lower-case hexadecimal characters.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
 }
 
 /// SHA-256 of the canonical JSON of a value: what approvals and records are bound to.
@@ -120,6 +134,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn hexadecimal_reads_back_and_nothing_else_is_read() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        assert_eq!(unhex(&hex(&bytes)), Some(bytes));
+        assert_eq!(unhex("fF00"), Some(vec![255, 0]));
+        for text in ["f", "+1", "0x", "g0", "é", "0 "] {
+            assert_eq!(unhex(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn canonical_json_sorts_at_every_depth() {

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use sluice_core::hash::sha256_hex;
 use sluice_core::plugin::PluginKind;
 use wasmparser::Validator;
 use wasmtime::component::Component;
@@ -68,12 +68,7 @@ pub(crate) fn read(folder: &Path, file: &str) -> Result<Read, Card> {
     if bytes.len() as u64 > MAX_COMPONENT_BYTES {
         return Err(too_large(bytes.len() as u64));
     }
-    let mut digest = "sha256:".to_owned();
-    for byte in Sha256::digest(&bytes) {
-        use std::fmt::Write as _;
-        // Writing to a String cannot fail.
-        let _ = write!(digest, "{byte:02x}");
-    }
+    let digest = format!("sha256:{}", sha256_hex(&bytes));
     Ok(Read { bytes, digest })
 }
 

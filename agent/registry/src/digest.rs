@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
+use sluice_core::hash::sha256_hex;
 
 /// `sha256:` and 64 lower-case hex digits. Other algorithms are refused: what is compared, stored and
 /// pinned has one form.
@@ -22,14 +22,7 @@ impl Digest {
 
     /// The digest of these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        use fmt::Write as _;
-        let mut text = String::with_capacity(71);
-        text.push_str("sha256:");
-        for byte in Sha256::digest(bytes) {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        Self(format!("sha256:{}", sha256_hex(bytes)))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use axum::http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
 use rand::Rng;
-use sluice_core::hash::sha256_hex;
+use sluice_core::hash::{hex, sha256_hex};
 use sluice_core::policy::Identity;
 
 /// Sessions at most; the one that has been idle longest makes room. A team, not a crowd.
@@ -115,7 +115,7 @@ fn drop_oldest(table: &mut HashMap<String, Session>, of: impl Fn(&Session) -> bo
 pub(crate) fn secret() -> String {
     let mut bytes = [0_u8; ID_LEN / 2];
     rand::rng().fill_bytes(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&bytes)
 }
 
 /// Compares two secrets in a time that does not depend on where they differ.

@@ -5,7 +5,8 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
+use sluice_core::hash::{sha256_hex, unhex};
 
 use super::CallbackRefused;
 use super::grant::CallbackSignature;
@@ -54,7 +55,7 @@ pub(super) fn check(
             "the time stamp is more than 300 seconds from now: too late, or a clock is wrong",
         ));
     }
-    Ok(lower_hex(&Sha256::digest(claimed)))
+    Ok(sha256_hex(&claimed))
 }
 
 fn refused(sentence: &str) -> CallbackRefused {
@@ -82,35 +83,7 @@ fn seconds(text: &str) -> Option<i64> {
 
 /// 32 bytes from 64 digits.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 {
-        return None;
-    }
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
-            _ => None,
-        })
-        .collect()
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-fn lower_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    unhex(text).filter(|bytes| bytes.len() == 32)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! `${secret:NAME}` and `${hmac-sha256:NAME}` in header values.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderValue;
 use sha2::Sha256;
+use sluice_core::hash::hex;
 
 use super::fault::NetFault;
 use crate::secret::SecretValue;
@@ -71,12 +71,7 @@ fn signature(key: &SecretValue, body: &[u8]) -> Result<String, NetFault> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
         .map_err(|_| NetFault::Other("the secret cannot be used as a key".to_owned()))?;
     mac.update(body);
-    let mut out = String::with_capacity(64);
-    for byte in mac.finalize().into_bytes() {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    Ok(out)
+    Ok(hex(&mac.finalize().into_bytes()))
 }
 
 fn parse(mut rest: &str) -> Result<Vec<Part<'_>>, NetFault> {

@@ -9,10 +9,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_core::hash::canonical_json;
+use sluice_core::hash::{canonical_json, hex, sha256_hex, unhex};
 
 use super::trust::TrustRoot;
-use super::{Evidence, base64, merkle, sha256};
+use super::{Evidence, base64, merkle};
 use crate::signature::Refused;
 
 /// An entry has certificate, signature and hash: under 4 KiB.
@@ -146,8 +146,7 @@ impl Entry {
             }
             _ => return Err(Refused::new("its log entry is of a kind that is not known")),
         };
-        let hex = sha256(&[of]).map(|byte| format!("{byte:02x}")).concat();
-        if hash.algorithm != "sha256" || hash.value != hex {
+        if hash.algorithm != "sha256" || hash.value != sha256_hex(of) {
             return Err(Refused::new("its log entry is about other content"));
         }
         if base64("the log entry's signature", &signature)? != evidence.signature {
@@ -171,7 +170,7 @@ impl Entry {
         let promised = canonical_json(&json!({
             "body": self.body,
             "integratedTime": self.seconds,
-            "logID": self.log_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "logID": hex(&self.log_id),
             "logIndex": self.index,
         }));
         log.key
@@ -201,15 +200,4 @@ fn der_of(pem: &[u8]) -> Option<Vec<u8>> {
         .map(|certificate| certificate.to_vec())
         .or_else(|_| SubjectPublicKeyInfoDer::from_pem_slice(pem).map(|key| key.to_vec()))
         .ok()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
-            _ => None,
-        })
-        .collect()
 }

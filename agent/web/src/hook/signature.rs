@@ -3,6 +3,7 @@
 use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
+use sluice_core::hash::{hex, unhex};
 
 /// How far the sender's clock may be off, and so how old a signature may be (reliability.md H1).
 pub(super) const TOLERANCE: SignedDuration = SignedDuration::from_secs(300);
@@ -10,13 +11,13 @@ pub(super) const TOLERANCE: SignedDuration = SignedDuration::from_secs(300);
 const GITHUB: &str = "x-hub-signature-256";
 /// Ours: `t=<unix seconds>,v1=<hex of HMAC-SHA256 over "t.body">`.
 const OURS: &str = "x-sluice-signature";
-/// Hexadecimal characters of SHA-256.
-const HEX: usize = 64;
+/// Bytes of SHA-256.
+const TAG: usize = 32;
 
 /// Whether the body is signed with this secret, in GitHub's way. It says nothing about when: good
 /// enough for a hint.
 pub(super) fn plain(headers: &HeaderMap, body: &[u8], secret: &[u8]) -> bool {
-    let given = single(headers, GITHUB).and_then(|v| v.strip_prefix("sha256=").and_then(unhex));
+    let given = single(headers, GITHUB).and_then(|v| v.strip_prefix("sha256=").and_then(tag));
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     given.is_some_and(|given| hmac::verify(&key, body, &given).is_ok())
 }
@@ -32,12 +33,12 @@ pub(super) struct Timed {
 impl Timed {
     /// The signature of a request, if there is exactly one and it is of our kind.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let (mut seconds, mut tag) = (None, None);
+        let (mut seconds, mut signed) = (None, None);
         for part in single(headers, OURS)?.split(',') {
             let (name, value) = part.split_once('=')?;
             let place = match name {
                 "t" => &mut seconds,
-                "v1" => &mut tag,
+                "v1" => &mut signed,
                 _ => return None,
             };
             if place.replace(value).is_some() {
@@ -49,7 +50,7 @@ impl Timed {
         let at = digits.then(|| seconds.parse().ok()).flatten()?;
         Some(Self {
             at: Timestamp::from_second(at).ok()?,
-            tag: unhex(tag?)?,
+            tag: tag(signed?)?,
             seconds,
         })
     }
@@ -73,7 +74,7 @@ impl Timed {
 
     /// The same for the same signature, and only for it.
     pub(super) fn id(&self) -> String {
-        self.tag.iter().map(|b| format!("{b:02x}")).collect()
+        hex(&self.tag)
     }
 }
 
@@ -84,14 +85,9 @@ pub(super) fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
     all.next().is_none().then_some(first)
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != HEX || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..HEX)
-        .step_by(2)
-        .map(|n| u8::from_str_radix(text.get(n..n + 2)?, 16).ok())
-        .collect()
+/// The bytes of a whole SHA-256.
+fn tag(text: &str) -> Option<Vec<u8>> {
+    unhex(text).filter(|bytes| bytes.len() == TAG)
 }
 
 #[cfg(test)]

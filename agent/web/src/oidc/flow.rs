@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use sha2::{Digest as _, Sha256};
+use sluice_core::hash::hex;
 
 use crate::session::{cookie_value, secret};
 
@@ -54,7 +55,7 @@ impl Flow {
     pub(super) fn proof(&self, key: &hmac::Key) -> Proof {
         let of = |what: &str| {
             let tag = hmac::sign(key, format!("{what} {}", self.id).as_bytes());
-            tag.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+            hex(tag.as_ref())
         };
         Proof {
             state: of("state"),
