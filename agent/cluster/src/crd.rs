@@ -14,6 +14,8 @@ mod person;
 mod phases;
 mod rules;
 
+pub use person::created;
+
 /// The definitions that a cluster must know, with every rule that its API server holds.
 pub fn definitions() -> [CustomResourceDefinition; 4] {
     [

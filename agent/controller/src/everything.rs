@@ -80,7 +80,7 @@ fn look_at_rollouts(context: &Context) {
 async fn answer_all(context: &Context, policy: &Policy) -> Option<Duration> {
     let mut again = None;
     for cached in context.world.global_requests() {
-        if stop::state(&cached) != RequestState::Pending {
+        if !cached.is_open() {
             // Forgets the answer that the cache shows by now.
             let (namespace, name) = place(&cached);
             context
@@ -123,7 +123,7 @@ async fn answer(
                 .await
                 .map_err(|e| ClusterFault::sort("get", object, e))?;
             context.own.settled(REQUEST, &namespace, &name);
-            if live.is_none_or(|r| stop::state(&r) != RequestState::Pending) {
+            if live.is_none_or(|r| !r.is_open()) {
                 return Ok(None);
             }
         }

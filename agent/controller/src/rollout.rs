@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::api::Api;
-use sluice_cluster::crd::{Request, RequestState, RequestStatus, Rollout};
+use sluice_cluster::crd::{Request, RequestState, RequestStatus, Rollout, created};
 use sluice_cluster::execute::{commit, execute, stamp};
 use sluice_cluster::fault::ClusterFault;
 use sluice_cluster::own::answer_request;
@@ -26,7 +26,6 @@ use crate::context::Context;
 use crate::own::ROLLOUT;
 use crate::pace::CALLS_OF_A_LOOK;
 use crate::queue::Key;
-use crate::world::created;
 
 pub(crate) use approvals::AskPace;
 pub use observe::votes_of;
@@ -251,11 +250,7 @@ fn urgent(
     stored: &Journal,
     facts: &[(String, Fact)],
 ) -> bool {
-    let wish = |r: &Arc<Request>| {
-        r.status
-            .as_ref()
-            .is_none_or(|s| s.state == RequestState::Pending)
-    };
+    let wish = |r: &Arc<Request>| r.is_open();
     matches!(stored.state, State::RollingBack(_))
         || !facts.is_empty()
         || context
@@ -405,11 +400,7 @@ async fn refuse_late_requests(context: &Context, rollout: &Rollout) {
         .map(|j| j.message.clone())
         .unwrap_or_default();
     for request in context.world.requests_of(&namespace, &rollout.name_any()) {
-        let open = request
-            .status
-            .as_ref()
-            .is_none_or(|s| s.state == RequestState::Pending);
-        if open {
+        if request.is_open() {
             let status = RequestStatus {
                 state: RequestState::Refused,
                 message: format!("the Rollout is over: {message}"),

@@ -43,7 +43,7 @@ impl World {
     pub(crate) fn spent_requests(&self, policy: &Policy, now: Timestamp) -> Vec<Arc<Request>> {
         let mut all = self.global_requests();
         let starts = |r: &Request| wish(r, policy).filter(|w| matches!(w, Wish::Start(_)));
-        let accepted = |r: &Request| state(r) == RequestState::Accepted;
+        let accepted = |r: &Request| r.state() == RequestState::Accepted;
         let started: Vec<Wish> = all
             .iter()
             .filter(|r| accepted(r))
@@ -54,7 +54,7 @@ impl World {
             .iter()
             .rfind(|r| accepted(r) && starts(r).is_some())
             .and_then(|r| r.uid());
-        all.retain(|r| match (state(r), wish(r, policy)) {
+        all.retain(|r| match (r.state(), wish(r, policy)) {
             (RequestState::Pending, _) => false,
             (RequestState::Refused, _) | (RequestState::Accepted, None) => true,
             (RequestState::Accepted, Some(Wish::Start(_))) => r.uid() != newest,
@@ -65,7 +65,7 @@ impl World {
 
     /// Every wish that counts now.
     fn wishes(&self, policy: &Policy, now: Timestamp) -> Vec<Wish> {
-        let counts = |r: &Request| match state(r) {
+        let counts = |r: &Request| match r.state() {
             RequestState::Accepted => true,
             RequestState::Refused => false,
             RequestState::Pending => {
@@ -83,34 +83,14 @@ fn holds(stop: &Wish, starts: &[Wish], now: Timestamp) -> bool {
     in_force(&alone, now).is_some()
 }
 
-/// What became of a Request so far.
-pub(crate) fn state(request: &Request) -> RequestState {
-    request
-        .status
-        .as_ref()
-        .map_or(RequestState::Pending, |status| status.state)
-}
-
 /// What a Request wishes of everything.
 fn wish(request: &Request, policy: &Policy) -> Option<Wish> {
-    match request.spec.action {
-        RequestAction::Stop => Some(Wish::Stop(Stop {
-            by: policy.person(&request.spec.asker()).name,
-            reason: shown(request.spec.reason.as_deref().unwrap_or_default()),
-            since: request.made(),
-            until: request.spec.until,
-        })),
-        RequestAction::Start => Some(Wish::Start(request.made())),
-        RequestAction::Deploy
-        | RequestAction::Rollback
-        | RequestAction::Abort
-        | RequestAction::Pause
-        | RequestAction::Resume
-        | RequestAction::Promote
-        | RequestAction::Retry
-        | RequestAction::LiftQuarantine
-        | RequestAction::Adopt => None,
+    let by = policy.person(&request.spec.asker()).name;
+    let mut wish = request.about_everything(by)?;
+    if let Wish::Stop(stop) = &mut wish {
+        stop.reason = shown(&stop.reason);
     }
+    Some(wish)
 }
 
 fn shown(text: &str) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
-use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
+use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout, created};
 
 /// What the watches have seen.
 #[derive(Clone)]
@@ -47,11 +47,4 @@ impl World {
         found.sort_by_key(|r| (created(r.as_ref()), r.name_any()));
         found
     }
-}
-
-/// When an object was created; the beginning of time where the API server did not say.
-pub(crate) fn created<K: ResourceExt>(object: &K) -> jiff::Timestamp {
-    object
-        .creation_timestamp()
-        .map_or(jiff::Timestamp::UNIX_EPOCH, |t| t.0)
 }

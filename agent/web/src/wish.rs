@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use kube::{Api, Resource as _, ResourceExt as _};
 use rand::RngExt as _;
-use sluice_cluster::crd::{Pipeline, Request, RequestAction, RequestBody, RequestState, Rollout};
+use sluice_cluster::crd::{Pipeline, Request, RequestAction, RequestBody, Rollout};
 use sluice_core::approval::Channel;
 use sluice_core::authorize::Action;
 use sluice_core::hash::{child_name, short_name_hash};
@@ -186,12 +186,7 @@ async fn put(app: &App, namespace: &str, request: Request) -> Result<Done, Probl
 }
 
 fn waiting(app: &App, about: impl Fn(&Request) -> bool) -> usize {
-    let pending = |r: &Request| {
-        about(r)
-            && r.status
-                .as_ref()
-                .is_none_or(|s| s.state == RequestState::Pending)
-    };
+    let pending = |r: &Request| about(r) && r.is_open();
     app.world.requests.state_filter(pending).len()
 }
 
@@ -228,11 +223,7 @@ pub(crate) async fn about_rollout(
         .world
         .requests_of(&namespace, &rollout.name_any())
         .iter()
-        .filter(|r| {
-            r.status
-                .as_ref()
-                .is_none_or(|s| s.state == RequestState::Pending)
-        })
+        .filter(|r| r.is_open())
         .filter(|r| !looked_at(r))
         .count();
     not_too_many(waiting, "this rollout")?;

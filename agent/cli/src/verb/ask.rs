@@ -246,10 +246,7 @@ pub(crate) fn owner<K: Resource<DynamicType = ()>>(object: &K) -> Option<OwnerRe
 async fn answer(session: &mut Session, name: &str) -> Result<Request, Failure> {
     let out = &mut session.out;
     let followed = follow::<Request>(&session.access, name, Some(ANSWER), |sight| match sight {
-        Sight::Object(r) => Ok(r
-            .status
-            .as_ref()
-            .is_some_and(|s| s.state != RequestState::Pending)),
+        Sight::Object(r) => Ok(!r.is_open()),
         Sight::Tick => {
             out.paint("waits for the agent's answer")?;
             Ok(false)

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use sluice_core::approval::{Channel, Vote};
 use sluice_core::policy::{Identity, IdentityProvider};
+use sluice_core::stop::{Stop, Wish};
 
-use super::{Approval, ApprovalBody, Request, RequestAction, RequestBody};
+use super::{Approval, ApprovalBody, Request, RequestAction, RequestBody, RequestState};
 
 /// Who a name belongs to. What people write with their own credentials the API server alone vouches
 /// for, whatever provider stands in it.
@@ -71,20 +72,55 @@ impl Approval {
             channel: self.spec.channel,
             decision: self.spec.decision,
             hash: self.spec.hash.clone(),
-            at: made(self),
+            at: created(self),
             reason: self.spec.reason.clone().unwrap_or_default(),
         }
     }
 }
 
 impl Request {
+    /// What became of it so far.
+    pub fn state(&self) -> RequestState {
+        self.status
+            .as_ref()
+            .map_or(RequestState::Pending, |status| status.state)
+    }
+
+    /// Whether it has no answer yet.
+    pub fn is_open(&self) -> bool {
+        self.state() == RequestState::Pending
+    }
+
+    /// What it wishes of everything, by somebody of this name. None: it is about something else.
+    pub fn about_everything(&self, by: String) -> Option<Wish> {
+        match self.spec.action {
+            RequestAction::Stop => Some(Wish::Stop(Stop {
+                by,
+                reason: self.spec.reason.clone().unwrap_or_default(),
+                since: self.made(),
+                until: self.spec.until,
+            })),
+            RequestAction::Start => Some(Wish::Start(self.made())),
+            RequestAction::Deploy
+            | RequestAction::Rollback
+            | RequestAction::Abort
+            | RequestAction::Pause
+            | RequestAction::Resume
+            | RequestAction::Promote
+            | RequestAction::Retry
+            | RequestAction::LiftQuarantine
+            | RequestAction::Adopt => None,
+        }
+    }
+
     /// When the API server took it.
     pub fn made(&self) -> Timestamp {
-        made(self)
+        created(self)
     }
 }
 
-fn made(object: &impl ResourceExt) -> Timestamp {
+/// When an object was created; the beginning of time where the API server did not say.
+pub fn created<K: ResourceExt>(object: &K) -> Timestamp {
     object
         .creation_timestamp()
         .map_or(Timestamp::UNIX_EPOCH, |t| t.0)

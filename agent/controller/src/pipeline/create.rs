@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use kube::api::ObjectMeta;
-use sluice_cluster::crd::{Rollout, RolloutBody};
+use sluice_cluster::crd::{Rollout, RolloutBody, created};
 use sluice_cluster::own::{create_rollout, delete_rollout};
 use sluice_core::admit::{Admission, Candidate, PipelineView, admit};
 use sluice_core::pipeline::{EnvironmentSpec, Refusal};
@@ -10,7 +10,6 @@ use sluice_core::pipeline::{EnvironmentSpec, Refusal};
 use super::{Held, facts, remember};
 use crate::context::Context;
 use crate::own::ROLLOUT;
-use crate::world::created;
 
 /// Ended Rollouts that stay in the cluster per Pipeline (reliability.md D1). The sink has them all.
 const ENDED_KEPT: usize = 20;

@@ -1,7 +1,7 @@
 //! People's wishes about an environment: deploy, go back, retry, lift, adopt.
 
 use kube::ResourceExt;
-use sluice_cluster::crd::{Request, RequestAction, RequestState, RequestStatus};
+use sluice_cluster::crd::{Request, RequestAction, RequestState, RequestStatus, created};
 use sluice_cluster::observe::deployment;
 use sluice_core::admit::{Candidate, PipelineView};
 use sluice_core::approval::Channel;
@@ -17,7 +17,6 @@ use crate::context::Context;
 use crate::guards;
 use crate::rollout::answer as answer_to;
 use crate::stop;
-use crate::world::created;
 
 /// Acts on every wish about this environment that has no answer yet, oldest first.
 pub(super) async fn grant(
@@ -31,9 +30,7 @@ pub(super) async fn grant(
             && r.spec.rollout.is_none()
             && r.spec.pipeline.as_deref() == Some(view.name.as_str())
             && r.spec.environment.as_deref() == Some(environment.name.as_str())
-            && r.status
-                .as_ref()
-                .is_none_or(|s| s.state == RequestState::Pending)
+            && r.is_open()
             // Whether it is about everything after all is said elsewhere.
             && !stop::is_global(r)
     });
@@ -222,18 +219,7 @@ fn machine(
         return Err("a machine may propose a version and nothing else".into());
     }
     let policy = context.policy();
-    let name = &by.username;
-    let caller = policy
-        .callers
-        .get(name)
-        .ok_or_else(|| format!("the policy's `callers` does not name {name}"))?;
-    if !caller.may_propose(&view.name, &environment.name) {
-        return Err(format!(
-            "the policy's callers.{name} does not list the pipeline {} and the environment {}",
-            view.name, environment.name
-        ));
-    }
-    Ok(())
+    policy.caller_may_propose(&by.username, &view.name, &environment.name)
 }
 
 fn may(

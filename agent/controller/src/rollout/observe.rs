@@ -1,7 +1,7 @@
 //! The observation that one decision rests on.
 
 use kube::ResourceExt;
-use sluice_cluster::crd::RequestAction;
+use sluice_cluster::crd::{RequestAction, created};
 use sluice_cluster::observe::{autoscaler, deployment, revision_template};
 use sluice_core::approval::{Channel, Vote};
 use sluice_core::pipeline::EnvironmentStatus;
@@ -11,7 +11,7 @@ use sluice_core::rollout::{
 
 use crate::context::Context;
 use crate::guards;
-use crate::world::{World, created};
+use crate::world::World;
 
 /// What can be seen of one Rollout; who else there is, the caller says.
 pub(super) async fn observe(

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use sluice_cluster::crd::Rollout;
+use sluice_cluster::crd::{Rollout, created};
 use sluice_core::rollout::{RolloutView, Sibling, SiblingStage, State};
 
 use super::AFTER_CONFLICT;
 use crate::backoff;
 use crate::context::Context;
 use crate::own::{Cache, ROLLOUT};
-use crate::world::created;
 
 /// The siblings, or when to look again.
 pub(super) async fn siblings(

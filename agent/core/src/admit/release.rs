@@ -191,16 +191,10 @@ pub fn refusals(
     }
     if let Some(who) = proposal.requester
         && who.provider == IdentityProvider::Caller
-        && !policy
-            .callers
-            .get(&who.username)
-            .is_some_and(|c| c.may_propose(proposal.pipeline, proposal.environment))
+        && let Err(why) =
+            policy.caller_may_propose(&who.username, proposal.pipeline, proposal.environment)
     {
-        let text = format!(
-            "callers.{} may not propose for {} in {}",
-            who.username, proposal.pipeline, proposal.environment
-        );
-        no(Rule::Permissions, text);
+        no(Rule::Permissions, why);
     }
     if !rules.rules.is_empty() {
         let variables = proposal.variables(policy);

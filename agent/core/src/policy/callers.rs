@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Policy;
+
 /// Most claims of a caller's token that are compared.
 pub(super) const CLAIM_LIMIT: usize = 16;
 
@@ -31,6 +33,29 @@ impl Caller {
     pub fn may_propose(&self, pipeline: &str, environment: &str) -> bool {
         self.pipelines.iter().any(|known| known == pipeline)
             && self.environments.iter().any(|known| known == environment)
+    }
+}
+
+impl Policy {
+    /// Whether a machine may propose a version there, or why not. Whether that version may come, the
+    /// environment says.
+    pub fn caller_may_propose(
+        &self,
+        name: &str,
+        pipeline: &str,
+        environment: &str,
+    ) -> Result<(), String> {
+        let caller = self
+            .callers
+            .get(name)
+            .ok_or_else(|| format!("the policy's `callers` does not name {name}"))?;
+        if caller.may_propose(pipeline, environment) {
+            return Ok(());
+        }
+        Err(format!(
+            "the policy's callers.{name} does not list the pipeline {pipeline} and the environment \
+             {environment}"
+        ))
     }
 }
 

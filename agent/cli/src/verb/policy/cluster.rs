@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use sluice_cluster::crd::{Request, RequestAction, RequestState, Rollout};
+use sluice_cluster::crd::{Request, RequestState, Rollout};
 use sluice_core::explain::{Question, UnderWay};
 use sluice_core::policy::Policy;
 use sluice_core::stop::{Stop, Wish, in_force};
@@ -190,34 +190,10 @@ fn of_rollouts(
 
 /// The global stop in force, by what was taken up.
 pub(crate) fn stop(requests: &[Request], policy: &Policy, now: Timestamp) -> Option<Stop> {
-    let accepted = |r: &&Request| {
-        let state = r.status.as_ref().map(|status| status.state);
-        state == Some(RequestState::Accepted)
-    };
-    let wishes: Vec<Wish> = requests
+    let accepted = requests
         .iter()
-        .filter(accepted)
-        .filter_map(|r| {
-            let since = r.creation_timestamp()?.0;
-            match r.spec.action {
-                RequestAction::Stop => Some(Wish::Stop(Stop {
-                    by: policy.person(&r.spec.asker()).name,
-                    reason: r.spec.reason.clone().unwrap_or_default(),
-                    since,
-                    until: r.spec.until,
-                })),
-                RequestAction::Start => Some(Wish::Start(since)),
-                RequestAction::Deploy
-                | RequestAction::Rollback
-                | RequestAction::Abort
-                | RequestAction::Pause
-                | RequestAction::Resume
-                | RequestAction::Promote
-                | RequestAction::Retry
-                | RequestAction::LiftQuarantine
-                | RequestAction::Adopt => None,
-            }
-        })
-        .collect();
+        .filter(|r| r.state() == RequestState::Accepted);
+    let by = |r: &Request| policy.person(&r.spec.asker()).name;
+    let wishes: Vec<Wish> = accepted.filter_map(|r| r.about_everything(by(r))).collect();
     in_force(&wishes, now)
 }

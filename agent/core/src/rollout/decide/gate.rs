@@ -43,7 +43,9 @@ impl Turn<'_> {
             return self.planned();
         }
         if let Some(flow) = self.shut() {
-            return self.leave_line(flow);
+            // A gate before it has closed again: the place in the line goes to the next.
+            self.journal.slot_wanted_at = None;
+            return flow;
         }
         match self.no_slot() {
             Some(why) => Flow::Wait(why),

@@ -4,8 +4,8 @@
 //! of those instants, whatever pipeline somebody is of. So nobody is passed by, and who still waits
 //! for votes holds nobody up. Ways back and emergencies do not stand in line, and count as under way.
 
-use super::{Flow, Turn};
-use crate::rollout::{Other, State, Why};
+use super::Turn;
+use crate::rollout::{Other, Why};
 
 /// Names that are told of those that go first.
 const SHOWN: usize = 5;
@@ -59,16 +59,5 @@ impl Turn<'_> {
             scope: "all environments".into(),
             running: names(&first),
         })
-    }
-
-    /// Gives up the place in the line: a gate before it has closed again.
-    pub(super) fn leave_line(&mut self, flow: Flow) -> Flow {
-        if !matches!(
-            self.journal.state,
-            State::Progressing(_) | State::Promoting(_)
-        ) {
-            self.journal.slot_wanted_at = None;
-        }
-        flow
     }
 }
