@@ -228,6 +228,53 @@ pub enum ApprovalStatus {
     Expired,
 }
 
+/// Which version a series is about.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeriesRole {
+    /// The version that is being replaced.
+    Stable,
+    /// The version that is being tried.
+    Candidate,
+}
+
+/// One version's numbers in a window. Numbers, not a verdict: that is the core's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Series {
+    /// The version.
+    pub role: SeriesRole,
+    /// Events of interest, such as errors. Never more than `total`.
+    pub events: u64,
+    /// All events they were counted among, such as requests. Zero: no data.
+    pub total: u64,
+    /// A finite value that is no ratio of counts, such as a p95 in milliseconds. None: no data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+}
+
+/// What a metric provider answers about one window. At most one series for each role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Measurement {
+    /// The numbers. A role that is missing has no data, which is never a good sign.
+    pub series: Vec<Series>,
+    /// One sentence for a tired person.
+    pub summary: String,
+}
+
 /// One question to one plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "kebab-case")]
@@ -238,6 +285,17 @@ pub enum PluginCall {
         plugin: String,
         /// The context.
         invocation: Invocation,
+    },
+    /// Ask a metric provider for the numbers of one window.
+    EvaluateMetrics {
+        /// Plugin name.
+        plugin: String,
+        /// The context.
+        invocation: Invocation,
+        /// First millisecond of the window, since 1970-01-01 UTC.
+        from_unix_ms: u64,
+        /// First millisecond after it.
+        to_unix_ms: u64,
     },
     /// Ask a strategy for the plan.
     Plan {
@@ -330,6 +388,8 @@ pub struct SettingsIssue {
 pub enum PluginAnswer {
     /// To `RunSmokeTest`. The host has already turned a passing report with a failing check to `Fail`.
     Report(Report),
+    /// To `EvaluateMetrics`. The host has refused what is no number.
+    Measurement(Measurement),
     /// To `Plan`.
     Plan(Vec<PlanStep>),
     /// To `Judge`.

@@ -324,6 +324,7 @@ impl Host {
             }),
             Ok(
                 Reply::Report(_)
+                | Reply::Measurement(_)
                 | Reply::Plan(_)
                 | Reply::Judgement(_)
                 | Reply::Notified(_)

@@ -383,7 +383,7 @@ impl Host {
                 if total > 1 {
                     context.idempotency_key = format!("{}#{label}", context.idempotency_key);
                 }
-                let bound = bound(serving.manifest.plugin.kind, invocation, &pod);
+                let bound = bound(serving.manifest.plugin.kind, invocation, Some(&pod));
                 let answer = self
                     .ask(serving, context, bound, Question::RunSmokeTest)
                     .await;
@@ -431,7 +431,8 @@ impl PluginHost for Host {
 fn report(reply: Reply) -> Result<Report, PluginFault> {
     match reply {
         Reply::Report(report) => Ok(report),
-        Reply::Plan(_)
+        Reply::Measurement(_)
+        | Reply::Plan(_)
         | Reply::Judgement(_)
         | Reply::Notified(_)
         | Reply::Approval(_)
@@ -464,15 +465,15 @@ fn merged(base: Option<&serde_json::Value>, over: serde_json::Value) -> serde_js
     }
 }
 
-/// Where the rollout's own targets are for the test of one pod.
-fn bound(kind: PluginKind, invocation: &Invocation, pod: &str) -> BTreeMap<String, Origin> {
+/// Where the rollout's own targets are for a call about one pod.
+fn bound(kind: PluginKind, invocation: &Invocation, pod: Option<&str>) -> BTreeMap<String, Origin> {
     let mut bound = BTreeMap::new();
     if !talks_to_the_rollout(kind) {
         return bound;
     }
     let targets = &invocation.targets;
     let wanted = [
-        ("candidate", Some(pod)),
+        ("candidate", pod),
         ("stable", targets.stable.first().map(String::as_str)),
         ("service", targets.service.as_deref()),
     ];

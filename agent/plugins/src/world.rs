@@ -2,7 +2,7 @@
 //! is asked. An interface that is not in a kind's list does not exist for its plugins.
 
 use sluice_core::plugin::{
-    Event, Judgement, PlanStep, PluginKind, Report, SettingsIssue, StepObservation,
+    Event, Judgement, Measurement, PlanStep, PluginKind, Report, SettingsIssue, StepObservation,
 };
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre, Linker, Resource};
@@ -24,6 +24,7 @@ pub(crate) mod traffic_strategy;
 #[derive(Clone, Debug)]
 pub(crate) enum Question {
     RunSmokeTest,
+    EvaluateMetrics(metric_provider::Window),
     Plan,
     Judge(PlanStep, Vec<StepObservation>),
     Notify(Event),
@@ -36,6 +37,7 @@ pub(crate) enum Question {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {
     Report(Report),
+    Measurement(Measurement),
     Plan(Vec<PlanStep>),
     Judgement(Judgement),
     Notified(Option<String>),
@@ -93,7 +95,7 @@ impl Linkers {
 /// The exports of one kind, found once per load.
 enum Exports {
     SmokeTest(exports::smoke_test::GuestIndices),
-    MetricProvider,
+    MetricProvider(exports::metric_provider::GuestIndices),
     ApprovalProvider(exports::approval_provider::GuestIndices),
     TrafficStrategy(exports::traffic_strategy::GuestIndices),
     Notifier(exports::notifier::GuestIndices),
@@ -119,8 +121,7 @@ impl Program {
                 Exports::SmokeTest(exports::smoke_test::GuestIndices::new(&pre)?)
             }
             PluginKind::MetricProvider => {
-                exports::metric_provider::GuestIndices::new(&pre)?;
-                Exports::MetricProvider
+                Exports::MetricProvider(exports::metric_provider::GuestIndices::new(&pre)?)
             }
             PluginKind::ApprovalProvider => {
                 Exports::ApprovalProvider(exports::approval_provider::GuestIndices::new(&pre)?)
@@ -156,6 +157,11 @@ impl Program {
                     .await
                     .map(Reply::Report)
             }
+            (Exports::MetricProvider(guest), Question::EvaluateMetrics(window)) => {
+                metric_provider::evaluate(guest, store, &instance, window)
+                    .await
+                    .map(Reply::Measurement)
+            }
             (Exports::TrafficStrategy(guest), Question::Plan) => {
                 traffic_strategy::plan(guest, store, &instance)
                     .await
@@ -178,11 +184,12 @@ impl Program {
             }
             (
                 Exports::SmokeTest(_)
-                | Exports::MetricProvider
+                | Exports::MetricProvider(_)
                 | Exports::ApprovalProvider(_)
                 | Exports::TrafficStrategy(_)
                 | Exports::Notifier(_),
                 Question::RunSmokeTest
+                | Question::EvaluateMetrics(_)
                 | Question::Plan
                 | Question::Judge(..)
                 | Question::Notify(_)

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use serde_json::Value;
 use sluice_core::image::facts::{ImageFacts, SignatureProof};
 use sluice_core::plugin::{
-    ApprovalDecision, ApprovalStatus, CheckLine, Event, Invocation, Judgement, Outcome, PlanStep,
-    PluginAnswer, PluginCall, PluginFault, PluginInfo, PluginKind, Report,
+    ApprovalDecision, ApprovalStatus, CheckLine, Event, Invocation, Judgement, Measurement,
+    Outcome, PlanStep, PluginAnswer, PluginCall, PluginFault, PluginInfo, PluginKind, Report,
 };
 use sluice_core::policy::Signer;
 use sluice_core::port::{BoxFuture, PluginHost, RecordSink, Registry, RegistryFault};
@@ -97,6 +97,7 @@ impl ScriptedPlugins {
     async fn answer(&self, call: PluginCall) -> PluginAnswer {
         let name = match &call {
             PluginCall::RunSmokeTest { plugin, .. }
+            | PluginCall::EvaluateMetrics { plugin, .. }
             | PluginCall::Plan { plugin, .. }
             | PluginCall::Judge { plugin, .. }
             | PluginCall::Notify { plugin, .. }
@@ -117,6 +118,10 @@ impl ScriptedPlugins {
             PluginCall::RunSmokeTest { invocation, .. } => {
                 PluginAnswer::Report(self.smoke(&invocation).await)
             }
+            PluginCall::EvaluateMetrics { .. } => PluginAnswer::Measurement(Measurement {
+                series: Vec::new(),
+                summary: "nothing was measured".into(),
+            }),
             PluginCall::Plan { plugin, .. } => PluginAnswer::Plan(plan(&plugin)),
             PluginCall::Judge { .. } => PluginAnswer::Judgement(Judgement::Proceed),
             PluginCall::Notify { event, .. } => {

@@ -87,6 +87,7 @@ async fn tell(context: &Context, call: PluginCall) -> Result<Option<String>, (St
         PluginAnswer::Notified(thread) => Ok(thread),
         PluginAnswer::Failed(f) => Err((format!("[{}] {}", f.code, f.message), f.retryable)),
         PluginAnswer::Report(_)
+        | PluginAnswer::Measurement(_)
         | PluginAnswer::Plan(_)
         | PluginAnswer::Judgement(_)
         | PluginAnswer::Approval(_)

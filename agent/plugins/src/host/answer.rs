@@ -1,11 +1,9 @@
 //! Every question of the core's port, and which kind of plugin it goes to.
 
-use std::collections::BTreeMap;
-
 use sluice_core::plugin::{Invocation, PluginAnswer, PluginCall, PluginFault, PluginKind};
 
-use super::{Host, context, merged};
-use crate::world::{Question, Reply, approval_provider};
+use super::{Host, bound, context, merged};
+use crate::world::{Question, Reply, approval_provider, metric_provider};
 
 impl Host {
     pub(super) async fn answer(&self, call: PluginCall) -> Result<PluginAnswer, PluginFault> {
@@ -15,6 +13,20 @@ impl Host {
                     .smoke_test(&plugin, invocation)
                     .await
                     .map(PluginAnswer::Report);
+            }
+            PluginCall::EvaluateMetrics {
+                plugin,
+                invocation,
+                from_unix_ms,
+                to_unix_ms,
+            } => {
+                let window = metric_provider::Window {
+                    from_unix_ms,
+                    to_unix_ms,
+                };
+                let question = Question::EvaluateMetrics(window);
+                self.about_release(&plugin, PluginKind::MetricProvider, invocation, question)
+                    .await?
             }
             PluginCall::Plan { plugin, invocation } => {
                 self.about_release(
@@ -82,6 +94,7 @@ impl Host {
         };
         Ok(match reply {
             Reply::Report(report) => PluginAnswer::Report(report),
+            Reply::Measurement(measurement) => PluginAnswer::Measurement(measurement),
             Reply::Plan(steps) => PluginAnswer::Plan(steps),
             Reply::Judgement(judgement) => PluginAnswer::Judgement(judgement),
             Reply::Notified(thread) => PluginAnswer::Notified(thread),
@@ -115,7 +128,10 @@ impl Host {
         question: Question,
     ) -> Result<Reply, PluginFault> {
         let serving = self.find(plugin, Some(kind))?;
+        // A metric provider may look at a pod's own metrics: the first of each version.
+        let pod = invocation.targets.candidate.first().map(String::as_str);
+        let bound = bound(kind, &invocation, pod);
         let context = context(&serving, invocation);
-        self.ask(&serving, context, BTreeMap::new(), question).await
+        self.ask(&serving, context, bound, question).await
     }
 }

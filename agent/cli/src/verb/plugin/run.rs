@@ -76,7 +76,8 @@ pub(crate) async fn run(args: &PluginRunArgs, out: &mut Output) -> Result<Exit, 
             })
         }
         PluginAnswer::Failed(fault) => Err(failed(&name, fault)),
-        PluginAnswer::Plan(_)
+        PluginAnswer::Measurement(_)
+        | PluginAnswer::Plan(_)
         | PluginAnswer::Judgement(_)
         | PluginAnswer::Notified(_)
         | PluginAnswer::Approval(_)

@@ -219,6 +219,7 @@ fn no_answer(answer: &PluginAnswer) -> String {
     match answer {
         PluginAnswer::Failed(fault) => clip_short(&format!("[{}] {}", fault.code, fault.message)),
         PluginAnswer::Report(_)
+        | PluginAnswer::Measurement(_)
         | PluginAnswer::Plan(_)
         | PluginAnswer::Judgement(_)
         | PluginAnswer::Notified(_)
