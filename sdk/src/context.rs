@@ -30,6 +30,13 @@ impl<'a> Context<'a> {
         host::remaining_ms(self.call)
     }
 
+    /// The time, in milliseconds since 1970-01-01 UTC. For a traffic strategy it stands still at the
+    /// beginning of the call.
+    #[must_use]
+    pub fn now_unix_ms(&self) -> u64 {
+        host::now_unix_ms(self.call)
+    }
+
     /// The same for every repetition of the same call, also after a restart of the agent.
     #[must_use]
     pub fn idempotency_key(&self) -> String {

@@ -51,6 +51,14 @@ mod seam {
     pub(crate) fn sleep(_: &Call, ms: u32) {
         std::thread::sleep(std::time::Duration::from_millis(u64::from(ms)));
     }
+
+    pub(crate) fn now_unix_ms(_: &Call) -> u64 {
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| {
+                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            })
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -100,8 +108,13 @@ mod seam {
     pub(crate) fn sleep(call: &Call, ms: u32) {
         call.pass(ms);
     }
+
+    pub(crate) fn now_unix_ms(call: &Call) -> u64 {
+        call.given_now_unix_ms()
+    }
 }
 
 pub(crate) use seam::{
-    Call, attributes, fetch, idempotency_key, inspect, log, release, remaining_ms, settings, sleep,
+    Call, attributes, fetch, idempotency_key, inspect, log, now_unix_ms, release, remaining_ms,
+    settings, sleep,
 };

@@ -29,6 +29,8 @@ mod export;
 mod host;
 mod http;
 mod pointer;
+pub mod probe;
+mod remote;
 pub mod settings;
 pub mod slack;
 pub mod smoke;
@@ -43,6 +45,7 @@ pub use client::Client;
 pub use context::Context;
 pub use http::{Request, Response};
 pub use pointer::find as find_json;
+pub use remote::{Remote, patience_ms};
 pub use smoke::{Examination, SmokeTest, Stop, TestResult};
 
 pub use bindings::approval_provider::exports::sluice::plugin::approval_provider::{

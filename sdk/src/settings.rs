@@ -1,7 +1,11 @@
 //! A plugin's settings: one serde type, checked at load and read at each call.
 
+mod complaints;
+
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
+
+pub use complaints::{Complaints, is_name, step};
 
 use crate::pointer;
 use crate::{Error, Issue};

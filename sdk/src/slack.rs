@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::text::excerpt;
-use crate::{Client, Error, NetError, Request, Response};
+use crate::{Client, Error, Remote, Request, Response, patience_ms};
 
 pub use address::{Mention, channel_issue};
 pub use mrkdwn::{escape, link, plain};
@@ -19,8 +19,10 @@ pub use mrkdwn::{escape, link, plain};
 pub const TARGET: &str = "slack";
 /// Name of the secret in manifest and grant.
 pub const TOKEN: &str = "slack-token";
-/// How long to wait when Slack asks for patience and does not say how long, in milliseconds.
-const PATIENCE_MS: u32 = 30_000;
+const SLACK: Remote = Remote {
+    name: "Slack",
+    target: TARGET,
+};
 /// Longest word of Slack in an error.
 const WORD_CHARS: usize = 100;
 
@@ -64,7 +66,9 @@ fn request(method: &str) -> Request {
 }
 
 fn send(client: &Client<'_>, request: Request) -> Result<Answer, Error> {
-    let response = client.send(&request).map_err(|error| unreachable(&error))?;
+    let response = client
+        .send(&request)
+        .map_err(|error| SLACK.unreached(&error))?;
     read(&response)
 }
 
@@ -80,7 +84,7 @@ struct Outcome {
 
 fn read(response: &Response) -> Result<Answer, Error> {
     match response.status {
-        429 => return Err(Error::RateLimited(patience(response))),
+        429 => return Err(Error::RateLimited(patience_ms(response))),
         200 => {}
         status @ 500..=599 => {
             return Err(Error::Unavailable(format!(
@@ -119,7 +123,7 @@ fn refusal(outcome: &Outcome, response: &Response) -> Result<Answer, Error> {
             "the Slack channel is archived (is_archived): name another in `channel`".into(),
         ),
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => {
-            Error::RateLimited(patience(response))
+            Error::RateLimited(patience_ms(response))
         }
         "missing_scope" => {
             let needed = outcome.needed.as_deref().unwrap_or("chat:write");
@@ -153,33 +157,4 @@ fn refusal(outcome: &Outcome, response: &Response) -> Result<Answer, Error> {
         _ => Error::Other(format!("Slack refuses the call ({word})")),
     };
     Err(told)
-}
-
-/// `Retry-After` is in seconds.
-fn patience(response: &Response) -> u32 {
-    response
-        .header("retry-after")
-        .and_then(|seconds| seconds.trim().parse::<u32>().ok())
-        .map_or(PATIENCE_MS, |seconds| seconds.saturating_mul(1_000))
-}
-
-fn unreachable(error: &NetError) -> Error {
-    match error {
-        NetError::NotGranted(what) => Error::Denied(format!(
-            "the grant does not let the plugin speak to Slack: {what}; see plugins.yaml, target \
-             `{TARGET}`"
-        )),
-        NetError::Resolve(why) => {
-            Error::Unavailable(format!("Slack's name does not resolve: {why}"))
-        }
-        NetError::Connect(why) => Error::Unavailable(format!("no connection to Slack: {why}")),
-        NetError::Tls(why) => Error::Unavailable(format!("no TLS connection to Slack: {why}")),
-        NetError::Timeout => Error::Unavailable("Slack did not answer in time".into()),
-        NetError::Protocol(why) => Error::Unavailable(format!("no valid answer of Slack: {why}")),
-        NetError::TooLarge(limit) => Error::Other(format!(
-            "the message is larger than the limit of {limit} bytes"
-        )),
-        NetError::Quota => Error::Other("the call's budget of requests is used up".into()),
-        NetError::Other(why) => Error::Unavailable(format!("no answer of Slack: {why}")),
-    }
 }

@@ -34,6 +34,7 @@ impl From<Error> for Stop {
 /// One run of a smoke test: sends requests, collects lines, makes the report.
 pub struct SmokeTest<'a> {
     client: Client<'a>,
+    headline: Option<String>,
     lines: Vec<Check>,
     left_out: usize,
 }
@@ -42,6 +43,7 @@ impl<'a> SmokeTest<'a> {
     pub(crate) fn new(client: Client<'a>) -> Self {
         Self {
             client,
+            headline: None,
             lines: Vec::new(),
             left_out: 0,
         }
@@ -75,13 +77,22 @@ impl<'a> SmokeTest<'a> {
         })
     }
 
-    /// Looks at the certificates of a target. No chain is a line of the report and ends the test.
+    /// Looks at the certificates of a target.
+    ///
+    /// # Errors
+    /// The host could not see them, or would not look.
+    pub fn chain_of(&self, target: &str, timeout_ms: Option<u32>) -> Result<Chain, NetError> {
+        host::inspect(self.client.call(), target, timeout_ms)
+    }
+
+    /// Looks at the certificates of a target. No chain is a line of the report and ends the test;
+    /// to go on after it, use [`SmokeTest::chain_of`].
     ///
     /// # Errors
     /// [`Stop::Reported`] when there is no chain.
     pub fn inspect_tls(&mut self, target: &str, timeout_ms: Option<u32>) -> Result<Chain, Stop> {
         let before = self.remaining_ms();
-        host::inspect(self.client.call(), target, timeout_ms).map_err(|error| {
+        self.chain_of(target, timeout_ms).map_err(|error| {
             let left = self.remaining_ms();
             let (outcome, message) = no_answer(&error, target, left);
             let name = format!("certificate of {target}");
@@ -122,6 +133,11 @@ impl<'a> SmokeTest<'a> {
     /// Adds a line that says why something was not tested.
     pub fn skip(&mut self, name: &str, why: &str) {
         self.record(name, Outcome::Skipped, why, 0);
+    }
+
+    /// What the summary begins with, before the counts: such as which of several services failed.
+    pub fn headline(&mut self, text: &str) {
+        self.headline = Some(text.into());
     }
 
     /// Waits, at most until 100 ms before the end of the call.
@@ -171,6 +187,10 @@ impl<'a> SmokeTest<'a> {
             }
             (Outcome::Skipped, Some(line)) => format!("nothing tested: {}", line.message),
             (Outcome::Pass, _) | (_, None) => format!("{passed} of {total} checks passed{skips}"),
+        };
+        let summary = match &self.headline {
+            Some(headline) => format!("{headline}; {summary}"),
+            None => summary,
         };
         Report {
             outcome,

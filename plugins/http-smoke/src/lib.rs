@@ -2,19 +2,13 @@
 //!
 //! Everything is in the settings, so that most teams need no plugin of their own: health and
 //! readiness as JSON, texts on a page, headers, redirects, response times, authenticated calls,
-//! signed webhooks.
+//! signed webhooks. What one request can say is in `sluice_sdk::probe`.
 
-mod dependencies;
-mod one_or_many;
-mod probe;
 mod settings;
-mod validate;
-mod webhook;
 
-use sluice_sdk::{SmokeTest, TestResult};
+use sluice_sdk::{SmokeTest, TestResult, probe};
 
-pub use settings::{Auth, Expect, RequestSettings, Settings, Sign};
-pub use validate::validate;
+pub use settings::{Settings, validate};
 
 /// Sends every request of the settings, in order. One that fails does not keep the rest from
 /// being sent: whoever reads the report wants to know all of it.
@@ -23,10 +17,7 @@ pub use validate::validate;
 /// None: what cannot be told is a line of the report.
 pub fn run(t: &mut SmokeTest<'_>, settings: Settings) -> TestResult {
     for request in &settings.requests {
-        match &request.sign {
-            Some(sign) => webhook::run(t, request, sign),
-            None => probe::run(t, request),
-        }
+        probe::run(t, request);
     }
     Ok(())
 }

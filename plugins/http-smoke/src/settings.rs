@@ -1,12 +1,12 @@
 //! What a pipeline may ask of its smoke test.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_json::Value;
-use sluice_sdk::Request;
+use sluice_sdk::Issue;
+use sluice_sdk::probe::{self, RequestSettings};
+use sluice_sdk::settings::issue;
 
-use crate::one_or_many::OneOrMany;
+/// Most requests: half the budget of the manifest, so that each may be tried twice.
+const MAX_REQUESTS: usize = 32;
 
 /// The plugin's settings.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,186 +16,21 @@ pub struct Settings {
     pub requests: Vec<RequestSettings>,
 }
 
-/// One request and what is expected of its answer.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct RequestSettings {
-    /// Its name in the report. Left out: method, path and target.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Left out: `GET`, and `POST` where there is a body or a signature.
-    #[serde(default)]
-    pub method: Option<String>,
-    /// Path and query.
-    pub path: String,
-    /// `candidate`, `stable`, `service`, or a name from the grant.
-    #[serde(default = "candidate")]
-    pub target: String,
-    /// Request headers. `${secret:NAME}` is filled in by the host.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// The body: text as it stands, anything else as JSON.
-    #[serde(default)]
-    pub body: Option<Value>,
-    /// What the answer should be. Left out: status 200.
-    #[serde(default)]
-    pub expect: Expect,
-    /// How often to try again when the answer is not as expected. Left out: twice for GET and
-    /// HEAD, never for methods that may change something.
-    #[serde(default)]
-    pub retries: Option<u32>,
-    /// How long to wait before trying again, in milliseconds.
-    #[serde(default = "retry_wait_ms")]
-    pub retry_wait_ms: u32,
-    /// How long one answer may take, in milliseconds.
-    #[serde(default = "timeout_ms")]
-    pub timeout_ms: u32,
-    /// Sends a token. Skipped, visibly, while the secret holds no value.
-    #[serde(default)]
-    pub auth: Option<Auth>,
-    /// Signs the body as a webhook's sender does, and also sends it once with a bad signature.
-    #[serde(default)]
-    pub sign: Option<Sign>,
-}
-
-/// `Authorization: Bearer` with a secret.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// Name of the secret in the grant.
-    pub secret: String,
-}
-
-/// HMAC-SHA-256 of the body in a header.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Sign {
-    /// Name of the secret in the grant.
-    pub secret: String,
-    /// The header that carries it.
-    #[serde(default = "signature_header")]
-    pub header: String,
-    /// What stands before the hexadecimal digits.
-    #[serde(default = "signature_prefix")]
-    pub prefix: String,
-    /// What a bad signature is answered with.
-    #[serde(default = "unauthorized")]
-    pub bad_status: OneOrMany<u16>,
-}
-
-/// What an answer should be. All of it must hold.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Expect {
-    /// One status or several. Left out: 200; 202 for a signed webhook; any redirect where
-    /// `redirectTo` is set.
-    #[serde(default)]
-    pub status: OneOrMany<u16>,
-    /// Values in a JSON body, by key at the top (`status`) or JSON pointer (`/db/status`).
-    #[serde(default)]
-    pub json: BTreeMap<String, Value>,
-    /// Texts that the body contains.
-    #[serde(default)]
-    pub contains: OneOrMany<String>,
-    /// Texts that the body does not contain.
-    #[serde(default)]
-    pub not_contains: OneOrMany<String>,
-    /// Response headers; a `*` at the end of a value stands for any ending.
-    #[serde(default)]
-    pub header: BTreeMap<String, String>,
-    /// The whole answer takes less than this, in milliseconds.
-    #[serde(default)]
-    pub max_ms: Option<u32>,
-    /// A redirect to this address; a `*` at the end stands for any ending.
-    #[serde(default)]
-    pub redirect_to: Option<String>,
-}
-
-fn candidate() -> String {
-    "candidate".into()
-}
-
-fn retry_wait_ms() -> u32 {
-    500
-}
-
-fn timeout_ms() -> u32 {
-    5_000
-}
-
-fn signature_header() -> String {
-    "x-hub-signature-256".into()
-}
-
-fn signature_prefix() -> String {
-    "sha256=".into()
-}
-
-fn unauthorized() -> OneOrMany<u16> {
-    OneOrMany(vec![401])
-}
-
-impl RequestSettings {
-    /// The method, given or implied.
-    #[must_use]
-    pub fn method(&self) -> &str {
-        match &self.method {
-            Some(method) => method,
-            None if self.body.is_some() || self.sign.is_some() => "POST",
-            None => "GET",
-        }
+/// All complaints about the settings.
+#[must_use]
+pub fn validate(settings: &Settings) -> Vec<Issue> {
+    let count = settings.requests.len();
+    let mut issues = Vec::new();
+    if count == 0 {
+        let hint = "add a request: {path: /health}";
+        issues.push(issue("/requests", "nothing to test", hint));
     }
-
-    /// The name in the report.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match &self.name {
-            Some(name) => name.clone(),
-            None if self.target == "candidate" => format!("{} {}", self.method(), self.path),
-            None => format!("{} {} on {}", self.method(), self.path, self.target),
-        }
+    if count > MAX_REQUESTS {
+        let hint = format!("at most {MAX_REQUESTS}; use the plugin twice for more");
+        issues.push(issue("/requests", &format!("{count} requests"), &hint));
     }
-
-    /// How often to try again.
-    #[must_use]
-    pub fn retries(&self) -> u32 {
-        match (self.retries, self.method()) {
-            (Some(retries), _) => retries,
-            (None, "GET" | "HEAD") => 2,
-            (None, _) => 0,
-        }
+    for (index, request) in settings.requests.iter().enumerate() {
+        issues.extend(probe::issues(request, &format!("/requests/{index}")));
     }
-
-    /// The request, without a signature.
-    #[must_use]
-    pub fn request(&self) -> Request {
-        let mut request = Request::new(self.method(), &self.path).on(&self.target);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        if let Some(auth) = &self.auth {
-            request = request.bearer(&auth.secret);
-        }
-        let typed = self
-            .headers
-            .keys()
-            .any(|name| name.eq_ignore_ascii_case("content-type"));
-        match &self.body {
-            None => request,
-            Some(Value::String(text)) => request.body(text.as_str()),
-            Some(json) if typed => request.body(json.to_string()),
-            Some(json) => request.json(json),
-        }
-    }
-
-    /// The statuses that are right.
-    #[must_use]
-    pub fn statuses(&self) -> &[u16] {
-        match self.expect.status.0.as_slice() {
-            [] if self.expect.redirect_to.is_some() => &[301, 302, 303, 307, 308],
-            [] if self.sign.is_some() => &[202],
-            [] => &[200],
-            given => given,
-        }
-    }
+    issues
 }

@@ -183,7 +183,7 @@ fn it_tries_again_and_says_so() {
         told(&played, Outcome::Pass),
         "GET /health on candidate: status 200 (at try 3)"
     );
-    assert_eq!(played.slept_ms, 600);
+    assert_eq!(played.slept_ms, 300 + 600);
 
     let played = script(request)
         .call("GET", "/health", bad())

@@ -3,12 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_sdk::text::excerpt;
-use sluice_sdk::{Decision, Error, NetError, Response, Status};
+use sluice_sdk::{Decision, Error, Response, Status, patience_ms};
 
 /// Longest id of a request, in bytes: it becomes a ticket and a part of a path.
 const MAX_ID: usize = 128;
-/// How long to wait when asked for patience without a time, in milliseconds.
-const PATIENCE_MS: u32 = 30_000;
 
 /// Where a request stands, as the other system says. The same document comes from `POST`, `GET`
 /// and, without `status`, in a callback.
@@ -111,33 +109,10 @@ pub(crate) fn is_id(text: &str) -> bool {
 pub(crate) fn refusal(status: u16, response: &Response) -> Error {
     let what = format!("{} answered with status {status}", response.request);
     match status {
-        429 => Error::RateLimited(
-            response
-                .header("retry-after")
-                .and_then(|seconds| seconds.trim().parse::<u32>().ok())
-                .map_or(PATIENCE_MS, |seconds| seconds.saturating_mul(1_000)),
-        ),
+        429 => Error::RateLimited(patience_ms(response)),
         401 | 403 => Error::Denied(format!("{what}: check approval-key and approval-token")),
         404 | 405 => Error::InvalidConfig(format!("{what}: check `path`")),
         500..=599 => Error::Unavailable(what),
         _ => Error::Other(what),
-    }
-}
-
-pub(crate) fn unreachable(error: &NetError) -> Error {
-    match error {
-        NetError::NotGranted(what) => Error::Denied(format!(
-            "the grant does not let the plugin ask: {what}; see plugins.yaml, target `approvals`"
-        )),
-        NetError::Resolve(why)
-        | NetError::Connect(why)
-        | NetError::Tls(why)
-        | NetError::Protocol(why)
-        | NetError::Other(why) => Error::Unavailable(format!("no answer: {why}")),
-        NetError::Timeout => Error::Unavailable("no answer in time".into()),
-        NetError::TooLarge(limit) => {
-            Error::Other(format!("the question is larger than {limit} bytes"))
-        }
-        NetError::Quota => Error::Other("the call's budget of requests is used up".into()),
     }
 }

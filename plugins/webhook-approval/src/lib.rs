@@ -11,7 +11,7 @@ mod answer;
 mod settings;
 
 use serde_json::{Value, json};
-use sluice_sdk::{Client, Error, Request, Response, Status};
+use sluice_sdk::{Client, Error, Remote, Request, Response, Status};
 
 use settings::Settings as S;
 
@@ -21,6 +21,10 @@ pub use settings::{Settings, validate};
 const ATTRIBUTE: &str = "approval-request";
 /// Name of the target in manifest and grant.
 const TARGET: &str = "approvals";
+const THERE: Remote = Remote {
+    name: "the approval system",
+    target: TARGET,
+};
 /// The secret that signs questions.
 const KEY: &str = "approval-key";
 /// The secret that is shown at the door, where there is one.
@@ -106,7 +110,7 @@ fn send(client: &Client<'_>, request: Request) -> Result<Response, Error> {
     }
     client
         .send(&request)
-        .map_err(|error| answer::unreachable(&error))
+        .map_err(|error| THERE.unreached(&error))
 }
 
 sluice_sdk::export_approval_provider!(ask, poll, withdraw, on_callback, validate = validate);

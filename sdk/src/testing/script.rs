@@ -26,13 +26,24 @@ pub struct Script {
     state: RefCell<State>,
 }
 
+/// When a script begins, unless it says otherwise: 2026-01-01, 00:00 UTC.
+const BEGINNING_UNIX_MS: u64 = 1_767_225_600_000;
+
 struct State {
+    now_unix_ms: u64,
     remaining_ms: u32,
     expected: VecDeque<(String, Reply)>,
     handler: Option<Handler>,
     requests: Vec<Request>,
     log: Vec<(Level, String)>,
     slept_ms: u32,
+}
+
+impl State {
+    fn spend(&mut self, ms: u32) {
+        self.remaining_ms = self.remaining_ms.saturating_sub(ms);
+        self.now_unix_ms = self.now_unix_ms.saturating_add(u64::from(ms));
+    }
 }
 
 impl Default for Script {
@@ -65,6 +76,7 @@ impl Script {
             subject_digest: digest("c"),
         };
         let state = State {
+            now_unix_ms: BEGINNING_UNIX_MS,
             remaining_ms: 10_000,
             expected: VecDeque::new(),
             handler: None,
@@ -109,6 +121,14 @@ impl Script {
     #[must_use]
     pub fn remaining_ms(mut self, ms: u32) -> Self {
         self.state.get_mut().remaining_ms = ms;
+        self
+    }
+
+    /// Sets the time at the beginning of the call, in milliseconds since 1970-01-01 UTC. It goes on
+    /// with every answer and pause.
+    #[must_use]
+    pub fn now_unix_ms(mut self, ms: u64) -> Self {
+        self.state.get_mut().now_unix_ms = ms;
         self
     }
 
@@ -245,6 +265,10 @@ impl Script {
         format!("{}/test", self.release.id)
     }
 
+    pub(crate) fn given_now_unix_ms(&self) -> u64 {
+        self.state.borrow().now_unix_ms
+    }
+
     pub(crate) fn left_ms(&self) -> u32 {
         self.state.borrow().remaining_ms
     }
@@ -255,7 +279,7 @@ impl Script {
 
     pub(crate) fn pass(&self, ms: u32) {
         let mut state = self.state.borrow_mut();
-        state.remaining_ms = state.remaining_ms.saturating_sub(ms);
+        state.spend(ms);
         state.slept_ms = state.slept_ms.saturating_add(ms);
     }
 
@@ -312,7 +336,7 @@ impl Script {
 
     fn take(&self, reply: Reply) -> Answer {
         let mut state = self.state.borrow_mut();
-        state.remaining_ms = state.remaining_ms.saturating_sub(reply.takes_ms);
+        state.spend(reply.takes_ms);
         reply.answer
     }
 }

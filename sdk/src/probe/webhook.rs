@@ -1,9 +1,8 @@
 //! A signed webhook: a bad signature must be refused, a good one accepted.
 
-use sluice_sdk::{Examination, SmokeTest};
-
-use crate::probe::{expected, no_secret, probe};
-use crate::settings::{RequestSettings, Sign};
+use super::attempt::{attempt, expected, no_secret};
+use super::settings::{RequestSettings, Sign};
+use crate::{Examination, SmokeTest};
 
 /// A signature of the right form that no key produces in practice.
 const BAD_SIGNATURE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -15,7 +14,7 @@ pub(crate) fn run(t: &mut SmokeTest<'_>, settings: &RequestSettings, sign: &Sign
     let request = settings
         .request()
         .header(&sign.header, &format!("{}{BAD_SIGNATURE}", sign.prefix));
-    let check = probe(t, settings, &request, &refused, |response| {
+    let check = attempt(t, settings.patience(), &request, &refused, |response| {
         let mut examination = Examination::of(response);
         examination.status_in(&sign.bad_status.0);
         examination.verdict()
@@ -29,7 +28,7 @@ pub(crate) fn run(t: &mut SmokeTest<'_>, settings: &RequestSettings, sign: &Sign
     }
     let value = format!("{}${{hmac-sha256:{}}}", sign.prefix, sign.secret);
     let request = settings.request().header(&sign.header, &value);
-    let check = probe(t, settings, &request, &accepted, |response| {
+    let check = attempt(t, settings.patience(), &request, &accepted, |response| {
         expected(settings, response)
     });
     t.record(&check.name, check.outcome, &check.message, check.elapsed_ms);

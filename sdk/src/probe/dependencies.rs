@@ -1,7 +1,7 @@
 //! Which dependency is to blame, as a readiness page tells it.
 
+use crate::text::excerpt;
 use serde_json::Value;
-use sluice_sdk::text::excerpt;
 
 /// Where readiness pages put their parts.
 const PLACES: [&str; 4] = ["dependencies", "checks", "components", "details"];
@@ -22,7 +22,8 @@ const MAX_NAMED: usize = 5;
 const MAX_CHARS: usize = 80;
 
 /// The parts of a readiness page that do not work, each with what the page says about it.
-pub(crate) fn not_ready(page: &Value) -> Option<String> {
+#[must_use]
+pub fn not_ready(page: &Value) -> Option<String> {
     let parts = PLACES.iter().find_map(|place| page.get(place))?;
     let mut bad: Vec<String> = match parts {
         Value::Object(map) => map

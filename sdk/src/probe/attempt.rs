@@ -1,13 +1,25 @@
 //! One request, repeated until its answer is as expected or the tries are used up.
 
-use sluice_sdk::smoke::no_answer;
-use sluice_sdk::{Check, Examination, NetError, Outcome, Request, Response, SmokeTest};
-
-use crate::dependencies;
-use crate::settings::RequestSettings;
+use super::dependencies;
+use super::settings::RequestSettings;
+use crate::smoke::no_answer;
+use crate::{Check, Examination, NetError, Outcome, Request, Response, SmokeTest};
 
 /// Least time for a request to make sense, in milliseconds.
 const LEAST_MS: u32 = 200;
+/// Longest wait that doubling leads to, in milliseconds: a budget of a minute still holds several.
+const LONGEST_WAIT_MS: u32 = 5_000;
+
+/// How often, how soon again, and how long at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Tries in all.
+    pub tries: u32,
+    /// The wait before the second try, in milliseconds. Each further wait is twice as long.
+    pub wait_ms: u32,
+    /// How long one answer may take, in milliseconds.
+    pub timeout_ms: u32,
+}
 
 /// What one try showed.
 struct Try {
@@ -19,20 +31,25 @@ struct Try {
 }
 
 /// Sends a request of the settings and reports one line about it.
-pub(crate) fn run(t: &mut SmokeTest<'_>, settings: &RequestSettings) {
+pub(super) fn run(t: &mut SmokeTest<'_>, settings: &RequestSettings) {
     let name = settings.name();
     if let Some(secret) = missing_secret(t, settings) {
         t.skip(&name, &no_secret(&secret));
         return;
     }
-    let check = probe(t, settings, &settings.request(), &name, |response| {
-        expected(settings, response)
-    });
+    let check = attempt(
+        t,
+        settings.patience(),
+        &settings.request(),
+        &name,
+        |response| expected(settings, response),
+    );
     t.record(&check.name, check.outcome, &check.message, check.elapsed_ms);
 }
 
 /// Why a check was not run.
-pub(crate) fn no_secret(secret: &str) -> String {
+#[must_use]
+pub fn no_secret(secret: &str) -> String {
     format!(
         "not tested: secret `{secret}` holds no value; grant it and set it in plugins.yaml to test this"
     )
@@ -57,26 +74,26 @@ fn secrets_in(value: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-/// Sends a request until `examine` is content or the tries are used up.
-pub(crate) fn probe<'r>(
+/// Sends a request until `examine` is content or the tries, the time or the budget are used up.
+/// The result is a line for the report, under `name`.
+pub fn attempt<'r>(
     t: &SmokeTest<'_>,
-    settings: &RequestSettings,
+    patience: Patience,
     request: &Request,
     name: &str,
     examine: impl Fn(&Response) -> (Outcome, String) + 'r,
 ) -> Check {
-    let tries = settings.retries().saturating_add(1);
     let mut best: Option<Try> = None;
     let mut made = 0;
-    while made < tries {
+    while made < patience.tries {
         if made > 0 {
-            t.pause(settings.retry_wait_ms);
+            t.pause(wait(patience.wait_ms, made));
         }
         if t.remaining_ms() < LEAST_MS {
             break;
         }
         made += 1;
-        let this = once(t, settings.timeout_ms, request, &examine);
+        let this = once(t, patience.timeout_ms, request, &examine);
         let again = this.again;
         // What was seen outweighs a later try that saw nothing, such as one over the budget.
         let blind = this.outcome == Outcome::Inconclusive && best.is_some();
@@ -108,6 +125,12 @@ pub(crate) fn probe<'r>(
         message,
         elapsed_ms: best.elapsed_ms,
     }
+}
+
+/// Twice as long each time, so that a pod that still starts is not asked in vain too often.
+fn wait(first_ms: u32, made: u32) -> u32 {
+    let doubled = first_ms.saturating_mul(1_u32.checked_shl(made - 1).unwrap_or(u32::MAX));
+    doubled.min(LONGEST_WAIT_MS.max(first_ms))
 }
 
 fn once(
@@ -159,7 +182,7 @@ fn may_pass(error: &NetError) -> bool {
 }
 
 /// Everything that the settings say about an answer.
-pub(crate) fn expected(settings: &RequestSettings, response: &Response) -> (Outcome, String) {
+pub(super) fn expected(settings: &RequestSettings, response: &Response) -> (Outcome, String) {
     let expect = &settings.expect;
     let mut examination = Examination::of(response);
     examination.status_in(settings.statuses());
