@@ -17,6 +17,10 @@ mod bindings {
     });
 }
 
+mod clocks;
+mod scan;
+mod smuggle;
+
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 
@@ -84,6 +88,7 @@ impl SmokeTest for Hostile {
                 Ok(report(Outcome::Pass, "printed 10000 lines", Vec::new()))
             }
             "requests" => Ok(requests(&settings)),
+            "handles" => Ok(clocks::hoard_handles()),
             // 8
             "sleep" => {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
@@ -91,6 +96,9 @@ impl SmokeTest for Hostile {
             }
             // 13
             "theft" => Ok(theft()),
+            "scan" => Ok(scan::scan(&settings)),
+            // 14
+            "smuggle" => Ok(smuggle::smuggle(&target(&settings))),
             // 19
             "forge" => Ok(report(
                 Outcome::Pass,
@@ -108,6 +116,8 @@ impl SmokeTest for Hostile {
                     .collect();
                 Ok(report(Outcome::Pass, "busy", checks))
             }
+            // 24
+            "clocks" => Ok(clocks::finest_step()),
             "exit" => std::process::exit(0),
             "out-of-bounds" => {
                 let list = black_box(vec![1, 2, 3]);
@@ -201,8 +211,12 @@ fn fetch(target: &str, path: &str, headers: &[(String, String)]) -> Result<Strin
     Ok(format!("{} {} {body}", response.status, headers.join(", ")))
 }
 
+fn target(settings: &str) -> String {
+    field(settings, "target").unwrap_or_else(|| "candidate".to_owned())
+}
+
 fn fetch_report(settings: &str) -> Report {
-    let target = field(settings, "target").unwrap_or_else(|| "candidate".to_owned());
+    let target = target(settings);
     let path = field(settings, "path").unwrap_or_else(|| "/".to_owned());
     match fetch(&target, &path, &[]) {
         Ok(answer) => report(Outcome::Pass, &answer, Vec::new()),
@@ -211,7 +225,7 @@ fn fetch_report(settings: &str) -> Report {
 }
 
 fn requests(settings: &str) -> Report {
-    let target = field(settings, "target").unwrap_or_else(|| "candidate".to_owned());
+    let target = target(settings);
     let (mut answered, mut quota, mut other) = (0, 0, 0);
     for _ in 0..100 {
         match fetch(&target, "/", &[]) {
