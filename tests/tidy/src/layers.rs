@@ -13,7 +13,7 @@
 use crate::{manifests, tree};
 
 /// Which of our crates each crate may need to be built. Absent: none.
-const MAY_IMPORT: [(&str, &[&str]); 7] = [
+const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("agent/cluster", &["sluice-core"]),
     ("agent/registry", &["sluice-core"]),
     ("agent/plugins", &["sluice-core"]),
@@ -32,8 +32,12 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
             "sluice-plugins",
             "sluice-controller",
             "sluice-web",
+            // The form of a plugin's test cases, which it plays.
+            "sluice-case",
         ],
     ),
+    // The same form, which the SDK plays natively.
+    ("sdk", &["sluice-case"]),
     // The sample writes its own images.
     ("tests/sample", &["sluice-image"]),
 ];
