@@ -71,7 +71,7 @@ struct TokenAnswer {
 impl Session<'_> {
     /// What the last call found out, where it still holds.
     pub(crate) async fn remembered(&self) -> Result<Option<Authorization>, RegistryFault> {
-        let remembered = self.memory().authorizations.get(&self.repository).cloned();
+        let remembered = self.memory().authorizations.get(&self.key()).cloned();
         match remembered {
             None => Ok(None),
             Some(Remembered::Basic) => Ok(self.credentials().await?.map(Authorization::Basic)),
@@ -109,9 +109,7 @@ impl Session<'_> {
                 )
             }
         };
-        self.memory()
-            .authorizations
-            .put(self.repository.clone(), remembered);
+        self.memory().authorizations.put(self.key(), remembered);
         Ok(authorization)
     }
 
@@ -136,8 +134,8 @@ impl Session<'_> {
         )
     }
 
-    /// Gets a token that may pull this repository and nothing else, whatever scope the challenge
-    /// asks for.
+    /// Gets a token that may do in this repository what the call does and nothing else, whatever
+    /// scope the challenge asks for.
     async fn fetch_token(
         &self,
         realm: &str,
@@ -151,7 +149,11 @@ impl Session<'_> {
             .map_or(&[][..], |host| &host.realm_hosts);
         let mut url = realm::check(realm, host, &self.base, realm_hosts)
             .map_err(|problem| self.ask.denied(problem, "Nothing was changed"))?;
-        let scope = format!("repository:{}:pull", self.repository.path());
+        let scope = format!(
+            "repository:{}:{}",
+            self.repository.path(),
+            self.access.actions()
+        );
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", service);
         }
@@ -159,13 +161,8 @@ impl Session<'_> {
 
         let authorization = credentials.map(Authorization::Basic);
         let sent = Instant::now();
-        let response = self.once(
-            Method::GET,
-            url.clone(),
-            HeaderMap::new(),
-            authorization.as_ref(),
-        );
-        let response = response.await?;
+        let asking = request(Method::GET, url.clone(), HeaderMap::new());
+        let response = self.once(asking, authorization.as_ref()).await?;
         let status = response.status();
         if status != StatusCode::OK {
             let said = self.said(response).await;

@@ -19,7 +19,7 @@ use crate::fault::{Ask, WAIT};
 use crate::host::{Host, Hosts};
 use crate::recent::Recent;
 use crate::repository::Repository;
-use crate::session::Session;
+use crate::session::{Access, Session};
 use crate::signature::Verifier;
 use crate::sigstore::{Sigstore, TrustError, TrustRoot};
 use crate::transport::Transport;
@@ -33,6 +33,8 @@ const REMEMBERED: usize = 4096;
 pub struct Limits {
     /// A call ends after this time, with or without an answer; waiting for a slot counts.
     pub deadline: Duration,
+    /// The same for one that moves a whole artifact, up or down: 32 MiB at 2 Mbit/s.
+    pub transfer_deadline: Duration,
     /// Requests under way at once.
     pub requests: usize,
     /// Requests under way at once to one host.
@@ -51,6 +53,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(30),
+            transfer_deadline: Duration::from_secs(130),
             requests: 8,
             requests_per_host: 4,
             tags: 100_000,
@@ -63,7 +66,7 @@ impl Default for Limits {
 
 /// What is remembered between calls; losing any of it costs a request.
 pub(crate) struct Memory {
-    pub(crate) authorizations: Recent<Repository, Remembered>,
+    pub(crate) authorizations: Recent<(Repository, Access), Remembered>,
     /// Digests whose manifest was read and hashed.
     pub(crate) verified: Recent<(Repository, Digest), ()>,
     /// Entity tags, for registries that state no digest.
@@ -127,7 +130,12 @@ impl OciRegistry {
 
     /// Waits for the slots that a call needs: the host's first, so that whoever waits for a slow
     /// host takes none of the slots that the others need.
-    async fn open(&self, ask: Ask, repository: &str) -> Result<Session<'_>, RegistryFault> {
+    async fn open(
+        &self,
+        ask: Ask,
+        repository: &str,
+        access: Access,
+    ) -> Result<Session<'_>, RegistryFault> {
         let not_a_name = || {
             ask.not_found(
                 "this is not the name of a repository",
@@ -159,6 +167,7 @@ impl OciRegistry {
             registry: self,
             ask,
             repository,
+            access,
             base,
             host,
             secrets: Mutex::default(),
@@ -196,8 +205,25 @@ impl OciRegistry {
         F: Future<Output = Result<T, RegistryFault>> + Send,
     {
         let limit = self.limits.deadline;
+        self.call_within(limit, Access::Pull, ask, repository, work)
+            .await
+    }
+
+    /// The same with another deadline, for reading or for writing.
+    pub(crate) async fn call_within<'a, T, E, F>(
+        &'a self,
+        limit: Duration,
+        access: Access,
+        ask: Ask,
+        repository: &'a str,
+        work: impl FnOnce(Session<'a>) -> F + Send,
+    ) -> Result<T, E>
+    where
+        E: From<RegistryFault>,
+        F: Future<Output = Result<T, E>> + Send,
+    {
         let begin = Instant::now();
-        let opened = timeout_at(begin + limit, self.open(ask.clone(), repository)).await;
+        let opened = timeout_at(begin + limit, self.open(ask.clone(), repository, access)).await;
         let waited = begin.elapsed().min(limit);
         if let Ok(session) = opened
             && let Ok(answer) = timeout_at(begin + limit, work(session?)).await
@@ -206,16 +232,18 @@ impl OciRegistry {
         }
         let cause = format!("no whole answer within {} s", limit.as_secs_f32());
         if waited < limit / 10 {
-            return Err(ask.unavailable(cause, WAIT));
+            return Err(ask.unavailable(cause, WAIT).into());
         }
         let cause = format!(
             "{cause}, of which {:.1} s went by in waiting for other requests to registries to end",
             waited.as_secs_f32()
         );
-        Err(ask.unavailable(
-            cause,
-            "Sluice asks again by itself; if it stays so, poll less often",
-        ))
+        Err(ask
+            .unavailable(
+                cause,
+                "Sluice asks again by itself; if it stays so, poll less often",
+            )
+            .into())
     }
 }
 

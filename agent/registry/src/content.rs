@@ -53,6 +53,16 @@ pub(crate) async fn blob(
     digest: &Digest,
     limit: usize,
 ) -> Result<Bytes, RegistryFault> {
+    let response = stored(session, digest).await?;
+    let body = found(session, response, limit).await?;
+    hashed(session, digest, body)
+}
+
+/// The answer to the question for a blob, wherever the registry keeps it. Its body is not believed.
+pub(crate) async fn stored(
+    session: &Session<'_>,
+    digest: &Digest,
+) -> Result<Response, RegistryFault> {
     let url = session.address(&format!("blobs/{digest}"))?;
     let mut response = session.send(Method::GET, url, HeaderMap::new()).await?;
     for _ in 0..MOST_HOSTS {
@@ -70,8 +80,7 @@ pub(crate) async fn blob(
             .await
             .map_err(|cause| session.ask.unavailable(cause, WAIT))?;
     }
-    let body = found(session, response, limit).await?;
-    hashed(session, digest, body)
+    Ok(response)
 }
 
 /// Where a response leads, if it does.

@@ -42,6 +42,31 @@ impl Ask {
         }
     }
 
+    pub(crate) fn pull(repository: &str, digest: &str) -> Self {
+        let (repository, digest) = (quotable(repository), quotable(digest));
+        Self {
+            sentence: format!("cannot pull the plugin {repository}@{digest}"),
+        }
+    }
+
+    pub(crate) fn push(repository: &str, tag: Option<&str>) -> Self {
+        let tag = tag.map(|tag| format!(":{}", quotable(tag)));
+        Self {
+            sentence: format!(
+                "cannot push to {}{}",
+                quotable(repository),
+                tag.unwrap_or_default()
+            ),
+        }
+    }
+
+    pub(crate) fn sign(repository: &str, digest: &str) -> Self {
+        let (repository, digest) = (quotable(repository), quotable(digest));
+        Self {
+            sentence: format!("cannot store the signature of {repository}@{digest}"),
+        }
+    }
+
     pub(crate) fn not_found(&self, cause: impl Display, to_do: &str) -> RegistryFault {
         RegistryFault::NotFound(self.message(cause, to_do))
     }
@@ -63,7 +88,8 @@ impl Ask {
         }
     }
 
-    fn message(&self, cause: impl Display, to_do: &str) -> String {
+    /// What was asked, the cause, and what to do.
+    pub(crate) fn message(&self, cause: impl Display, to_do: &str) -> String {
         format!("{}: {cause}. {to_do}", self.sentence)
     }
 }

@@ -1,4 +1,4 @@
-//! Reads tags, digests, annotations and signatures from OCI registries.
+//! Reads tags, digests, annotations, signatures and plugins from OCI registries; puts plugins there.
 //!
 //! [`OciRegistry`] implements [`sluice_core::port::Registry`]. Names, manifests and error envelopes
 //! are `oci-client`'s; the wire is our own, because that client's tag list drops the `Link` and
@@ -10,11 +10,13 @@
 //! - a digest counts only once the manifest's own bytes have that hash (`resolve`, S1, attack 2);
 //! - the facts of an image are read by digest, and hashed (`content`, `describe`);
 //! - a signature counts only if every step of its proof was made (`verify`, `sigstore`, S3 to S6);
+//! - a plugin is one uncompressed component, of no more bytes than declared (`artifact`, attack 17);
 //! - credentials go to the registry and to an allowed token realm, nowhere else (`realm`);
 //! - names do not lead into the cluster's own network unless the host is configured (`address`, H5);
 //! - a host that asks for a pause gets it (`host`); times between polls have jitter ([`poll`]).
 
 mod address;
+mod artifact;
 mod auth;
 mod challenge;
 mod client;
@@ -39,6 +41,7 @@ mod tags;
 mod transport;
 mod verify;
 
+pub use artifact::{ArtifactFault, NewWasm, PushProgress, SigningKey, SigningKeyError, WasmLayer};
 pub use client::{Limits, OciRegistry};
 pub use config::{ConfigError, HostConfig, RegistryConfig, Secret, TrustConfig};
 pub use signature::{Refused, Signature, SignedImage, Verifier};

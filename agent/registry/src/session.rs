@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
-use reqwest::Response;
+use reqwest::{Request, Response};
 use sluice_core::port::RegistryFault;
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use url::Url;
@@ -23,12 +23,41 @@ const MOST_ERROR_BYTES: usize = 64 * 1024;
 /// The pause after a 429 that names none.
 const DEFAULT_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// What a call may do with the repository: a token for reading writes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Access {
+    Pull,
+    Push,
+}
+
+impl Access {
+    /// The actions of a token's scope.
+    pub(crate) fn actions(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "pull,push",
+        }
+    }
+
+    fn needs(self) -> &'static str {
+        match self {
+            Self::Pull => {
+                "Check that the account in the registry configuration may pull this repository"
+            }
+            Self::Push => {
+                "Check that the account in the registry configuration may push to this repository"
+            }
+        }
+    }
+}
+
 /// One call. It holds a slot of its host and one of the whole agent until it ends, and has at most
 /// one request under way at any time: so the slots bound the requests.
 pub(crate) struct Session<'a> {
     pub(crate) registry: &'a OciRegistry,
     pub(crate) ask: Ask,
     pub(crate) repository: Repository,
+    pub(crate) access: Access,
     /// The address of the registry's API, ending in `/v2/`.
     pub(crate) base: Url,
     pub(crate) host: Arc<Host>,
@@ -47,6 +76,11 @@ impl Session<'_> {
         lock(&self.registry.memory)
     }
 
+    /// Under which what is found out about authentication is remembered.
+    pub(crate) fn key(&self) -> (Repository, Access) {
+        (self.repository.clone(), self.access)
+    }
+
     /// The address of a resource of the repository, such as `tags/list`.
     pub(crate) fn address(&self, resource: &str) -> Result<Url, RegistryFault> {
         self.base
@@ -62,22 +96,38 @@ impl Session<'_> {
         url: Url,
         headers: HeaderMap,
     ) -> Result<Response, RegistryFault> {
+        self.send_with(method, url, headers, Bytes::new()).await
+    }
+
+    /// The same with a body.
+    pub(crate) async fn send_with(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, RegistryFault> {
+        let with_body = || {
+            let mut request = request(method.clone(), url.clone(), headers.clone());
+            if !body.is_empty() {
+                *request.body_mut() = Some(body.clone().into());
+            }
+            request
+        };
         let known = self.remembered().await?;
-        let response = self
-            .once(method.clone(), url.clone(), headers.clone(), known.as_ref())
-            .await?;
+        let response = self.once(with_body(), known.as_ref()).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        self.memory().authorizations.remove(&self.repository);
+        self.memory().authorizations.remove(&self.key());
         let fresh = self.authorize(response.headers()).await?;
         if known.as_ref() == Some(&fresh) {
             // The same again would only count as one more failed login.
             return Err(self.refusal(response).await);
         }
-        let response = self.once(method, url, headers, Some(&fresh)).await?;
+        let response = self.once(with_body(), Some(&fresh)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            self.memory().authorizations.remove(&self.repository);
+            self.memory().authorizations.remove(&self.key());
             return Err(self.refusal(response).await);
         }
         Ok(response)
@@ -86,9 +136,7 @@ impl Session<'_> {
     /// Sends one request, unless the host asked to be left alone, and notes where it asks so now.
     pub(crate) async fn once(
         &self,
-        method: Method,
-        url: Url,
-        mut headers: HeaderMap,
+        mut request: Request,
         authorization: Option<&Authorization>,
     ) -> Result<Response, RegistryFault> {
         self.registry
@@ -100,14 +148,10 @@ impl Session<'_> {
                     "Check user name and password in the registry configuration",
                 )
             })?;
-            headers.insert(header::AUTHORIZATION, value);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
             lock(&self.secrets).extend(authorization.secrets());
         }
-        let response = self
-            .registry
-            .transport
-            .send(request(method, url, headers))
-            .await;
+        let response = self.registry.transport.send(request).await;
         let response = response.map_err(|cause| self.ask.unavailable(cause, WAIT))?;
         let status = response.status();
         let asked = retry_after::read(response.headers(), self.registry.clock.now());
@@ -172,10 +216,9 @@ impl Session<'_> {
                 "Check the name, and that the image was pushed; some registries answer so too \
                  where the account may not see the repository",
             ),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.ask.denied(
-                cause,
-                "Check that the account in the registry configuration may pull this repository",
-            ),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                self.ask.denied(cause, self.access.needs())
+            }
             other if other.is_server_error() => self.ask.unavailable(cause, WAIT),
             _ => self.ask.unavailable(cause, BROKEN),
         }

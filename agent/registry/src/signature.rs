@@ -3,6 +3,11 @@
 use bytes::Bytes;
 use sluice_core::policy::Signer;
 
+/// Media type of what cosign 1 and 2 sign.
+pub(crate) const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// Annotation of its layer with the signature.
+pub(crate) const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+
 /// The image that a signature must be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedImage<'a> {

@@ -9,10 +9,8 @@ use sluice_core::port::RegistryFault;
 use super::{MOST_LIST_BYTES, MOST_SIGNATURE_BYTES, MOST_SIGNATURES, Search};
 use crate::content;
 use crate::digest::Digest;
-use crate::signature::Signature;
+use crate::signature::{SIGNATURE, SIMPLE_SIGNING, Signature};
 
-const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const LOG: &str = "dev.sigstore.cosign/bundle";
 

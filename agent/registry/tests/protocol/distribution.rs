@@ -95,6 +95,7 @@ async fn round_trip(host: &str) {
         assert_eq!(reader.resolve(&repository, tag).await.unwrap(), digest);
     }
     not_found(reader.resolve(&repository, "v9").await, "404");
+    artifact::up_and_down(&reader, &format!("{host}/plugins/slack")).await;
     not_found(reader.tags(&format!("{host}/shop/nothing")).await, "404");
 
     denied(

@@ -9,6 +9,7 @@
               themselves, not what they share"
 )]
 
+mod artifact;
 mod auth;
 mod digests;
 mod distribution;

@@ -13,6 +13,7 @@ mod flood;
 mod forged;
 mod identity;
 mod key;
+mod sign;
 mod storage;
 
 use std::collections::BTreeMap;

@@ -33,6 +33,12 @@ impl Key {
         self.0.sign(message).expect("a signature")
     }
 
+    /// The private key in PEM, as PKCS#8.
+    #[must_use]
+    pub fn private_pem(&self) -> String {
+        pem("PRIVATE KEY", &self.0.serialize_der())
+    }
+
     /// The public key in DER.
     #[must_use]
     pub fn public_der(&self) -> Vec<u8> {
