@@ -5,15 +5,17 @@
 
 mod attempt;
 pub mod dependencies;
+mod expect;
 mod issues;
 mod one_or_many;
 mod settings;
 mod webhook;
 
 pub use attempt::{Patience, attempt, no_secret};
+pub use expect::Expect;
 pub use issues::issues;
 pub use one_or_many::OneOrMany;
-pub use settings::{Auth, Expect, RequestSettings, Sign};
+pub use settings::{Auth, RequestSettings, Sign};
 
 use crate::SmokeTest;
 

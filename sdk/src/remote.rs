@@ -1,6 +1,7 @@
 //! The other side of a plugin's requests, and what its silence or refusal means for the call.
 
-use crate::{Error, NetError, Response};
+use crate::text::{EXCERPT_CHARS, excerpt};
+use crate::{Client, Error, NetError, Request, Response};
 
 /// How long to wait when asked for patience without a time, in milliseconds.
 const PATIENCE_MS: u32 = 30_000;
@@ -9,14 +10,14 @@ const PATIENCE_MS: u32 = 30_000;
 /// ticket system, a metric provider's database. (What the silence of a server says about the
 /// version under test is [`crate::smoke::no_answer`].)
 #[derive(Clone, Copy, Debug)]
-pub struct Remote {
+pub struct Remote<'a> {
     /// What people call it.
-    pub name: &'static str,
+    pub name: &'a str,
     /// Its target in manifest and grant.
-    pub target: &'static str,
+    pub target: &'a str,
 }
 
-impl Remote {
+impl Remote<'_> {
     /// Why there is no answer.
     #[must_use]
     pub fn unreached(&self, error: &NetError) -> Error {
@@ -43,6 +44,53 @@ impl Remote {
                     .into(),
             ),
             NetError::Other(why) => Error::Unavailable(format!("no answer of {name}: {why}")),
+        }
+    }
+}
+
+impl Client<'_> {
+    /// Sends one request to a server that the plugin needs, and wants a status from 200 to 299. (A
+    /// smoke test, which judges answers, has [`crate::SmokeTest::request`].)
+    ///
+    /// # Errors
+    /// No answer, or one with another status, in the words of the contract: what a person must change
+    /// is told from what a later attempt may get.
+    pub fn ask(&self, request: &Request) -> Result<Response, Error> {
+        let remote = Remote {
+            name: &request.target,
+            target: &request.target,
+        };
+        self.send(request)
+            .map_err(|error| remote.unreached(&error))?
+            .accepted()
+    }
+}
+
+impl Response {
+    /// The response, if its status is from 200 to 299.
+    ///
+    /// # Errors
+    /// What another status means for a plugin that needed the answer.
+    pub fn accepted(self) -> Result<Self, Error> {
+        let said = || match excerpt(&self.text(), EXCERPT_CHARS) {
+            body if body.is_empty() => String::new(),
+            body => format!(": {body}"),
+        };
+        let told = || {
+            format!(
+                "{} answered with status {}{}",
+                self.request,
+                self.status,
+                said()
+            )
+        };
+        match self.status {
+            200..=299 => Ok(self),
+            429 => Err(Error::RateLimited(patience_ms(&self))),
+            401 | 403 => Err(Error::Denied(told())),
+            404 | 405 => Err(Error::InvalidConfig(told())),
+            500..=599 => Err(Error::Unavailable(told())),
+            _ => Err(Error::Other(told())),
         }
     }
 }

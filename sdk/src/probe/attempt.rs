@@ -1,9 +1,8 @@
 //! One request, repeated until its answer is as expected or the tries are used up.
 
-use super::dependencies;
 use super::settings::RequestSettings;
 use crate::smoke::no_answer;
-use crate::{Check, Examination, NetError, Outcome, Request, Response, SmokeTest};
+use crate::{Check, NetError, Outcome, Request, Response, SmokeTest};
 
 /// Least time for a request to make sense, in milliseconds.
 const LEAST_MS: u32 = 200;
@@ -42,7 +41,7 @@ pub(super) fn run(t: &mut SmokeTest<'_>, settings: &RequestSettings) {
         settings.patience(),
         &settings.request(),
         &name,
-        |response| expected(settings, response),
+        |response| settings.expect.verdict(settings.statuses(), response),
     );
     t.record(&check.name, check.outcome, &check.message, check.elapsed_ms);
 }
@@ -71,7 +70,7 @@ fn secrets_in(value: &str) -> impl Iterator<Item = &str> {
     ["${secret:", "${hmac-sha256:"]
         .into_iter()
         .flat_map(|opening| value.split(opening).skip(1))
-        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+        .filter_map(|rest| rest.split(['}', ':']).next())
 }
 
 /// Sends a request until `examine` is content or the tries, the time or the budget are used up.
@@ -179,39 +178,4 @@ fn may_pass(error: &NetError) -> bool {
             false
         }
     }
-}
-
-/// Everything that the settings say about an answer.
-pub(super) fn expected(settings: &RequestSettings, response: &Response) -> (Outcome, String) {
-    let expect = &settings.expect;
-    let mut examination = Examination::of(response);
-    examination.status_in(settings.statuses());
-    if let Some(address) = &expect.redirect_to {
-        examination.header("location", address);
-    }
-    for (place, value) in &expect.json {
-        examination.json(place, value.clone());
-    }
-    for text in &expect.contains.0 {
-        examination.contains(text);
-    }
-    for text in &expect.not_contains.0 {
-        examination.lacks(text);
-    }
-    for (name, value) in &expect.header {
-        examination.header(name, value);
-    }
-    if let Some(ms) = expect.max_ms {
-        examination.faster_than(ms);
-    }
-    let broken = examination.verdict().0 == Outcome::Fail;
-    let blame = response
-        .json()
-        .ok()
-        .filter(|_| broken)
-        .and_then(|page| dependencies::not_ready(&page));
-    if let Some(blame) = blame {
-        examination.that(false, "", &blame);
-    }
-    examination.verdict()
 }

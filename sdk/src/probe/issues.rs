@@ -21,7 +21,7 @@ pub fn issues(request: &RequestSettings, pointer: &str) -> Vec<Issue> {
     about(request, &mut complaints);
     about_headers(request, &mut complaints);
     about_secrets(request, &mut complaints);
-    about_expectations(request, &mut complaints);
+    request.expect.complain(request.method(), &mut complaints);
     issues
 }
 
@@ -63,35 +63,4 @@ fn about_secrets(request: &RequestSettings, complaints: &mut Complaints<'_>) {
         let none = sign.bad_status.0.is_empty();
         complaints.refuse(none, "/sign/badStatus", "no status", "such as 401");
     }
-}
-
-fn about_expectations(request: &RequestSettings, complaints: &mut Complaints<'_>) {
-    let expect = &request.expect;
-    complaints.statuses("/expect/status", &expect.status.0);
-    let never = expect.max_ms == Some(0);
-    complaints.refuse(never, "/expect/maxMs", "nothing is that fast", "");
-    for name in expect.header.keys() {
-        complaints.header(&format!("/expect/header/{}", step(name)), name);
-    }
-    for place in expect.json.keys() {
-        let message = "this is the whole document";
-        let hint = "name a key, as in status, or a pointer /a/b";
-        complaints.refuse(place.is_empty(), "/expect/json/", message, hint);
-    }
-    for (place, texts) in [
-        ("/expect/contains", &expect.contains),
-        ("/expect/notContains", &expect.not_contains),
-    ] {
-        let empty = texts.0.iter().any(String::is_empty);
-        let message = "every body contains the empty text";
-        complaints.refuse(empty, place, message, "write the text");
-    }
-    let wants_a_body = !(expect.json.is_empty() && expect.contains.0.is_empty());
-    let unseen = request.method() == "HEAD" && wants_a_body;
-    complaints.refuse(
-        unseen,
-        "/expect",
-        "an answer to HEAD has no body",
-        "use GET",
-    );
 }

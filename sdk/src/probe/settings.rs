@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{OneOrMany, Patience};
+use super::{Expect, OneOrMany, Patience};
 use crate::Request;
 use serde::Deserialize;
 use serde_json::Value;
@@ -74,34 +74,6 @@ pub struct Sign {
     /// What a bad signature is answered with.
     #[serde(default = "unauthorized")]
     pub bad_status: OneOrMany<u16>,
-}
-
-/// What an answer should be. All of it must hold.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Expect {
-    /// One status or several. Left out: 200; 202 for a signed webhook; any redirect where
-    /// `redirectTo` is set.
-    #[serde(default)]
-    pub status: OneOrMany<u16>,
-    /// Values in a JSON body, by key at the top (`status`) or JSON pointer (`/db/status`).
-    #[serde(default)]
-    pub json: BTreeMap<String, Value>,
-    /// Texts that the body contains.
-    #[serde(default)]
-    pub contains: OneOrMany<String>,
-    /// Texts that the body does not contain.
-    #[serde(default)]
-    pub not_contains: OneOrMany<String>,
-    /// Response headers; a `*` at the end of a value stands for any ending.
-    #[serde(default)]
-    pub header: BTreeMap<String, String>,
-    /// The whole answer takes less than this, in milliseconds.
-    #[serde(default)]
-    pub max_ms: Option<u32>,
-    /// A redirect to this address; a `*` at the end stands for any ending.
-    #[serde(default)]
-    pub redirect_to: Option<String>,
 }
 
 fn retry_wait_ms() -> u32 {

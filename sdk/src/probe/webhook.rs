@@ -1,6 +1,6 @@
 //! A signed webhook: a bad signature must be refused, a good one accepted.
 
-use super::attempt::{attempt, expected, no_secret};
+use super::attempt::{attempt, no_secret};
 use super::settings::{RequestSettings, Sign};
 use crate::{Examination, SmokeTest};
 
@@ -29,7 +29,7 @@ pub(crate) fn run(t: &mut SmokeTest<'_>, settings: &RequestSettings, sign: &Sign
     let value = format!("{}${{hmac-sha256:{}}}", sign.prefix, sign.secret);
     let request = settings.request().header(&sign.header, &value);
     let check = attempt(t, settings.patience(), &request, &accepted, |response| {
-        expected(settings, response)
+        settings.expect.verdict(settings.statuses(), response)
     });
     t.record(&check.name, check.outcome, &check.message, check.elapsed_ms);
 }
