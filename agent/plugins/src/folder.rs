@@ -246,36 +246,37 @@ impl Host {
         read: Read,
         attempt: Option<(String, serde_json::Value)>,
     ) -> Arc<Slot> {
-        let (engine, linkers) = (self.inner.engine.clone(), self.inner.linkers.clone());
-        let allow_loopback = self.inner.allow_loopback;
-        let (of_entry, of_file) = (entry.clone(), file.clone());
-        let in_operator_file = format!("{place}; {}", short(&read.digest));
+        let loader = &self.inner.loader;
         let digest = read.digest.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let manifest = load::examine(&read, &of_file).map_err(|card| (None, vec![card]))?;
-            let outcome = permissions(&manifest, &of_entry, &in_operator_file, allow_loopback);
-            if !outcome.missing.is_empty() {
-                return Err((Some(manifest), outcome.missing));
-            }
-            let limits = outcome.permissions.limits;
-            match load::compile(&read, &manifest, &of_file, &engine, &linkers, &limits) {
-                Ok(program) => Ok((manifest, program, outcome)),
-                Err(card) => Err((Some(manifest), vec![card])),
-            }
-        });
-        let (manifest, program, outcome) = match work.await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err((manifest, cards))) => {
-                return failed(serving, manifest.as_ref(), &entry, file, cards, attempt);
-            }
-            Err(_) => {
-                let card = Card::new("plugin/compile", &file)
-                    .at(short(&digest))
-                    .because("the component made a tool within the agent fail")
-                    .change("report the file; the agent's log has the details");
-                return failed(serving, None, &entry, file, vec![card], attempt);
+        let read = Arc::new(read);
+        let examined = match loader.examine(&read, &file).await {
+            Ok(examined) => examined,
+            Err(card) => return failed(serving, None, &entry, file, vec![card], attempt),
+        };
+        let manifest = examined.manifest;
+        let in_operator_file = format!("{place}; {}", short(&digest));
+        let outcome = permissions(
+            &manifest,
+            &entry,
+            &in_operator_file,
+            self.inner.allow_loopback,
+        );
+        // What does not fit and what is not granted, in one report: who repairs the one needs the other.
+        let gaps = [examined.misfits, outcome.missing].concat();
+        if !gaps.is_empty() {
+            return failed(serving, Some(&manifest), &entry, file, gaps, attempt);
+        }
+        let limits = outcome.permissions.limits;
+        let program = match loader.program(&read, &manifest, &file, &limits).await {
+            Ok(program) => program,
+            Err(unloaded) => {
+                // Without a note of the attempt, the next poll asks again.
+                let attempt = attempt.filter(|_| !unloaded.may_pass);
+                let cards = vec![unloaded.card];
+                return failed(serving, Some(&manifest), &entry, file, cards, attempt);
             }
         };
+        drop(read);
         let fresh = Serving::new(
             &entry.name,
             manifest,

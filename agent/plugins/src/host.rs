@@ -1,6 +1,7 @@
 //! The plugin host: answers the core's port from what serves now.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::StreamExt as _;
@@ -17,11 +18,13 @@ use crate::breaker::Breaker;
 use crate::call::{Call, Runner};
 use crate::capability::log::{LogSink, TracingSink};
 use crate::card::Card;
+use crate::compile::{Compiler, Workshop};
 use crate::engine::EngineHandle;
 use crate::fault::Stop;
 use crate::folder::{Folders, Reading};
 use crate::grant::{PermissionCell, talks_to_the_rollout};
 use crate::limits::Limits;
+use crate::load::Loader;
 use crate::manifest::{Manifest, kind_name};
 use crate::net::connect::Network;
 use crate::net::origin::Origin;
@@ -53,6 +56,12 @@ pub struct HostOptions {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Memory of all running calls together, in MiB. Well below the container's limit.
     pub memory_mib: u32,
+    /// Who compiles plugins.
+    pub compiler: Compiler,
+    /// The folder in which compiled plugins are kept while this process lives; without it they are
+    /// compiled whenever they are loaded. The host makes a folder of its own within it. Several hosts
+    /// of one process may share it, several processes may not.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for HostOptions {
@@ -65,6 +74,8 @@ impl Default for HostOptions {
             denied_addresses: Vec::new(),
             extra_roots: Vec::new(),
             memory_mib: 512,
+            compiler: Compiler::InProcess,
+            cache: None,
         }
     }
 }
@@ -78,8 +89,7 @@ pub struct Host {
 pub(crate) struct Inner {
     pub(crate) folder: Folders,
     pub(crate) allow_loopback: bool,
-    pub(crate) engine: Arc<EngineHandle>,
-    pub(crate) linkers: Arc<Linkers>,
+    pub(crate) loader: Loader,
     pub(crate) runner: Runner,
     pub(crate) catalog: RwLock<Arc<Catalog>>,
     /// One reader of the folder at a time.
@@ -185,12 +195,13 @@ impl Host {
             options.log,
             options.memory_mib,
         );
+        let workshop = Workshop::new(engine, options.compiler, options.cache.as_deref());
+        let loader = Loader::new(linkers, workshop);
         let host = Host {
             inner: Arc::new(Inner {
                 folder,
                 allow_loopback: options.allow_loopback,
-                engine,
-                linkers: Arc::new(linkers),
+                loader,
                 runner,
                 catalog: RwLock::default(),
                 reading: tokio::sync::Mutex::default(),

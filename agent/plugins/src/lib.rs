@@ -12,6 +12,7 @@
 //! | [`Host`] | answers the core's port; holds what serves now |
 //! | `folder` | reads the plugins folder and swaps what changed |
 //! | `load` | from a file to a program, or to an error card |
+//! | `compile` | a child that compiles, under limits; what it made, in a cache that is not believed |
 //! | `grant` | what a plugin may do: manifest ∩ grant |
 //! | `callback` | what comes back from a chat: verified before a plugin sees it |
 //! | `world` | one file per kind: what it may call, how it is asked |
@@ -26,10 +27,13 @@
 
 mod bindings;
 mod breaker;
+mod cache;
 mod call;
 mod callback;
 mod capability;
 mod card;
+mod code;
+mod compile;
 mod engine;
 mod fault;
 mod folder;
@@ -52,6 +56,7 @@ pub use callback::{
 };
 pub use capability::log::{LogLevel, LogLine, LogSink, TracingSink};
 pub use card::Card;
+pub use compile::{COMPILE_ARGUMENT, COMPILE_MEMORY_MIB, Compiler, compile_child};
 pub use folder::{Folders, PluginFolder};
 pub use host::{Host, HostOptions};
 pub use limits::{LimitSettings, Limits, MAX_COMPONENT_BYTES};

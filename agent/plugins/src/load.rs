@@ -1,23 +1,28 @@
 //! From the bytes of a file to a program that can be called, or to error cards (plugins.md section
 //! 6). One read serves digest, checks and compiler, so nothing can change in between.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sluice_core::hash::sha256_hex;
 use sluice_core::plugin::PluginKind;
 use wasmparser::Validator;
-use wasmtime::component::Component;
+use wasmtime::ResourcesRequired;
 
 use crate::card::Card;
-use crate::engine::{EngineHandle, validator_features};
+use crate::compile::Workshop;
+use crate::engine::validator_features;
 use crate::limits::{Limits, MAX_COMPONENT_BYTES, too_large_to_start};
 use crate::manifest::{Manifest, kind_name};
 use crate::world::{Linkers, Program};
 
 pub(crate) mod contract;
 pub(crate) mod shape;
+
+/// Files whose examination is remembered. A manifest has a few KiB.
+const MAX_REMEMBERED: usize = 128;
 
 /// A file's bytes and their SHA-256.
 pub(crate) struct Read {
@@ -72,11 +77,21 @@ pub(crate) fn read(folder: &Path, file: &str) -> Result<Read, Card> {
     Ok(Read { bytes, digest })
 }
 
-/// The checks that run nothing of the plugin: outline, manifest, validity, types. Blocking.
+/// What the outside of a component tells.
+#[derive(Clone)]
+pub(crate) struct Examined {
+    pub(crate) manifest: Manifest,
+    /// Where it does not fit the contract. Whoever reads them wants the missing grants beside them, in
+    /// one report.
+    pub(crate) misfits: Vec<Card>,
+}
+
+/// The checks that run nothing of the plugin: outline, validity, manifest, types. Blocking.
 ///
 /// # Errors
-/// One card; its reasons are complete for the check that failed.
-pub(crate) fn examine(read: &Read, file: &str) -> Result<Manifest, Card> {
+/// One card, of the first check without which the next would mean nothing.
+pub(crate) fn examine(read: &Read, file: &str) -> Result<Examined, Card> {
+    let place = format!("{file}; {}", short(&read.digest));
     let checked = || {
         shape::diagnose(&read.bytes, file)?;
         shape::depth(&read.bytes, file)?;
@@ -93,50 +108,153 @@ pub(crate) fn examine(read: &Read, file: &str) -> Result<Manifest, Card> {
             },
         )?;
         let manifest = Manifest::of_component(&read.bytes, file)?;
-        contract::check(&read.bytes, &manifest, file)?;
-        Ok(manifest)
+        let misfits = contract::check(&read.bytes, &manifest, file)?
+            .into_iter()
+            .map(|card| card.within(&place))
+            .collect();
+        Ok(Examined { manifest, misfits })
     };
-    checked().map_err(|card: Card| card.within(&format!("{file}; {}", short(&read.digest))))
+    checked().map_err(|card: Card| card.within(&place))
 }
 
-/// Compiles and connects. Blocking, and the most expensive step.
-///
-/// # Errors
-/// One card.
-pub(crate) fn compile(
-    read: &Read,
-    manifest: &Manifest,
-    file: &str,
-    engine: &EngineHandle,
-    linkers: &Linkers,
-    limits: &Limits,
-) -> Result<Arc<Program>, Card> {
-    let place = format!("{file}; {}", short(&read.digest));
-    let component = Component::from_binary(engine.engine(), &read.bytes).map_err(|error| {
-        tracing::warn!(target: "sluice::plugin", file, error = format!("{error:#}"), "compile");
-        Card::new("plugin/compile", manifest.subject())
-            .at(&place)
-            .because("the component uses something that this agent's compiler refuses")
-            .change("build it with the tools of sluice-sdk; the agent's log has the details")
-    })?;
-    let needs = component.resources_required();
-    if let Some(why) = needs.and_then(|needs| too_large_to_start(&needs, limits)) {
-        return Err(Card::new("plugin/limits", manifest.subject())
-            .at(&place)
-            .because(why)
-            .change("shrink the plugin, or grant more with limits.memory-mib"));
+/// Why there is no program.
+pub(crate) struct Unloaded {
+    pub(crate) card: Card,
+    /// Whether the same file may load later: the machine may have been the cause.
+    pub(crate) may_pass: bool,
+}
+
+/// What loading needs, and what it remembers of earlier loads.
+pub(crate) struct Loader {
+    linkers: Linkers,
+    workshop: Workshop,
+    memory: Mutex<Memory>,
+}
+
+/// By digest.
+#[derive(Default)]
+struct Memory {
+    /// Files that passed every check that runs nothing: the same bytes pass again.
+    examined: BTreeMap<String, Manifest>,
+    /// Programs that serve: the same component under several names is there once.
+    programs: BTreeMap<String, Kept>,
+}
+
+struct Kept {
+    program: Weak<Program>,
+    needs: Option<ResourcesRequired>,
+}
+
+impl Loader {
+    pub(crate) fn new(linkers: Linkers, workshop: Workshop) -> Loader {
+        Loader {
+            linkers,
+            workshop,
+            memory: Mutex::default(),
+        }
     }
-    let program = Program::new(linkers, manifest.plugin.kind, &component).map_err(|error| {
-        tracing::warn!(target: "sluice::plugin", file, error = format!("{error:#}"), "link");
-        Card::new("plugin/api-mismatch", manifest.subject())
-            .at(&place)
-            .because(format!(
-                "it does not fit together with the interfaces that a {} gets",
-                kind_name(manifest.plugin.kind)
-            ))
-            .change("rebuild it with sluice-sdk 0.1; the agent's log has the details")
-    })?;
-    Ok(Arc::new(program))
+
+    /// [`examine`], or what it said about the same bytes before.
+    ///
+    /// # Errors
+    /// As [`examine`].
+    pub(crate) async fn examine(&self, read: &Arc<Read>, file: &str) -> Result<Examined, Card> {
+        if let Some(manifest) = self.memory().examined.get(&read.digest).cloned() {
+            let misfits = Vec::new();
+            return Ok(Examined { manifest, misfits });
+        }
+        let (bytes, of_file) = (read.clone(), file.to_owned());
+        let examined = tokio::task::spawn_blocking(move || examine(&bytes, &of_file))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Card::new("plugin/invalid", file)
+                    .at(short(&read.digest))
+                    .because("the component made a tool within the agent fail")
+                    .change("report the file; the agent's log has the details"))
+            })?;
+        if examined.misfits.is_empty() {
+            let known = &mut self.memory().examined;
+            if known.len() >= MAX_REMEMBERED {
+                known.clear();
+            }
+            known.insert(read.digest.clone(), examined.manifest.clone());
+        }
+        Ok(examined)
+    }
+
+    /// Compiles and connects, the most expensive step; or finds that it serves already.
+    ///
+    /// # Errors
+    /// One card.
+    pub(crate) async fn program(
+        &self,
+        read: &Arc<Read>,
+        manifest: &Manifest,
+        file: &str,
+        limits: &Limits,
+    ) -> Result<Arc<Program>, Unloaded> {
+        let place = format!("{file}; {}", short(&read.digest));
+        let lasting = |card: Card| Unloaded {
+            card: card.at(&place),
+            may_pass: false,
+        };
+        let fits = |needs: Option<&ResourcesRequired>| {
+            let why = needs.and_then(|needs| too_large_to_start(needs, limits));
+            why.map_or(Ok(()), |why| {
+                Err(lasting(
+                    Card::new("plugin/limits", manifest.subject())
+                        .because(why)
+                        .change("shrink the plugin, or grant more with limits.memory-mib"),
+                ))
+            })
+        };
+        let serving = self.memory().programs.get(&read.digest).and_then(|kept| {
+            let program = kept.program.upgrade()?;
+            Some(fits(kept.needs.as_ref()).map(|()| program))
+        });
+        if let Some(serving) = serving {
+            return serving;
+        }
+        let component = self
+            .workshop
+            .component(read, file)
+            .await
+            .map_err(|failure| Unloaded {
+                card: failure
+                    .card(&manifest.subject(), self.workshop.memory_mib())
+                    .at(&place),
+                may_pass: failure.may_pass(),
+            })?;
+        let needs = component.resources_required();
+        fits(needs.as_ref())?;
+        let kind = manifest.plugin.kind;
+        let program = Program::new(&self.linkers, kind, &component).map_err(|error| {
+            tracing::warn!(target: "sluice::plugin", file, error = format!("{error:#}"), "link");
+            lasting(
+                Card::new("plugin/api-mismatch", manifest.subject())
+                    .because(format!(
+                        "it does not fit together with the interfaces that a {} gets",
+                        kind_name(kind)
+                    ))
+                    .change("rebuild it with sluice-sdk 0.1; the agent's log has the details"),
+            )
+        })?;
+        let program = Arc::new(program);
+        let programs = &mut self.memory().programs;
+        programs.retain(|_, kept| kept.program.strong_count() > 0);
+        programs.insert(
+            read.digest.clone(),
+            Kept {
+                program: Arc::downgrade(&program),
+                needs,
+            },
+        );
+        Ok(program)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// `sha256:9f3c…` in a form that a person can compare.

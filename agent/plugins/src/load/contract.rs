@@ -47,11 +47,12 @@ const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets
 /// Most differences that a card lists.
 const MAX_LISTED: usize = 20;
 
-/// Compares. Blocking.
+/// Compares. Blocking. Every misfit is in one of the cards: what it imports and does not get, and where
+/// it means something else.
 ///
 /// # Errors
-/// One card with all differences, or with all imports that a kind does not get.
-pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<(), Card> {
+/// A card: nothing can be compared.
+pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<Vec<Card>, Card> {
     let subject = manifest.subject();
     let undecodable = || {
         Card::new("plugin/invalid", &subject)
@@ -123,34 +124,43 @@ pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<(),
             }
         }
     }
+    let mut misfits = Vec::new();
     if !refused.is_empty() {
-        let mut card = Card::new("plugin/import-refused", &subject).change(format!(
-            "build it without these imports; a {} needs none of them",
-            kind_name(kind)
-        ));
-        card.why = refused;
-        return Err(card);
-    }
-    if let Some(version) = built_for {
-        return Err(Card::new("plugin/api-mismatch", &subject)
-            .because(format!(
-                "built for sluice:plugin@{version}, this agent serves {API}"
+        misfits.push(Card {
+            why: shortened(refused),
+            ..Card::new("plugin/import-refused", &subject).change(format!(
+                "build it without these imports; a {} needs none of them",
+                kind_name(kind)
             ))
-            .change("upgrade the agent to one that serves it, or rebuild with sluice-sdk 0.1"));
+        });
     }
-    let mut differences = differ.differences;
-    if differences.is_empty() {
-        return Ok(());
+    // Of another age: each difference in detail would only say that once more.
+    if let Some(version) = built_for {
+        misfits.push(
+            Card::new("plugin/api-mismatch", &subject)
+                .because(format!(
+                    "built for sluice:plugin@{version}, this agent serves {API}"
+                ))
+                .change("upgrade the agent to one that serves it, or rebuild with sluice-sdk 0.1"),
+        );
+    } else if !differ.differences.is_empty() {
+        misfits.push(Card {
+            why: shortened(differ.differences),
+            ..Card::new("plugin/api-mismatch", &subject)
+                .change("rebuild with sluice-sdk 0.1, or upgrade the agent if the plugin is newer")
+        });
     }
-    let more = differences.len().saturating_sub(MAX_LISTED);
-    differences.truncate(MAX_LISTED);
+    Ok(misfits)
+}
+
+/// As many reasons as a person reads.
+fn shortened(mut reasons: Vec<String>) -> Vec<String> {
+    let more = reasons.len().saturating_sub(MAX_LISTED);
+    reasons.truncate(MAX_LISTED);
     if more > 0 {
-        differences.push(format!("and {more} more"));
+        reasons.push(format!("and {more} more"));
     }
-    let mut card = Card::new("plugin/api-mismatch", &subject)
-        .change("rebuild with sluice-sdk 0.1, or upgrade the agent if the plugin is newer");
-    card.why = differences;
-    Err(card)
+    reasons
 }
 
 fn host_contract() -> Option<&'static (Resolve, PackageId)> {
