@@ -19,6 +19,7 @@ wasmtime::component::bindgen!({
     imports: {
         "sluice:plugin/http.fetch": async | trappable,
         "sluice:plugin/tls.inspect": async | trappable,
+        "sluice:plugin/context.[method]invocation.attributes": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -1,4 +1,4 @@
-//! One call: a fresh store and instance, in a task of its own, under every limit at once.
+//! One call: a fresh store and instance, on a thread of its own, under every limit at once.
 //!
 //! Order (plugins.md sections 3 and 4): wait for a slot, set memory guard, CPU budget and deadline,
 //! then instantiate, for a start function is guest code too. The store is dropped with the call,
@@ -8,40 +8,59 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::capability::log::{LogBudget, LogLevel, LogSink};
+use crate::capability::log::{LogBudget, LogSink};
 use crate::capability::wasi::{Surroundings, closed};
 use crate::engine::EngineHandle;
 use crate::fault::Stop;
 use crate::grant::PermissionCell;
-use crate::limits::{HOSTCALL_BYTES, Limits, MAX_HANDLES, MemoryGuard};
+use crate::limits::{HOSTCALL_BYTES, HostCalls, Limits, MAX_HANDLES, MemoryGuard, TICK};
 use crate::net::connect::Network;
 use crate::net::exchange::Outbound;
 use crate::net::origin::Origin;
 use crate::net::redact::Redactor;
+use crate::net::wire::Wire;
 use crate::secret::SecretSource;
 use crate::state::{CallContext, CallState};
+use crate::usage::{CallUsage, UsageSink};
 use crate::world::{Failure, Program, Question, Reply};
+
+pub(crate) mod standing;
+mod threads;
+
+use standing::Standing;
+use threads::{Here, Threads};
 
 /// Calls that run at once, over all plugins.
 const LIVE: usize = 16;
 /// Longest wait for a slot, on top of the time that a call before it may take.
 const SLOT_WAIT: Duration = Duration::from_secs(30);
+/// How long after its deadline a call may still be without an end. It ends itself, at the tick after
+/// the deadline; this is for a host function that blocks its thread.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What all calls of a host share.
-pub(crate) struct Runner {
+pub(crate) struct Shared {
     pub(crate) engine: Arc<EngineHandle>,
     pub(crate) network: Arc<Network>,
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) log: Arc<dyn LogSink>,
+    pub(crate) usage: Arc<dyn UsageSink>,
+    pub(crate) wire: Wire,
+    /// Memory of all running calls together.
+    pub(crate) memory_mib: u32,
+}
+
+/// Makes calls.
+pub(crate) struct Runner {
+    shared: Arc<Shared>,
+    threads: Threads,
     live: Arc<Semaphore>,
     memory: Arc<Semaphore>,
-    memory_mib: u32,
 }
 
 /// One call, ready to be made.
@@ -50,8 +69,8 @@ pub(crate) struct Call {
     pub(crate) plugin: String,
     pub(crate) program: Arc<Program>,
     pub(crate) permissions: PermissionCell,
-    /// The plugin's own slots.
-    pub(crate) slots: Arc<Semaphore>,
+    /// What the plugin's calls share.
+    pub(crate) standing: Standing,
     pub(crate) context: CallContext,
     pub(crate) bound: BTreeMap<String, Origin>,
     pub(crate) question: Question,
@@ -59,65 +78,69 @@ pub(crate) struct Call {
     pub(crate) frozen: bool,
 }
 
+/// A call that has its slots.
+struct Granted {
+    shared: Arc<Shared>,
+    call: Call,
+    limits: Limits,
+    begun: Instant,
+    deadline: Instant,
+}
+
 impl Runner {
-    /// `memory_mib` bounds the memory of all running calls together.
-    pub(crate) fn new(
-        engine: Arc<EngineHandle>,
-        network: Arc<Network>,
-        secrets: Arc<dyn SecretSource>,
-        log: Arc<dyn LogSink>,
-        memory_mib: u32,
-    ) -> Runner {
-        let memory = Arc::new(Semaphore::new(
-            usize::try_from(memory_mib).unwrap_or(usize::MAX >> 3),
-        ));
+    pub(crate) fn new(shared: Shared) -> Runner {
+        let memory = usize::try_from(shared.memory_mib).unwrap_or(usize::MAX >> 3);
         Runner {
-            engine,
-            network,
-            secrets,
-            log,
+            shared: Arc::new(shared),
+            threads: Threads::default(),
             live: Arc::new(Semaphore::new(LIVE)),
-            memory,
-            memory_mib,
+            memory: Arc::new(Semaphore::new(memory)),
         }
     }
 
     /// Makes the call. Returns within 30 s of waiting for a slot plus twice the wall clock limit.
-    pub(crate) async fn run(&self, mut call: Call) -> Result<Reply, Stop> {
+    pub(crate) async fn run(&self, call: Call) -> Result<Reply, Stop> {
         let limits = call.permissions.now().limits;
         let slots = tokio::time::timeout(SLOT_WAIT + limits.wall(), self.slots(&call, &limits))
             .await
             .map_err(|_| Stop::Busy)??;
-        let deadline = Instant::now() + limits.wall();
-        let usable = tokio::time::timeout_at(deadline, self.usable_secrets(&call))
-            .await
-            .map_err(|_| Stop::Deadline)?;
-        call.context.attributes.push(("secrets".to_owned(), usable));
-        let state = self.state(&call, &limits, deadline);
-        let task = tokio::spawn(guest(
-            self.engine.clone(),
-            call.program,
-            call.question,
-            state,
+        let begun = Instant::now();
+        let deadline = begun + limits.wall();
+        let lane = call.standing.lane();
+        let granted = Granted {
+            shared: self.shared.clone(),
+            call,
             limits,
-            slots,
-        ));
-        let mut task = AbortOnDropHandle::new(task);
-        match tokio::time::timeout_at(deadline, &mut task).await {
+            begun,
+            deadline,
+        };
+        let (mut tell, told) = oneshot::channel();
+        let started = self.threads.run(lane, move |here| async move {
+            let outcome = tokio::select! {
+                outcome = granted.run(here) => Some(outcome),
+                // Whoever asked has given up. The store goes, and with it all that it waits for.
+                () = tell.closed() => None,
+            };
+            drop(slots);
+            if let Some(outcome) = outcome {
+                let _ = tell.send(outcome);
+            }
+        });
+        if let Err(error) = started {
+            tracing::error!(target: "sluice::plugin", %error, "no thread for a call");
+            return Err(Stop::Busy);
+        }
+        match tokio::time::timeout_at(deadline + GRACE, told).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Stop::Trap("the host failed within the call".to_owned())),
-            Err(_) => {
-                // The guest yields at every tick, so this ends within one; the slots go with it.
-                task.abort();
-                let _ = task.await;
-                Err(Stop::Deadline)
-            }
+            Err(_) => Err(Stop::Deadline),
         }
     }
 
     async fn slots(&self, call: &Call, limits: &Limits) -> Result<Slots, Stop> {
         // The plugin's own first: one that hogs its two slots must not hold global ones meanwhile.
         let own = call
+            .standing
             .slots
             .clone()
             .acquire_owned()
@@ -129,7 +152,7 @@ impl Runner {
             .acquire_owned()
             .await
             .map_err(|_| Stop::Busy)?;
-        let mib = limits.memory_mib.min(self.memory_mib);
+        let mib = limits.memory_mib.min(self.shared.memory_mib);
         let memory = self
             .memory
             .clone()
@@ -140,21 +163,24 @@ impl Runner {
             _held: [own, live, memory],
         })
     }
+}
 
-    /// The names of the granted secrets that hold a value, so that a plugin can skip, visibly, what
-    /// needs one that is not configured (requirement A13). Names only: values stay in the host.
-    async fn usable_secrets(&self, call: &Call) -> String {
-        let permissions = call.permissions.now();
-        let mut names = Vec::new();
-        for (name, at) in &permissions.secrets {
-            if self.secrets.read(at).await.is_ok() {
-                names.push(name.as_str());
-            }
-        }
-        names.join(",")
-    }
+struct Slots {
+    _held: [OwnedSemaphorePermit; 3],
+}
 
-    fn state(&self, call: &Call, limits: &Limits, deadline: Instant) -> CallState {
+impl Granted {
+    /// From here on the guest's code runs.
+    async fn run(self, here: Here) -> Result<Reply, Stop> {
+        let Granted {
+            shared,
+            call,
+            limits,
+            begun,
+            deadline,
+        } = self;
+        let (program, question, standing) = (call.program, call.question, call.standing);
+        let export = question.export();
         let surroundings = match call.frozen {
             true => Surroundings::Frozen(&call.context.idempotency_key),
             false => Surroundings::Real,
@@ -162,83 +188,84 @@ impl Runner {
         let (wasi, output) = closed(&surroundings);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        CallState {
+        let state = CallState {
             plugin: call.plugin.clone(),
-            context: call.context.clone(),
+            still: call.frozen.then_some(limits.wall_ms),
+            context: call.context,
             deadline,
-            guard: MemoryGuard::new(limits),
+            guard: MemoryGuard::new(&limits),
+            host_calls: HostCalls::default(),
             outbound: Outbound {
-                plugin: call.plugin.clone(),
-                network: self.network.clone(),
-                secrets: self.secrets.clone(),
-                permissions: call.permissions.clone(),
-                bound: call.bound.clone(),
+                plugin: call.plugin,
+                network: shared.network.clone(),
+                secrets: shared.secrets.clone(),
+                permissions: call.permissions,
+                bound: call.bound,
                 used: 0,
+                wire: shared.wire.clone(),
                 redactor: Redactor::default(),
                 deadline,
             },
             log: LogBudget::default(),
-            log_sink: self.log.clone(),
+            log_sink: shared.log.clone(),
+            standing: standing.clone(),
             output,
             wasi,
             table,
-        }
+        };
+        let mut store = Store::new(shared.engine.engine(), state);
+        store.limiter(|state| &mut state.guard);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.set_max_component_handles(MAX_HANDLES);
+        let budget = limits.cpu();
+        let thread = here.clone();
+        store.epoch_deadline_callback(move |context| {
+            context.data().host_calls.check()?;
+            let used = thread.cpu();
+            if used >= budget {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            if used >= TICK {
+                thread.fall();
+            }
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ))
+        });
+        store.set_epoch_deadline(1);
+        let outcome = tokio::time::timeout_at(deadline, program.ask(&mut store, question)).await;
+        let result = match outcome {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(Failure::Stop(stop))) => Err(stop),
+            Ok(Err(Failure::Runtime(error))) => Err(stopped(store.data(), &error)),
+            Err(_) => Err(Stop::Deadline),
+        };
+        let cpu = here.cpu();
+        standing.remember(cpu > TICK);
+        let state = store.data_mut();
+        state.close_output();
+        state.close_log();
+        let subject = state.plugin.clone();
+        shared.usage.used(CallUsage {
+            plugin: subject,
+            export,
+            cpu,
+            wall: begun.elapsed(),
+            memory_bytes: u64::try_from(state.guard.peak()).unwrap_or(u64::MAX),
+            requests: state.outbound.used,
+            host_calls: state.host_calls.made(),
+            fuel: None,
+            limits,
+            fault: result.as_ref().err().map(|stop| stop.code()),
+        });
+        result
     }
 }
 
-struct Slots {
-    _held: [OwnedSemaphorePermit; 3],
-}
-
-async fn guest(
-    engine: Arc<EngineHandle>,
-    program: Arc<Program>,
-    question: Question,
-    state: CallState,
-    limits: Limits,
-    slots: Slots,
-) -> Result<Reply, Stop> {
-    let mut store = Store::new(engine.engine(), state);
-    store.limiter(|state| &mut state.guard);
-    store.set_hostcall_fuel(HOSTCALL_BYTES);
-    store.set_max_component_handles(MAX_HANDLES);
-    let mut ticks = limits.cpu_ticks();
-    store.epoch_deadline_callback(move |_| {
-        if ticks == 0 {
-            return Ok(UpdateDeadline::Interrupt);
-        }
-        ticks -= 1;
-        Ok(UpdateDeadline::YieldCustom(
-            1,
-            Box::pin(tokio::task::yield_now()),
-        ))
-    });
-    store.set_epoch_deadline(1);
-    let outcome = program.ask(&mut store, question).await;
-    let state = store.data_mut();
-    let output = state.output.take();
-    for line in output.lines().filter(|line| !line.trim().is_empty()) {
-        state.write_line(LogLevel::Info, line, &[]);
-    }
-    state.close_log();
-    tracing::debug!(
-        target: "sluice::plugin",
-        plugin = %state.plugin,
-        peak_memory_kib = state.guard.peak() >> 10,
-        requests = state.outbound.used,
-        "call ended"
-    );
-    let result = match outcome {
-        Ok(reply) => Ok(reply),
-        Err(Failure::Stop(stop)) => Err(stop),
-        Err(Failure::Runtime(error)) => {
-            let trace =
-                crate::text::block(&state.outbound.redactor.text(&format!("{error:?}")), 4096);
-            tracing::warn!(target: "sluice::plugin", plugin = %state.plugin, trace, "plugin stopped");
-            Err(Stop::of_runtime(&error, state.guard.refused()))
-        }
-    };
-    drop(store);
-    drop(slots);
-    result
+/// What a failure of the runtime means. Its own words go to the log alone.
+fn stopped(state: &CallState, error: &wasmtime::Error) -> Stop {
+    let trace = crate::text::block(&state.outbound.redactor.text(&format!("{error:?}")), 4096);
+    tracing::warn!(target: "sluice::plugin", plugin = %state.plugin, trace, "plugin stopped");
+    Stop::of_runtime(error, state.guard.refused())
 }

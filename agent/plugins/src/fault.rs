@@ -2,10 +2,14 @@
 
 use sluice_core::plugin::PluginFault;
 use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::sluice::plugin::types;
-use crate::limits::Limits;
+use crate::limits::{
+    HOSTCALL_BYTES, HostCallsSpent, Limits, MAX_HANDLES, MAX_HOST_CALLS, MAX_TABLE_ELEMENTS,
+    Refused,
+};
 use crate::text;
 
 /// What went wrong in or around a guest.
@@ -19,6 +23,14 @@ pub(crate) enum Stop {
     Deadline,
     /// More memory than granted.
     Memory,
+    /// A table of more elements than any plugin gets.
+    Table,
+    /// More handles at once than any plugin gets.
+    Handles,
+    /// More calls into the host than any call gets.
+    HostCalls,
+    /// More bytes in one call into the host, or in the answer, than may cross at once.
+    Payload,
     /// The guest broke off; the words say how.
     Trap(String),
     /// All slots were taken for too long.
@@ -48,18 +60,46 @@ impl Stop {
             Stop::CpuBudget
             | Stop::Deadline
             | Stop::Memory
+            | Stop::Table
+            | Stop::Handles
+            | Stop::HostCalls
+            | Stop::Payload
             | Stop::Trap(_)
             | Stop::BadAnswer(_) => true,
             Stop::Missing(_) | Stop::Busy | Stop::CircuitOpen(_) | Stop::Said(_) => false,
         }
     }
 
+    /// The stable code, such as `plugin/cpu-budget`.
+    pub(crate) fn code(&self) -> String {
+        let code = match self {
+            Stop::Missing(_) => "missing",
+            Stop::CpuBudget => "cpu-budget",
+            Stop::Deadline => "deadline",
+            Stop::Memory => "memory",
+            Stop::Table => "table",
+            Stop::Handles => "handles",
+            Stop::HostCalls => "host-calls",
+            Stop::Payload => "payload",
+            Stop::Trap(_) => "trap",
+            Stop::Busy => "busy",
+            Stop::CircuitOpen(_) => "circuit-open",
+            Stop::BadAnswer(_) => "bad-answer",
+            Stop::Said(Said::InvalidConfig(_)) => "said-invalid-config",
+            Stop::Said(Said::Unavailable(_)) => "said-unavailable",
+            Stop::Said(Said::RateLimited(_)) => "said-rate-limited",
+            Stop::Said(Said::Denied(_)) => "said-denied",
+            Stop::Said(Said::Other(_)) => "said-other",
+        };
+        format!("plugin/{code}")
+    }
+
     /// For the controller and for people. `subject` is `slack 1.2.0`.
     pub(crate) fn into_fault(self, subject: &str, limits: &Limits) -> PluginFault {
-        let (code, message, retryable) = match self {
-            Stop::Missing(words) => ("missing", words, false),
+        let code = self.code();
+        let (message, retryable) = match self {
+            Stop::Missing(words) => (words, false),
             Stop::CpuBudget => (
-                "cpu-budget",
                 format!(
                     "plugin {subject} computed for longer than its {} ms and was stopped; repair it, or grant more with limits.cpu-ms",
                     limits.cpu_ms
@@ -67,7 +107,6 @@ impl Stop {
                 false,
             ),
             Stop::Deadline => (
-                "deadline",
                 format!(
                     "plugin {subject} gave no answer within its {} ms and was stopped; look at what it waits for, or grant more with limits.wall-ms",
                     limits.wall_ms
@@ -75,27 +114,48 @@ impl Stop {
                 true,
             ),
             Stop::Memory => (
-                "memory",
                 format!(
                     "plugin {subject} wanted more memory than its {} MiB and was stopped; repair it, or grant more with limits.memory-mib",
                     limits.memory_mib
                 ),
                 false,
             ),
+            Stop::Table => (
+                format!(
+                    "plugin {subject} wanted a table of more than {MAX_TABLE_ELEMENTS} elements and was stopped; repair it, no grant raises this"
+                ),
+                false,
+            ),
+            Stop::Handles => (
+                format!(
+                    "plugin {subject} held more than {MAX_HANDLES} handles at once and was stopped; repair it: it has to drop what it no longer needs"
+                ),
+                false,
+            ),
+            Stop::HostCalls => (
+                format!(
+                    "plugin {subject} called into the host more than {MAX_HOST_CALLS} times within one call and was stopped; repair it, no grant raises this"
+                ),
+                false,
+            ),
+            Stop::Payload => (
+                format!(
+                    "plugin {subject} handed over more than {} MiB at once and was stopped; repair it: it has to send or answer less",
+                    HOSTCALL_BYTES >> 20
+                ),
+                false,
+            ),
             Stop::Trap(words) => (
-                "trap",
                 format!("plugin {subject} broke off: {words}; its log has the details"),
                 false,
             ),
             Stop::Busy => (
-                "busy",
                 format!(
                     "plugin {subject} was not called: too many calls are running; it is tried again"
                 ),
                 true,
             ),
             Stop::CircuitOpen(wait_ms) => (
-                "circuit-open",
                 format!(
                     "plugin {subject} was not called: it failed several times in a row and rests for {} more seconds",
                     wait_ms.div_ceil(1000)
@@ -103,51 +163,61 @@ impl Stop {
                 true,
             ),
             Stop::BadAnswer(words) => (
-                "bad-answer",
                 format!("plugin {subject} gave an answer that cannot be used: {words}"),
                 false,
             ),
             Stop::Said(Said::InvalidConfig(words)) => (
-                "said-invalid-config",
                 format!("plugin {subject} cannot work with its settings: {words}"),
                 false,
             ),
             Stop::Said(Said::Unavailable(words)) => (
-                "said-unavailable",
                 format!("plugin {subject} could not reach what it needs: {words}"),
                 true,
             ),
             Stop::Said(Said::RateLimited(wait_ms)) => (
-                "said-rate-limited",
                 format!("plugin {subject} was told to wait {wait_ms} ms before the next attempt"),
                 true,
             ),
-            Stop::Said(Said::Denied(words)) => (
-                "said-denied",
-                format!("plugin {subject} was turned away: {words}"),
-                false,
-            ),
+            Stop::Said(Said::Denied(words)) => {
+                (format!("plugin {subject} was turned away: {words}"), false)
+            }
             // What it is nobody knows, so a later attempt may succeed.
             Stop::Said(Said::Other(words)) => (
-                "said-other",
                 format!("plugin {subject} could not do its job: {words}"),
                 true,
             ),
         };
         PluginFault {
-            code: format!("plugin/{code}"),
+            code,
             message,
             retryable,
         }
     }
 
-    /// Reads a failure of the wasm runtime. `memory_refused` is what the guard saw.
-    pub(crate) fn of_runtime(error: &wasmtime::Error, memory_refused: bool) -> Stop {
-        if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+    /// Reads a failure of the wasm runtime. `refused` is what the guard saw.
+    pub(crate) fn of_runtime(error: &wasmtime::Error, refused: Option<Refused>) -> Stop {
+        let trap = error.downcast_ref::<Trap>();
+        if matches!(trap, Some(Trap::Interrupt | Trap::OutOfFuel)) {
             return Stop::CpuBudget;
         }
-        if memory_refused {
-            return Stop::Memory;
+        if error.downcast_ref::<HostCallsSpent>().is_some() {
+            return Stop::HostCalls;
+        }
+        // The runtime has types for neither of these. A test of each would notice other words.
+        let root = error.root_cause().to_string();
+        let full = error.downcast_ref::<ResourceTableError>();
+        if root.contains("store handle limit exceeded")
+            || matches!(full, Some(ResourceTableError::Full))
+        {
+            return Stop::Handles;
+        }
+        if root.contains("fuel allocated for hostcalls has been exhausted") {
+            return Stop::Payload;
+        }
+        match refused {
+            Some(Refused::Memory) => return Stop::Memory,
+            Some(Refused::Table) => return Stop::Table,
+            None => {}
         }
         let words = match (
             error.downcast_ref::<Trap>(),
@@ -191,6 +261,10 @@ mod tests {
             Stop::CpuBudget,
             Stop::Deadline,
             Stop::Memory,
+            Stop::Table,
+            Stop::Handles,
+            Stop::HostCalls,
+            Stop::Payload,
             Stop::Trap("it panicked or aborted".to_owned()),
             Stop::Busy,
             Stop::CircuitOpen(9_001),

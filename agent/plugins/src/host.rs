@@ -11,11 +11,14 @@ use sluice_core::plugin::{
     Invocation, PluginAnswer, PluginCall, PluginFault, PluginInfo, PluginKind, Report,
 };
 use sluice_core::port::{BoxFuture, PluginHost};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::artifact::fetch::Fetcher;
+use crate::artifact::store::Store;
+use crate::artifact::{ArtifactSource, NoArtifacts};
 use crate::breaker::Breaker;
-use crate::call::{Call, Runner};
+use crate::call::standing::Standing;
+use crate::call::{Call, Runner, Shared};
 use crate::capability::log::{LogSink, TracingSink};
 use crate::card::Card;
 use crate::compile::{Compiler, Workshop};
@@ -29,15 +32,14 @@ use crate::manifest::{Manifest, kind_name};
 use crate::net::connect::Network;
 use crate::net::origin::Origin;
 use crate::net::resolve::{Resolve, SystemResolver};
+use crate::net::wire::Wire;
 use crate::secret::{MemorySecrets, SecretSource};
 use crate::smoke;
 use crate::state::CallContext;
+use crate::usage::{Unasked, UsageSink};
 use crate::world::{Linkers, Program, Question, Reply};
 
 mod answer;
-
-/// Calls of one plugin that run at once.
-const SLOTS_PER_PLUGIN: usize = 2;
 
 /// How a host is set up. The default is the closed one.
 #[derive(Clone)]
@@ -54,6 +56,10 @@ pub struct HostOptions {
     pub denied_addresses: Vec<IpNet>,
     /// Certificate authorities trusted beside the public ones.
     pub extra_roots: Vec<CertificateDer<'static>>,
+    /// How requests leave: to servers, also onto a tape, or only onto one.
+    pub wire: Wire,
+    /// Where the figures of each call go.
+    pub usage: Arc<dyn UsageSink>,
     /// Memory of all running calls together, in MiB. Well below the container's limit.
     pub memory_mib: u32,
     /// Who compiles plugins.
@@ -62,6 +68,9 @@ pub struct HostOptions {
     /// compiled whenever they are loaded. The host makes a folder of its own within it. Several hosts
     /// of one process may share it, several processes may not.
     pub cache: Option<PathBuf>,
+    /// Where components come from that `plugins.yaml` names in a registry. They are kept in the cache
+    /// folder, too.
+    pub artifacts: Arc<dyn ArtifactSource>,
 }
 
 impl Default for HostOptions {
@@ -73,9 +82,12 @@ impl Default for HostOptions {
             resolver: Arc::new(SystemResolver),
             denied_addresses: Vec::new(),
             extra_roots: Vec::new(),
+            wire: Wire::Live,
+            usage: Arc::new(Unasked),
             memory_mib: 512,
             compiler: Compiler::InProcess,
             cache: None,
+            artifacts: Arc::new(NoArtifacts),
         }
     }
 }
@@ -91,6 +103,7 @@ pub(crate) struct Inner {
     pub(crate) allow_loopback: bool,
     pub(crate) loader: Loader,
     pub(crate) runner: Runner,
+    pub(crate) fetcher: Fetcher,
     pub(crate) catalog: RwLock<Arc<Catalog>>,
     /// One reader of the folder at a time.
     pub(crate) reading: tokio::sync::Mutex<Reading>,
@@ -121,7 +134,7 @@ pub(crate) struct Serving {
     pub(crate) program: Arc<Program>,
     pub(crate) permissions: PermissionCell,
     pub(crate) settings: Option<serde_json::Value>,
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) standing: Standing,
     pub(crate) breaker: Breaker,
 }
 
@@ -141,7 +154,7 @@ impl Serving {
             program,
             permissions,
             settings,
-            slots: Arc::new(Semaphore::new(SLOTS_PER_PLUGIN)),
+            standing: Standing::default(),
             breaker: Breaker::default(),
         }
     }
@@ -155,7 +168,7 @@ impl Serving {
             program: self.program.clone(),
             permissions: self.permissions.clone(),
             settings,
-            slots: self.slots.clone(),
+            standing: self.standing.clone(),
             breaker: self.breaker.clone(),
         }
     }
@@ -188,17 +201,27 @@ impl Host {
             &options.extra_roots,
         )
         .map_err(fatal)?;
-        let runner = Runner::new(
-            engine.clone(),
-            Arc::new(network),
-            options.secrets,
-            options.log,
-            options.memory_mib,
-        );
+        let runner = Runner::new(Shared {
+            engine: engine.clone(),
+            network: Arc::new(network),
+            secrets: options.secrets.clone(),
+            log: options.log,
+            usage: options.usage,
+            wire: options.wire,
+            memory_mib: options.memory_mib,
+        });
         let workshop = Workshop::new(engine, options.compiler, options.cache.as_deref());
         let loader = Loader::new(linkers, workshop);
+        let store = options
+            .cache
+            .map(|cache| tokio::task::spawn_blocking(move || Store::new(&cache)));
+        let store = match store {
+            Some(store) => store.await.ok(),
+            None => None,
+        };
         let host = Host {
             inner: Arc::new(Inner {
+                fetcher: Fetcher::new(options.artifacts, store),
                 folder,
                 allow_loopback: options.allow_loopback,
                 loader,
@@ -308,13 +331,13 @@ impl Host {
         bound: BTreeMap<String, Origin>,
         question: Question,
     ) -> Result<Reply, PluginFault> {
-        let subject = serving.manifest.subject();
         let limits = serving.permissions.now().limits;
+        let fault = |stop: Stop| stop.into_fault(&serving.manifest.subject(), &limits);
         let leave = match serving.breaker.admit(Instant::now()) {
             Ok(leave) => leave,
             Err(rest) => {
                 let rest = u64::try_from(rest.as_millis()).unwrap_or(u64::MAX);
-                return Err(Stop::CircuitOpen(rest).into_fault(&subject, &limits));
+                return Err(fault(Stop::CircuitOpen(rest)));
             }
         };
         let outcome = self
@@ -324,7 +347,7 @@ impl Host {
                 plugin: serving.name.clone(),
                 program: serving.program.clone(),
                 permissions: serving.permissions.clone(),
-                slots: serving.slots.clone(),
+                standing: serving.standing.clone(),
                 context,
                 bound,
                 question,
@@ -336,7 +359,7 @@ impl Host {
             Err(Stop::Busy) => drop(leave),
             Err(stop) => leave.report(stop.is_fault(), Instant::now()),
         }
-        outcome.map_err(|stop| stop.into_fault(&subject, &limits))
+        outcome.map_err(fault)
     }
 
     /// Asks a plugin about settings, without a network. Also used while loading.

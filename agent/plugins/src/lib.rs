@@ -10,6 +10,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`Host`] | answers the core's port; holds what serves now |
+//! | `artifact` | components from a registry: pulled beside the reading, kept by their hash |
 //! | `folder` | reads the plugins folder and swaps what changed |
 //! | `load` | from a file to a program, or to an error card |
 //! | `compile` | a child that compiles, under limits; what it made, in a cache that is not believed |
@@ -19,12 +20,14 @@
 //! | `call` | one call under all limits |
 //! | `capability` | one file per interface that the host offers |
 //! | `net` | the one way to the network |
+//! | [`remote`] | the host in a process of its own, and the agent's end of it |
 
 #![expect(
     clippy::result_large_err,
     reason = "a card is made once per failed load; boxing it would only hide its fields"
 )]
 
+mod artifact;
 mod bindings;
 mod breaker;
 mod cache;
@@ -44,14 +47,17 @@ mod load;
 mod manifest;
 mod net;
 mod operator;
+pub mod remote;
 mod secret;
 mod smoke;
 mod state;
 mod text;
+mod usage;
 mod world;
 
+pub use artifact::{ArtifactFault, ArtifactLayer, ArtifactRef, ArtifactSource, NoArtifacts};
 pub use callback::{
-    CallbackBody, CallbackGrant, CallbackPerson, CallbackRefused, CallbackSignature,
+    CallbackBody, CallbackDesk, CallbackGrant, CallbackPerson, CallbackRefused, CallbackSignature,
     CallbackSubject, MAX_CALLBACK_BYTES, VerifiedCallback,
 };
 pub use capability::log::{LogLevel, LogLine, LogSink, TracingSink};
@@ -61,8 +67,16 @@ pub use folder::{Folders, PluginFolder};
 pub use host::{Host, HostOptions};
 pub use limits::{LimitSettings, Limits, MAX_COMPONENT_BYTES};
 pub use manifest::Manifest;
+pub use net::fault::NetFault;
 pub use net::resolve::{Resolve, SystemResolver};
-pub use operator::{FILE_NAME, PluginEntry, PluginsFile};
+pub use net::wire::{
+    Body, Door, Exchange, SeenCertificate, SeenChain, SeenOutcome, SeenResponse, Surprise, Tape,
+    Wire,
+};
+pub use operator::{
+    CosignSigner, FILE_NAME, PluginEntry, PluginsFile, SignatureRule, Verify, VerifyMode,
+};
 pub use secret::{
     DirectorySecrets, MemorySecrets, SecretFault, SecretRef, SecretSource, SecretValue,
 };
+pub use usage::{CallUsage, UsageSink};

@@ -11,13 +11,17 @@ pub const MAX_COMPONENT_BYTES: u64 = 32 << 20;
 pub(crate) const HOSTCALL_BYTES: usize = 2 << 20;
 /// Handles of each kind that one call may hold.
 pub(crate) const MAX_HANDLES: usize = 1000;
-/// One epoch, and so the unit of the CPU budget.
+/// Calls from the guest into the host within one call, over all imports. A careful plugin makes a few
+/// dozen; one that reads a large body byte by byte stays below this too.
+pub(crate) const MAX_HOST_CALLS: u64 = 100_000;
+/// One epoch: how often the CPU budget is looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 const MAX_MEMORIES: usize = 8;
 const MAX_TABLES: usize = 16;
-const MAX_INSTANCES: usize = 32;
-const MAX_TABLE_ELEMENTS: usize = 20_000;
+/// Python of componentize-py 0.25.1 is 38 modules linked together; others have a dozen at most.
+const MAX_INSTANCES: usize = 48;
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 
 /// Limits as they stand in a manifest or a grant. A missing figure means the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +38,8 @@ pub struct LimitSettings {
 }
 
 /// The limits of one call, every figure set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Limits {
     /// Sum of all memories, in MiB.
     pub memory_mib: u32,
@@ -133,9 +138,9 @@ impl Limits {
         (limits, gaps)
     }
 
-    /// How often the guest may be seen running at a tick before it is stopped.
-    pub(crate) fn cpu_ticks(&self) -> u32 {
-        self.cpu_ms.div_ceil(10).max(1)
+    /// The CPU limit.
+    pub(crate) fn cpu(&self) -> Duration {
+        Duration::from_millis(u64::from(self.cpu_ms))
     }
 
     /// The wall clock limit.
@@ -151,7 +156,46 @@ pub(crate) struct MemoryGuard {
     cap: usize,
     used: usize,
     peak: usize,
-    refused: bool,
+    refused: Option<Refused>,
+}
+
+/// What a guest wanted to grow and could not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its memories.
+    Memory,
+    /// A table.
+    Table,
+}
+
+/// Calls of one guest into the host.
+#[derive(Debug, Default)]
+pub(crate) struct HostCalls(u64);
+
+/// There were too many of them.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {MAX_HOST_CALLS} calls into the host")]
+pub(crate) struct HostCallsSpent;
+
+impl HostCalls {
+    /// One more.
+    pub(crate) fn count(&mut self) {
+        self.0 = self.0.saturating_add(1);
+    }
+
+    /// How many there were.
+    pub(crate) fn made(&self) -> u64 {
+        self.0
+    }
+
+    /// Fails once there were too many. Our own imports ask at each call; WASI's, which cannot fail
+    /// this way, end with the next tick, at which the runtime asks.
+    pub(crate) fn check(&self) -> wasmtime::Result<()> {
+        match self.0 > MAX_HOST_CALLS {
+            true => Err(wasmtime::Error::new(HostCallsSpent)),
+            false => Ok(()),
+        }
+    }
 }
 
 impl MemoryGuard {
@@ -163,12 +207,12 @@ impl MemoryGuard {
             cap,
             used: 0,
             peak: 0,
-            refused: false,
+            refused: None,
         }
     }
 
-    /// Whether the guest ever asked for more than it may have.
-    pub(crate) fn refused(&self) -> bool {
+    /// What the guest last asked for and may not have.
+    pub(crate) fn refused(&self) -> Option<Refused> {
         self.refused
     }
 
@@ -191,7 +235,7 @@ impl ResourceLimiter for MemoryGuard {
             self.used = after;
             self.peak = self.peak.max(after);
         } else {
-            self.refused = true;
+            self.refused = Some(Refused::Memory);
         }
         Ok(fits)
     }
@@ -203,7 +247,9 @@ impl ResourceLimiter for MemoryGuard {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let fits = desired <= MAX_TABLE_ELEMENTS;
-        self.refused |= !fits;
+        if !fits {
+            self.refused = Some(Refused::Table);
+        }
         Ok(fits)
     }
 

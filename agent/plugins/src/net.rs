@@ -1,7 +1,8 @@
 //! The one way from a plugin to the network (plugins.md section 5).
 //!
 //! `http.fetch` and `tls.inspect` both end in [`exchange`] and [`inspect`], which share every check:
-//! named target, address filter, own connection to the very address that was checked.
+//! named target, address filter, own connection to the very address that was checked. [`wire`] is the
+//! last turn: live, recorded or replayed.
 
 pub(crate) mod address;
 pub(crate) mod connect;
@@ -15,3 +16,4 @@ pub(crate) mod redact;
 pub(crate) mod resolve;
 pub(crate) mod target;
 pub(crate) mod template;
+pub(crate) mod wire;

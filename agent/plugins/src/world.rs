@@ -33,6 +33,25 @@ pub(crate) enum Question {
     ValidateSettings(String),
 }
 
+impl Question {
+    /// The export that answers it.
+    pub(crate) fn export(&self) -> &'static str {
+        use approval_provider::Question as Approval;
+        match self {
+            Question::RunSmokeTest => "smoke-test.run",
+            Question::EvaluateMetrics(_) => "metric-provider.evaluate",
+            Question::Plan => "traffic-strategy.plan",
+            Question::Judge(..) => "traffic-strategy.judge",
+            Question::Notify(_) => "notifier.notify",
+            Question::Approval(Approval::Ask) => "approval-provider.ask",
+            Question::Approval(Approval::Poll(_)) => "approval-provider.poll",
+            Question::Approval(Approval::Withdraw(_)) => "approval-provider.withdraw",
+            Question::Approval(Approval::Callback(..)) => "approval-provider.on-callback",
+            Question::ValidateSettings(_) => "settings.validate",
+        }
+    }
+}
+
 /// What it answers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {
@@ -233,7 +252,7 @@ fn link_basics(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     // Types only; some guests import the interface by name all the same.
     crate::bindings::sluice::plugin::types::add_to_linker::<CallState, HasSelf<CallState>>(
         linker,
-        |state| state,
+        crate::state::counted,
     )?;
     crate::capability::wasi::link(linker)?;
     crate::capability::log::link(linker)?;

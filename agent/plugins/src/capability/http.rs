@@ -5,12 +5,12 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::bindings::sluice::plugin::{http, types};
 use crate::net::exchange::Asked;
 use crate::net::fault::NetFault;
-use crate::state::CallState;
+use crate::state::{CallState, counted};
 use crate::text;
 
 /// Offers the interface.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    http::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)
+    http::add_to_linker::<CallState, HasSelf<CallState>>(linker, counted)
 }
 
 impl types::Host for CallState {}
@@ -20,6 +20,7 @@ impl http::Host for CallState {
         &mut self,
         request: http::Request,
     ) -> wasmtime::Result<Result<http::Response, types::NetError>> {
+        self.host_calls.check()?;
         let asked = Asked {
             target: request.target,
             method: request.method,

@@ -3,7 +3,7 @@
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::sluice::plugin::log;
-use crate::state::CallState;
+use crate::state::{CallState, counted};
 use crate::text;
 
 /// Most lines of one call.
@@ -105,7 +105,7 @@ impl Default for LogBudget {
 
 /// Offers the interface.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    log::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)
+    log::add_to_linker::<CallState, HasSelf<CallState>>(linker, counted)
 }
 
 impl log::Host for CallState {
@@ -115,6 +115,7 @@ impl log::Host for CallState {
         message: String,
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
+        self.host_calls.check()?;
         let level = match level {
             log::Level::Trace => LogLevel::Trace,
             log::Level::Debug => LogLevel::Debug,
@@ -154,12 +155,28 @@ impl CallState {
         let size = message.len() + fields.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
         self.log.lines -= 1;
         self.log.bytes = self.log.bytes.saturating_sub(size.max(1));
+        if !self.standing.may_log(size) {
+            self.log.dropped += 1;
+            return;
+        }
         self.log_sink.line(LogLine {
             plugin: self.plugin.clone(),
             level,
             message,
             fields,
         });
+    }
+
+    /// Takes over what the guest printed, at the end of the call.
+    pub(crate) fn close_output(&mut self) {
+        let (output, lost) = self.output.take();
+        for line in output.lines().filter(|line| !line.trim().is_empty()) {
+            self.write_line(LogLevel::Info, line, &[]);
+        }
+        if lost > 0 {
+            let words = format!("{lost} more bytes of this call's output were dropped");
+            self.write_line(LogLevel::Warn, &words, &[]);
+        }
     }
 
     /// Says how much was left out, once, at the end of the call.
@@ -169,7 +186,7 @@ impl CallState {
                 plugin: self.plugin.clone(),
                 level: LogLevel::Warn,
                 message: format!(
-                    "{} more lines of this call were dropped; {MAX_LINES} lines or {} KiB are kept",
+                    "{} more lines of this call were dropped; {MAX_LINES} lines or {} KiB of a call are kept, and fewer of a plugin that always says much",
                     self.log.dropped,
                     MAX_BYTES >> 10
                 ),

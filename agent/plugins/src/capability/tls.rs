@@ -3,11 +3,11 @@
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::sluice::plugin::{tls, types};
-use crate::state::CallState;
+use crate::state::{CallState, counted};
 
 /// Offers the interface.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    tls::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)
+    tls::add_to_linker::<CallState, HasSelf<CallState>>(linker, counted)
 }
 
 impl tls::Host for CallState {
@@ -16,6 +16,7 @@ impl tls::Host for CallState {
         target: String,
         timeout_ms: Option<u32>,
     ) -> wasmtime::Result<Result<tls::Chain, types::NetError>> {
+        self.host_calls.check()?;
         let outcome = self.outbound.inspect(&target, timeout_ms).await;
         Ok(outcome
             .map(|chain| tls::Chain {

@@ -1,6 +1,8 @@
 //! WASI 0.2, linked but closed: language runtimes import it whether they use it or not (plugins.md
 //! section 3). No files, environment, arguments, input, sockets or names; output goes to the log.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +10,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use rand::TryRng;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
-use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
 use crate::state::CallState;
 
@@ -60,31 +63,69 @@ pub(crate) fn closed(surroundings: &Surroundings<'_>) -> (WasiCtx, Output) {
             builder
                 .monotonic_clock(Frozen)
                 .wall_clock(Frozen)
-                .secure_random(Deterministic::new(stretch(key, "secure")))
-                .insecure_random(Deterministic::new(stretch(key, "insecure")))
+                .secure_random(Stretched::new(key, "secure"))
+                .insecure_random(Stretched::new(key, "insecure"))
                 .insecure_random_seed(seed(key));
         }
     }
     (builder.build(), output)
 }
 
-fn stretch(key: &str, purpose: &str) -> Vec<u8> {
-    (0u32..64)
-        .flat_map(|block| {
-            Sha256::new()
-                .chain_update(purpose.as_bytes())
-                .chain_update(block.to_be_bytes())
-                .chain_update(key.as_bytes())
-                .finalize()
-        })
-        .collect()
+/// Bytes that follow from a key: SHA-256 over purpose, block number and key, block after block.
+/// Written out here, because it has to give the same bytes after any update of a library.
+struct Stretched {
+    key: String,
+    purpose: &'static str,
+    block: u64,
+    rest: VecDeque<u8>,
+}
+
+impl Stretched {
+    fn new(key: &str, purpose: &'static str) -> Stretched {
+        Stretched {
+            key: key.to_owned(),
+            purpose,
+            block: 0,
+            rest: VecDeque::new(),
+        }
+    }
+
+    fn next(&mut self) -> u8 {
+        loop {
+            if let Some(byte) = self.rest.pop_front() {
+                return byte;
+            }
+            let block = Sha256::new()
+                .chain_update(self.purpose.as_bytes())
+                .chain_update(self.block.to_be_bytes())
+                .chain_update(self.key.as_bytes())
+                .finalize();
+            self.rest.extend(block);
+            self.block = self.block.wrapping_add(1);
+        }
+    }
+}
+
+impl TryRng for Stretched {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((0..4).fold(0, |word, _| (word << 8) | u32::from(self.next())))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok((0..8).fold(0, |word, _| (word << 8) | u64::from(self.next())))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill_with(|| self.next());
+        Ok(())
+    }
 }
 
 fn seed(key: &str) -> u128 {
-    stretch(key, "seed")
-        .iter()
-        .take(16)
-        .fold(0, |seed, byte| (seed << 8) | u128::from(*byte))
+    let mut bytes = Stretched::new(key, "seed");
+    (0..16).fold(0, |seed, _| (seed << 8) | u128::from(bytes.next()))
 }
 
 struct CoarseClock(Instant);
@@ -140,19 +181,27 @@ impl HostWallClock for Frozen {
 /// Takes all output and keeps the first [`MAX_OUTPUT_BYTES`]. It never fails: a pipe that closes
 /// when full makes a chatty guest panic in `println!`.
 #[derive(Clone, Default)]
-pub(crate) struct Output(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Output(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    lost: u64,
+}
 
 impl Output {
     fn keep(&self, bytes: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = MAX_OUTPUT_BYTES.saturating_sub(kept.len());
-        kept.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        let room = MAX_OUTPUT_BYTES.saturating_sub(kept.bytes.len());
+        let (fits, over) = bytes.split_at(room.min(bytes.len()));
+        kept.bytes.extend_from_slice(fits);
+        kept.lost = kept.lost.saturating_add(over.len() as u64);
     }
 
-    /// What was written, as text.
-    pub(crate) fn take(&self) -> String {
-        let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        String::from_utf8_lossy(&bytes).into_owned()
+    /// What was written, as text, and how many bytes more.
+    pub(crate) fn take(&self) -> (String, u64) {
+        let kept = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        (String::from_utf8_lossy(&kept.bytes).into_owned(), kept.lost)
     }
 }
 
@@ -280,7 +329,12 @@ mod tests {
                 .write(Bytes::from(vec![b'x'; MAX_OUTPUT_BYTES / 2 + 1]))
                 .unwrap();
         }
-        assert_eq!(output.take().len(), MAX_OUTPUT_BYTES);
+        let (kept, lost) = output.take();
+        assert_eq!(kept.len(), MAX_OUTPUT_BYTES);
+        assert_eq!(
+            lost as usize,
+            3 * (MAX_OUTPUT_BYTES / 2 + 1) - MAX_OUTPUT_BYTES
+        );
         assert_eq!(output.check_write().unwrap(), MAX_OUTPUT_BYTES);
     }
 }

@@ -25,6 +25,7 @@ use super::origin::{Origin, Scheme};
 use super::redact::Redactor;
 use super::target::{Admitted, Target, is_rollout_target};
 use super::template;
+use super::wire::{Body, Door, Exchange, SeenOutcome, Wire};
 use crate::grant::{PermissionCell, Permissions};
 use crate::secret::{SecretSource, SecretValue};
 
@@ -62,6 +63,7 @@ pub(crate) struct Outbound {
     /// Where `candidate`, `stable` and `service` are in this call.
     pub(crate) bound: BTreeMap<String, Origin>,
     pub(crate) used: u32,
+    pub(crate) wire: Wire,
     pub(crate) redactor: Redactor,
     /// When the call itself ends.
     pub(crate) deadline: Instant,
@@ -74,15 +76,26 @@ pub(crate) struct Found {
     permissions: Arc<Permissions>,
 }
 
+/// A request that passed every check and was counted, ready for the wire.
+struct Ready {
+    target: String,
+    found: Found,
+    admitted: Admitted,
+    headers: HeaderMap,
+    /// Headers that mention secrets, by name, unexpanded.
+    templates: BTreeMap<String, Vec<String>>,
+    body: Vec<u8>,
+}
+
 impl Outbound {
     /// Sends one request.
     pub(crate) async fn fetch(&mut self, asked: Asked) -> Result<Answered, NetFault> {
         let begun = Instant::now();
         let deadline = self.deadline_of(asked.timeout_ms);
         let name = crate::text::line(&asked.target, 64);
-        let outcome = match tokio::time::timeout_at(deadline, self.fetch_unbounded(asked)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(NetFault::Timeout),
+        let outcome = match self.ready(asked) {
+            Ok(ready) => self.exchange(ready, deadline).await,
+            Err(fault) => Err(fault),
         };
         let result = match &outcome {
             Ok(answered) => answered.status.to_string(),
@@ -99,7 +112,8 @@ impl Outbound {
         outcome
     }
 
-    async fn fetch_unbounded(&mut self, asked: Asked) -> Result<Answered, NetFault> {
+    /// Every check that needs no network. The same live, recorded and replayed.
+    fn ready(&mut self, asked: Asked) -> Result<Ready, NetFault> {
         let found = self.find(&asked.target)?;
         let admitted = found.target.admit(
             &asked.target,
@@ -113,20 +127,51 @@ impl Outbound {
             return Err(NetFault::TooLarge(MAX_BODY_BYTES as u64));
         }
         self.count(&found)?;
-        let tcp = self.network.tcp(&found.origin, found.target.reach).await?;
-        let of_the_rollout = is_rollout_target(&asked.target);
-        match found.origin.scheme {
+        Ok(Ready {
+            target: asked.target,
+            found,
+            admitted,
+            headers,
+            templates,
+            body: asked.body,
+        })
+    }
+
+    async fn exchange(&mut self, ready: Ready, deadline: Instant) -> Result<Answered, NetFault> {
+        match self.wire.clone() {
+            Wire::Live => self.live_within(ready, deadline).await,
+            Wire::Record(tape) => {
+                let mut exchange = ready.on_tape();
+                let outcome = self.live_within(ready, deadline).await;
+                exchange.outcome = SeenOutcome::of_answer(&outcome);
+                tape.record(exchange);
+                outcome
+            }
+            Wire::Replay(tape) => tape
+                .play(ready.on_tape())
+                .answer(is_rollout_target(&ready.target)),
+        }
+    }
+
+    async fn live_within(&mut self, ready: Ready, deadline: Instant) -> Result<Answered, NetFault> {
+        match tokio::time::timeout_at(deadline, self.live(ready)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(NetFault::Timeout),
+        }
+    }
+
+    async fn live(&mut self, ready: Ready) -> Result<Answered, NetFault> {
+        let reach = ready.found.target.reach;
+        let tcp = self.network.tcp(&ready.found.origin, reach).await?;
+        let of_the_rollout = is_rollout_target(&ready.target);
+        match ready.found.origin.scheme {
             Scheme::Http => {
-                let request = self
-                    .request(&found, admitted, headers, templates, asked.body)
-                    .await?;
+                let request = self.request(ready).await?;
                 self.send(tcp, request, of_the_rollout).await
             }
             Scheme::Https => {
-                let tls = self.network.tls(&found.origin, tcp).await?;
-                let request = self
-                    .request(&found, admitted, headers, templates, asked.body)
-                    .await?;
+                let tls = self.network.tls(&ready.found.origin, tcp).await?;
+                let request = self.request(ready).await?;
                 self.send(tls, request, of_the_rollout).await
             }
         }
@@ -158,6 +203,18 @@ impl Outbound {
         })
     }
 
+    /// The names of the granted secrets that hold a value. Names only: values stay in the host.
+    pub(crate) async fn usable_secrets(&self) -> String {
+        let permissions = self.permissions.now();
+        let mut names = Vec::new();
+        for (name, at) in &permissions.secrets {
+            if self.secrets.read(at).await.is_ok() {
+                names.push(name.as_str());
+            }
+        }
+        names.join(",")
+    }
+
     /// Takes one request from the budget.
     pub(crate) fn count(&mut self, found: &Found) -> Result<(), NetFault> {
         if self.used >= found.permissions.limits.requests {
@@ -177,15 +234,16 @@ impl Outbound {
         }
     }
 
-    async fn request(
-        &mut self,
-        found: &Found,
-        admitted: Admitted,
-        mut headers: HeaderMap,
-        templates: BTreeMap<String, Vec<String>>,
-        body: Vec<u8>,
-    ) -> Result<Request<Full<Bytes>>, NetFault> {
-        let secrets = self.read_secrets(found, &templates).await?;
+    async fn request(&mut self, ready: Ready) -> Result<Request<Full<Bytes>>, NetFault> {
+        let Ready {
+            target: _,
+            found,
+            admitted,
+            mut headers,
+            templates,
+            body,
+        } = ready;
+        let secrets = self.read_secrets(&found, &templates).await?;
         for (name, values) in &templates {
             headers.remove(name.as_str());
             for value in values {
@@ -285,6 +343,30 @@ impl Outbound {
             body,
             truncated,
         })
+    }
+}
+
+impl Ready {
+    /// The request as a tape holds it. The outcome is still to come.
+    fn on_tape(&self) -> Exchange {
+        let mut headers: Vec<(String, String)> = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+            })
+            .collect();
+        // Stable: values of one name keep their order.
+        headers.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Exchange {
+            door: Door::Http,
+            target: self.target.clone(),
+            method: self.admitted.method.to_string(),
+            path: self.admitted.path_and_query.clone(),
+            headers,
+            body: Some(Body(self.body.clone())),
+            outcome: SeenOutcome::Fault(NetFault::Timeout),
+        }
     }
 }
 

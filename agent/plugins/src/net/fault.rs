@@ -1,8 +1,11 @@
 //! Why a request failed, in the words of `types.net-error`.
 
+use serde::{Deserialize, Serialize};
+
 /// One failed request. Mirrors `net-error` in `wit/types.wit`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NetFault {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetFault {
     /// No grant allows it. The text says what to add.
     NotGranted(String),
     /// The name has no usable address.

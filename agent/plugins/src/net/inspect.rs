@@ -10,9 +10,10 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
 use super::connect::{handshake, provider};
 use super::der;
-use super::exchange::Outbound;
+use super::exchange::{Found, Outbound};
 use super::fault::NetFault;
 use super::origin::Scheme;
+use super::wire::{Door, Exchange, SeenOutcome, Wire};
 
 /// Longest chain that is reported.
 const MAX_CHAIN: usize = 16;
@@ -32,18 +33,35 @@ impl Outbound {
         timeout_ms: Option<u32>,
     ) -> Result<Chain, NetFault> {
         let deadline = self.deadline_of(timeout_ms);
-        match tokio::time::timeout_at(deadline, self.inspect_unbounded(target)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(NetFault::Timeout),
-        }
-    }
-
-    async fn inspect_unbounded(&mut self, target: &str) -> Result<Chain, NetFault> {
         let found = self.find(target)?;
         if found.origin.scheme != Scheme::Https {
             return Err(NetFault::Tls(format!("{} is not encrypted", found.origin)));
         }
         self.count(&found)?;
+        let mut exchange = Exchange {
+            door: Door::Tls,
+            target: target.to_owned(),
+            method: String::new(),
+            path: String::new(),
+            headers: Vec::new(),
+            body: None,
+            outcome: SeenOutcome::Fault(NetFault::Timeout),
+        };
+        if let Wire::Replay(tape) = &self.wire {
+            return tape.play(exchange).chain();
+        }
+        let outcome = match tokio::time::timeout_at(deadline, self.handshake(&found)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(NetFault::Timeout),
+        };
+        if let Wire::Record(tape) = &self.wire {
+            exchange.outcome = SeenOutcome::of_chain(&outcome);
+            tape.record(exchange);
+        }
+        outcome
+    }
+
+    async fn handshake(&self, found: &Found) -> Result<Chain, NetFault> {
         let inner = WebPkiServerVerifier::builder_with_provider(self.network.roots(), provider())
             .build()
             .map_err(|_| NetFault::Other("there are no root certificates".to_owned()))?;

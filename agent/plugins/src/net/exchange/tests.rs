@@ -142,7 +142,6 @@ impl<'a> Given<'a> {
             key: "k".to_owned(),
         };
         let permissions = Permissions {
-            callbacks: None,
             targets: [("t".to_owned(), target)].into(),
             secrets: [("token".to_owned(), at)].into(),
             limits: Limits::default(),
@@ -154,6 +153,7 @@ impl<'a> Given<'a> {
             permissions: PermissionCell::new(permissions),
             bound: BTreeMap::new(),
             used: 0,
+            wire: Wire::Live,
             redactor: Redactor::default(),
             deadline: Instant::now() + self.deadline,
         }
