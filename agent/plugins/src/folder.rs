@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 
 use sluice_core::plugin::SettingsIssue;
 
+use crate::artifact::fetch::Order;
 use crate::card::Card;
 use crate::grant::{Outcome, PermissionCell, Permissions, permissions};
 use crate::host::{Catalog, Host, Serving, Slot};
@@ -17,6 +18,7 @@ use crate::manifest::Manifest;
 use crate::operator::{FILE_NAME, PluginEntry};
 use crate::world::Reply;
 
+mod artifacts;
 mod folders;
 mod read;
 mod watch;
@@ -58,6 +60,8 @@ impl Host {
             }
         };
         reading.had_file = has_file;
+        let orders: Vec<Order> = wanted.iter().filter_map(Wanted::order).cloned().collect();
+        self.inner.fetcher.keep_only(&orders);
         let mut slots = BTreeMap::new();
         let mut twice = None;
         for wanted in wanted {
@@ -83,6 +87,7 @@ impl Host {
             slots,
             config: twice,
         });
+        self.tidy_artifacts().await;
         self.problems()
     }
 
@@ -129,10 +134,13 @@ impl Host {
 
     /// Brings one name up to date.
     async fn refresh(&self, before: Option<Arc<Slot>>, wanted: Wanted) -> Arc<Slot> {
-        let Wanted { entry, file, place } = wanted;
         let serving = before.as_ref().and_then(|slot| slot.serving.clone());
-        let read = match self.read(&file).await {
-            Ok(read) => read,
+        let taken = self.take(&wanted).await;
+        let Wanted {
+            entry, file, place, ..
+        } = wanted;
+        let (read, warnings) = match taken {
+            Ok(taken) => taken,
             Err(card) if card.code == "plugin/file-missing" => {
                 // Gone on purpose: running calls end, new ones learn that it is missing.
                 if let Some(slot) = &before {
@@ -140,9 +148,12 @@ impl Host {
                 }
                 return failed(None, None, &entry, file, vec![card], None);
             }
-            Err(card) => return failed(serving, None, &entry, file, vec![card], None),
+            Err(card) => {
+                narrow(serving.as_deref(), &entry, self.inner.allow_loopback);
+                return failed(serving, None, &entry, file, vec![card], None);
+            }
         };
-        let fingerprint = serde_json::to_value(&entry).unwrap_or_default();
+        let fingerprint = serde_json::json!([entry, warnings]);
         let attempt = Some((read.digest.clone(), fingerprint));
         if let Some(slot) = before.filter(|slot| slot.attempt == attempt && slot.file == file) {
             return slot;
@@ -166,13 +177,14 @@ impl Host {
                 .change("put the pinned file there, or pin the new one after looking at it");
             return failed(serving, None, &entry, file, vec![card], attempt);
         }
-        match same {
+        let slot = match same {
             Some(same) => self.regrant(&same, entry, file, &place, attempt).await,
             None => {
                 narrow(serving.as_deref(), &entry, self.inner.allow_loopback);
                 self.load(serving, entry, file, &place, read, attempt).await
             }
-        }
+        };
+        slot.with_warnings(warnings)
     }
 
     async fn read(&self, file: &str) -> Result<Read, Card> {
@@ -352,6 +364,21 @@ fn issue_text(issue: &SettingsIssue) -> String {
         &issue.pointer
     };
     format!("{at}: {}{hint}", issue.message)
+}
+
+impl Slot {
+    /// The same with more to say of what serves.
+    fn with_warnings(self: Arc<Self>, warnings: Vec<Card>) -> Arc<Slot> {
+        if warnings.is_empty() || self.serving.is_none() {
+            return self;
+        }
+        Arc::new(Slot {
+            file: self.file.clone(),
+            serving: self.serving.clone(),
+            problems: warnings.into_iter().chain(self.problems.clone()).collect(),
+            attempt: self.attempt.clone(),
+        })
+    }
 }
 
 /// A slot whose newest attempt failed; the older version, if any, keeps serving.

@@ -8,10 +8,15 @@ use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::ArtifactRef;
 use crate::callback::CallbackGrant;
 use crate::card::Card;
 use crate::limits::LimitSettings;
 use crate::secret::{SecretRef, is_file_name};
+
+mod verify;
+
+pub use verify::{CosignSigner, SignatureRule, Verify, VerifyMode};
 
 /// Name of the file within the plugins folder.
 pub const FILE_NAME: &str = "plugins.yaml";
@@ -36,7 +41,7 @@ pub struct PluginEntry {
     pub name: String,
     /// Where its component comes from.
     pub source: Source,
-    /// How it is told from another.
+    /// What has to be true of its component: a pin, or signatures.
     #[serde(default)]
     pub verify: Option<Verify>,
     /// What it may do.
@@ -60,15 +65,6 @@ pub struct Source {
     /// An OCI reference with a digest.
     #[serde(default)]
     pub oci: Option<String>,
-}
-
-/// What has to be true of a component before it is read any further.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Verify {
-    /// Its SHA-256 in hexadecimal.
-    #[serde(default)]
-    pub sha256: Option<String>,
 }
 
 /// What a plugin may do.
@@ -192,22 +188,22 @@ impl PluginEntry {
                 crate::text::line(file, 120)
             )),
             (Some(_), None) => {}
-            (None, Some(_)) => faults.push(format!(
-                "{at}.source.oci: this version loads plugins from the folder only; put the component there and write file"
-            )),
+            (None, Some(reference)) => {
+                if let Err(why) = ArtifactRef::parse(reference) {
+                    faults.push(format!("{at}.source.oci: {why}"));
+                }
+            }
             (Some(_), Some(_)) | (None, None) => {
                 faults.push(format!("{at}.source: write either file or oci"));
             }
         }
-        if let Some(pin) = self
-            .verify
-            .as_ref()
-            .and_then(|verify| verify.sha256.as_ref())
-            && !(pin.len() == 64 && pin.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')))
-        {
-            faults.push(format!(
-                "{at}.verify.sha256: write 64 lower-case hexadecimal digits"
-            ));
+        let from_registry = self.source.oci.is_some();
+        match &self.verify {
+            Some(verify) => verify.faults(&format!("{at}.verify"), from_registry, faults),
+            None if from_registry => {
+                Verify::default().faults(&format!("{at}.verify"), true, faults);
+            }
+            None => {}
         }
         for (name, target) in &self.grants.http {
             target.faults(
@@ -354,7 +350,7 @@ plugins:
     source: {}
 "#;
         let card = PluginsFile::parse(text).unwrap_err();
-        assert_eq!(card.why.len(), 10, "{card}");
+        assert_eq!(card.why.len(), 11, "{card}");
     }
 
     #[test]

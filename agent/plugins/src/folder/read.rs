@@ -4,16 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use super::Folders;
+use crate::artifact::ArtifactRef;
+use crate::artifact::fetch::Order;
 use crate::card::Card;
 use crate::load;
 use crate::manifest::Manifest;
 use crate::operator::{FILE_NAME, MAX_FILE_BYTES, MAX_PLUGINS, PluginEntry, PluginsFile};
 
-/// One file to serve. Its bytes are read when its turn comes: one file in memory at a time.
+/// One component to serve. Its bytes are read when its turn comes: one file in memory at a time.
 pub(super) struct Wanted {
     pub(super) entry: PluginEntry,
+    /// The file, or the reference.
     pub(super) file: String,
     pub(super) place: String,
+    pub(super) origin: Origin,
+}
+
+/// Where a component comes from.
+pub(super) enum Origin {
+    Folder,
+    Registry(Order),
+    /// From a registry, by rules that cannot be applied.
+    Unruled(Card),
 }
 
 /// Reads `plugins.yaml` and every file that it names; without it, every `*.wasm`. Blocking.
@@ -59,25 +71,58 @@ pub(super) fn read_folder(
         }
     };
     match text {
-        Some(text) => Ok((from_file(PluginsFile::parse(&text)?), true)),
+        Some(text) => Ok((from_file(PluginsFile::parse(&text)?, folders), true)),
         None => Ok((bare(folders, known)?, false)),
     }
 }
 
-fn from_file(file: PluginsFile) -> Vec<Wanted> {
+fn from_file(file: PluginsFile, folders: &Folders) -> Vec<Wanted> {
     file.plugins
         .into_iter()
         .enumerate()
         .map(|(index, entry)| {
-            // An entry without a file was refused when the operator's file was parsed.
-            let file = entry.source.file.clone().unwrap_or_default();
+            let place = format!("{FILE_NAME}, plugins[{index}]");
+            let (file, origin) = match &entry.source.oci {
+                Some(reference) => (reference.clone(), registry(&entry, reference, folders)),
+                // An entry without either was refused when the operator's file was parsed.
+                None => (
+                    entry.source.file.clone().unwrap_or_default(),
+                    Origin::Folder,
+                ),
+            };
             Wanted {
-                place: format!("{FILE_NAME}, plugins[{index}]"),
-                file,
                 entry,
+                file,
+                place,
+                origin,
             }
         })
         .collect()
+}
+
+/// What is to be pulled, and by which rule. Files of keys are read here, with the folder.
+fn registry(entry: &PluginEntry, reference: &str, folders: &Folders) -> Origin {
+    let card = |why: Vec<String>| Card {
+        why,
+        ..Card::new("plugin/verify-invalid", reference)
+            .change("correct verify, or put the key there")
+    };
+    let at = match ArtifactRef::parse(reference) {
+        Ok(at) => at,
+        Err(why) => return Origin::Unruled(card(vec![why])),
+    };
+    match entry
+        .verify
+        .clone()
+        .unwrap_or_default()
+        .rule(|file| folders.holding(file))
+    {
+        Ok(rule) => Origin::Registry(Order { at, rule }),
+        Err(faults) => {
+            let named = |fault: String| format!("verify{fault}");
+            Origin::Unruled(card(faults.into_iter().map(named).collect()))
+        }
+    }
 }
 
 fn bare(folders: &Folders, known: &BTreeMap<String, String>) -> Result<Vec<Wanted>, Card> {
@@ -124,6 +169,7 @@ fn bare(folders: &Folders, known: &BTreeMap<String, String>) -> Result<Vec<Wante
                 entry: PluginEntry::bare(&name, &file),
                 place,
                 file,
+                origin: Origin::Folder,
             }
         })
         .collect())

@@ -1,4 +1,5 @@
-//! Follows the folder: events wake the reader on their trailing edge, a poll is the backstop.
+//! Follows the folder: events wake the reader on their trailing edge, what a registry sent does, too,
+//! and a poll is the backstop.
 
 use std::time::Duration;
 
@@ -44,12 +45,19 @@ impl Host {
             })
             .ok();
         let host = self.clone();
+        let mut news = self.inner.fetcher.news();
+        // What was learned since the folder was read for the first time.
+        if *news.borrow() > 0 {
+            news.mark_changed();
+        }
         let task = tokio::spawn(async move {
             loop {
-                let event = tokio::time::timeout(POLL, woken.recv()).await;
-                if matches!(event, Ok(None)) {
-                    // No watcher: the poll alone.
-                    tokio::time::sleep(POLL).await;
+                let asleep = tokio::time::sleep(POLL);
+                tokio::select! {
+                    // Without a watcher nothing comes here; the poll is left.
+                    Some(()) = woken.recv() => {}
+                    Ok(()) = news.changed() => {}
+                    () = asleep => {}
                 }
                 let patience = tokio::time::Instant::now() + PATIENCE;
                 while let Ok(Some(())) = tokio::time::timeout(QUIET, woken.recv()).await {
