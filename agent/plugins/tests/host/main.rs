@@ -11,6 +11,7 @@
 )]
 
 mod approvals;
+mod artifacts;
 mod attacks;
 mod bytecode;
 mod first_party;
