@@ -1,20 +1,18 @@
 //! The command line.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use ipnet::IpNet;
 use sluice_core::duration::HumanDuration;
 
 use crate::output::Format;
 
+mod agent;
 mod plugin;
 mod policy;
 mod safety;
 
-pub(crate) use plugin::{PluginRunArgs, PluginVerb};
+pub(crate) use agent::{AgentArgs, PluginHostArgs};
+pub(crate) use plugin::{PluginNewArgs, PluginRunArgs, PluginVerb};
 pub(crate) use policy::{PolicyDiffArgs, PolicyExplainArgs, PolicyVerb};
 pub(crate) use safety::{QuarantineListArgs, QuarantineVerb, StartArgs, StopArgs};
 
@@ -364,123 +362,4 @@ pub struct RecordArgs {
     /// Which cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-}
-
-/// `sluice agent`.
-#[derive(Args, Debug)]
-pub struct AgentArgs {
-    /// Namespace of Pipelines, Rollouts, Approvals and Requests. Default: all.
-    #[arg(short, long, value_name = "NAME", env = "SLUICE_NAMESPACE")]
-    pub namespace: Option<String>,
-    /// Namespace of targets; several times for several. Default: all.
-    #[arg(
-        long = "target-namespace",
-        value_name = "NAME",
-        env = "SLUICE_TARGET_NAMESPACES",
-        value_delimiter = ','
-    )]
-    pub target_namespaces: Vec<String>,
-    /// Context of the kubeconfig. Default: the current one, or the pod's service account.
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
-    /// The policy file; read again whenever it changes. Without one, every environment is closed.
-    #[arg(long, value_name = "FILE", default_value = "/etc/sluice/policy.yaml")]
-    pub policy: PathBuf,
-    /// Folder of plugins, with plugins.yaml in it; read again whenever it changes. Several times for
-    /// several: what a later one has stands before what an earlier one has.
-    #[arg(long, value_name = "DIR", default_value = "/etc/sluice/plugins")]
-    pub plugins: Vec<PathBuf>,
-    /// Addresses that no plugin may reach, such as those of the nodes: an address or a range in CIDR
-    /// form; several times for several. The API server's are added where they are known.
-    #[arg(long = "deny-address", value_name = "CIDR", value_parser = net)]
-    pub denied_addresses: Vec<IpNet>,
-    /// Certificate authorities of your own that plugins' connections trust beside the public ones, as
-    /// PEM; several times for several files. Read at the start.
-    #[arg(long = "plugin-ca", value_name = "FILE")]
-    pub plugin_authorities: Vec<PathBuf>,
-    /// Folder of the secrets that plugins.yaml names, DIR/<secret>/<key>.
-    #[arg(long, value_name = "DIR")]
-    pub secrets: Option<PathBuf>,
-    /// File to which the record of every ended Rollout is appended, one JSON document a line.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/var/lib/sluice/records.jsonl"
-    )]
-    pub records: PathBuf,
-    /// Registry credentials and exceptions, as YAML. Default: public registries, anonymously.
-    #[arg(long, value_name = "FILE")]
-    pub registry_config: Option<PathBuf>,
-    /// Address of the web page and API, such as 127.0.0.1:8080. Default: none.
-    #[arg(long, value_name = "ADDRESS")]
-    pub web: Option<SocketAddr>,
-    /// Name by which browsers reach the web page, with the port where it is not the scheme's own;
-    /// several times for several. Default: the names of loopback.
-    #[arg(long, value_name = "NAME", requires = "web")]
-    pub web_host: Vec<String>,
-    /// Audience of the Kubernetes tokens with which people sign in to the web page.
-    #[arg(long, value_name = "AUDIENCE", default_value = "sluice")]
-    pub web_audience: String,
-    /// Whether browsers reach the web page by https, through an ingress or a sidecar.
-    #[arg(long, requires = "web")]
-    pub web_https: bool,
-    /// The identity provider that people sign in with beside Kubernetes' tokens, as YAML: issuer,
-    /// clientId and more. Default: none.
-    #[arg(long, value_name = "FILE", requires = "web")]
-    pub web_oidc: Option<PathBuf>,
-    /// A registry that may send hints, and the NAME/KEY in the folder of secrets that it signs with;
-    /// several times for several. Default: any, unsigned, at most one look in 5 s at what Pipelines
-    /// watch.
-    #[arg(
-        long = "web-registry-hook",
-        value_name = "SENDER[=NAME/KEY]",
-        requires = "web"
-    )]
-    pub web_registry_hooks: Vec<String>,
-    /// Let whoever is not signed in read the web page. For demos.
-    #[arg(long, requires = "web")]
-    pub web_public_read: bool,
-    /// Address of the probes and metrics: /livez, /readyz, /metrics. Default: none.
-    #[arg(long, value_name = "ADDRESS")]
-    pub probes: Option<SocketAddr>,
-    /// Name of the Lease that says which of several agents works. Default: none, this is the only one.
-    #[arg(long, value_name = "NAME")]
-    pub lease: Option<String>,
-    /// Namespace of the Lease.
-    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", requires = "lease")]
-    pub lease_namespace: Option<String>,
-    /// How long a leader that is gone holds the others up at most.
-    #[arg(long, value_name = "TIME", default_value = "15s", requires = "lease")]
-    pub lease_duration: HumanDuration,
-    /// Name of this agent in the Lease; random characters are added.
-    #[arg(long, value_name = "NAME", env = "POD_NAME", default_value = "sluice")]
-    pub identity: String,
-    /// Calls of the API server in a second that ordinary work may make; 0 is without limit. What
-    /// rolls back is never held up by it.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub kube_qps: u32,
-    /// Let plugins reach this machine where their grant says so, and identity providers be there
-    /// without TLS. For demos; never in a cluster.
-    #[arg(long)]
-    pub allow_loopback: bool,
-    /// What is logged, such as info or sluice_controller=debug. The default leaves out what kube's
-    /// client says of a failed request: the agent says it in its own words.
-    #[arg(
-        long,
-        value_name = "FILTER",
-        env = "SLUICE_LOG",
-        default_value = "info,kube_client=off"
-    )]
-    pub log: String,
-    /// How log lines are written, to standard error.
-    #[arg(long, value_enum, default_value_t, env = "SLUICE_LOG_FORMAT")]
-    pub log_format: Format,
-}
-
-/// A range of addresses; a single one is a range of itself.
-fn net(text: &str) -> Result<IpNet, String> {
-    let single = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>()
-        .or_else(|_| single())
-        .map_err(|_| "write an address or a range, such as 10.0.0.7 or 10.0.0.0/16".into())
 }

@@ -8,7 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use jiff::Timestamp;
 use sluice_core::plugin::{PluginAnswer, PluginCall};
 use sluice_core::port::{BoxFuture, PluginHost as _};
-use sluice_plugins::Host;
+use sluice_plugins::CallbackDesk;
+use sluice_plugins::remote::RemoteHost;
 use sluice_web::{CallbackRefused, Callbacks, Secrets, Verified};
 
 /// Largest secret, in bytes: the plugin host's limit, too.
@@ -72,8 +73,11 @@ impl sluice_web::Hints for Hints {
     }
 }
 
-/// Callbacks go to the plugin host.
-pub(crate) struct HostCallbacks(pub(crate) Host);
+/// Callbacks are verified here, in the agent's process, and read by a plugin in the host's.
+pub(crate) struct HostCallbacks {
+    pub(crate) desk: CallbackDesk,
+    pub(crate) host: RemoteHost,
+}
 
 impl Callbacks for HostCallbacks {
     fn receive<'a>(
@@ -84,10 +88,7 @@ impl Callbacks for HostCallbacks {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Verified, CallbackRefused>> {
         Box::pin(async move {
-            let received = self
-                .0
-                .receive_callback(plugin, headers, raw_body, now)
-                .await;
+            let received = self.desk.receive(plugin, headers, raw_body, now).await;
             match received {
                 Ok(callback) => Ok(Verified {
                     plugin: callback.plugin,
@@ -105,7 +106,7 @@ impl Callbacks for HostCallbacks {
     }
 
     fn ask(&self, call: PluginCall) -> BoxFuture<'_, PluginAnswer> {
-        self.0.call(call)
+        self.host.call(call)
     }
 }
 

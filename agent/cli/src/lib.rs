@@ -3,7 +3,8 @@
 //! ```text
 //!  args ─► run ─► verb/*  ─► access (the caller's own kubeconfig) ─► API server
 //!                   │ └────► text/* (pure: values in, sentences out) ─► output (the only printer)
-//!                   └──────► verb/agent ─► wiring ─► policy_file, plugin host, registry, controller
+//!                   └──────► verb/agent ─► wiring ─► policy_file, registry, controller
+//!                                             └────► host_child ─► verb/plugin_host, another process
 //! ```
 //! Verbs change nothing but Requests and Approvals, and these with the caller's own credentials:
 //! what they may achieve is decided by the agent, from the policy. [`policy_file`], [`clock`] and
@@ -16,6 +17,8 @@ mod exit;
 mod explain;
 mod failure;
 mod follow;
+mod helper;
+mod host_child;
 mod identity;
 mod output;
 mod run;
@@ -31,6 +34,8 @@ pub use access::Access;
 pub use args::Cli;
 pub use exit::Exit;
 pub use failure::Failure;
+pub use helper::helper;
+pub use host_child::ChildFault;
 pub use output::{Captured, Format, Output};
 pub use run::{main, run, run_in};
 pub use session::Session;

@@ -13,6 +13,7 @@ use crate::args::{Cli, ClusterArgs, QuarantineVerb, Verb};
 use crate::clock::WallClock;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::helper::helper;
 use crate::output::{CLOSED, Format, Output};
 use crate::session::Session;
 use crate::verb;
@@ -22,6 +23,9 @@ const WIND_DOWN: Duration = Duration::from_millis(500);
 
 /// The whole process.
 pub fn main() -> ExitCode {
+    if let Some(done) = helper() {
+        return done;
+    }
     // The only TLS provider; whoever installed one before us has installed this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<OsString> = std::env::args_os().collect();

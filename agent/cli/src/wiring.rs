@@ -5,21 +5,32 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use ipnet::IpNet;
 use kube::Client;
 use sluice_controller::{
     Agent, AgentConfig, AgentError, Health, JsonLinesSink, Ports, Resignation, World,
 };
 use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
-use sluice_plugins::{Card, Folders, Host, HostOptions, PluginFolder};
+use sluice_plugins::remote::RemoteHost;
+use sluice_plugins::{CallbackDesk, DirectorySecrets, Folders, MemorySecrets, SecretSource};
 use sluice_registry::{ConfigError, OciRegistry, RegistryConfig};
 use sluice_web::{Doors, WebConfig, WebError, WebState};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::args::PluginHostArgs;
 use crate::doors::{self, FolderSecrets, HostCallbacks};
+use crate::host_child::{ChildFault, HostChild};
+use crate::output::Format;
 use crate::policy_file::PolicyFile;
+
+/// How long the start waits for the plugin host. It goes on without: what needs a plugin waits by itself.
+const HOST_WAIT: Duration = Duration::from_secs(10);
+/// Memory of all plugins that run at once in a child, in MiB: eight with the default limit.
+const CHILD_MEMORY_MIB: u32 = 512;
 
 /// Everything that an operator decides.
 pub struct Settings {
@@ -29,26 +40,91 @@ pub struct Settings {
     pub policy: PathBuf,
     /// The plugins folders.
     pub plugins: Folders,
-    /// What plugins may reach.
-    pub host: HostOptions,
+    /// Where plugins run.
+    pub host: HostPlace,
     /// The file to which records are appended.
     pub records: PathBuf,
     /// How registries are reached.
     pub registry: RegistryConfig,
     /// Where the web page listens, if there is one.
     pub web: Option<(SocketAddr, WebConfig)>,
-    /// The folder of the secrets that senders of hooks sign with.
+    /// The folder of the secrets that senders of hooks and callbacks sign with; those of plugins too,
+    /// where the host is a child.
     pub secrets: Option<PathBuf>,
     /// Where probes and metrics are served, if they are.
     pub probes: Option<SocketAddr>,
+}
+
+/// Where plugins run: never in the agent's own process.
+pub enum HostPlace {
+    /// Another container listens at this socket.
+    Socket(PathBuf),
+    /// A child process of the agent.
+    Child(Box<ChildSettings>),
+}
+
+/// How the child process is set up, beside what the agent knows anyway.
+pub struct ChildSettings {
+    /// A program whose `main` begins with [`crate::helper`].
+    pub program: PathBuf,
+    /// Nodes and API servers: never reached, whatever is granted.
+    pub denied_addresses: Vec<IpNet>,
+    /// Files of certificate authorities that are trusted beside the public ones.
+    pub authorities: Vec<PathBuf>,
+    /// How registries are reached, for plugins that come from one.
+    pub registry_config: Option<PathBuf>,
+    /// Where compiled plugins are kept.
+    pub cache: Option<PathBuf>,
+    /// Whether plugins may reach this machine, where their grant says so: demo and tests.
+    pub allow_loopback: bool,
+    /// What it logs, to the standard error that it shares with the agent.
+    pub log: String,
+    /// How.
+    pub log_format: Format,
+}
+
+impl ChildSettings {
+    /// This program, closed as in a cluster.
+    pub fn of(program: PathBuf) -> ChildSettings {
+        ChildSettings {
+            program,
+            denied_addresses: Vec::new(),
+            authorities: Vec::new(),
+            registry_config: None,
+            cache: None,
+            allow_loopback: false,
+            log: "warn".to_owned(),
+            log_format: Format::Text,
+        }
+    }
+
+    fn start(self, folders: &Folders, secrets: Option<PathBuf>) -> Result<HostChild, ChildFault> {
+        let args = PluginHostArgs {
+            // The child's own, chosen with its folder.
+            socket: PathBuf::new(),
+            probe: false,
+            plugins: folders.all().map(Path::to_owned).collect(),
+            denied_addresses: self.denied_addresses,
+            plugin_authorities: self.authorities,
+            secrets,
+            registry_config: self.registry_config,
+            cache: self.cache,
+            memory_mib: CHILD_MEMORY_MIB,
+            allow_loopback: self.allow_loopback,
+            with_parent: true,
+            log: self.log,
+            log_format: self.log_format,
+        };
+        HostChild::start(&self.program, args)
+    }
 }
 
 /// Why the agent does not start or did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum WiringError {
     /// No plugin could ever run.
-    #[error("the plugin host does not start: {}", .0.line())]
-    Plugins(Box<Card>),
+    #[error(transparent)]
+    Host(#[from] ChildFault),
     /// The registry configuration is not valid.
     #[error(transparent)]
     Registry(#[from] ConfigError),
@@ -81,8 +157,8 @@ pub enum WiringError {
 pub struct Wired {
     agent: Agent,
     policy: PolicyFile,
-    host: Host,
-    folder: PluginFolder,
+    host: RemoteHost,
+    child: Option<HostChild>,
     web: Option<(TcpListener, WebState)>,
     address: Option<SocketAddr>,
     probes: Option<(TcpListener, SocketAddr)>,
@@ -102,10 +178,24 @@ pub async fn wire(
 ) -> Result<Wired, WiringError> {
     writable(&settings.records)?;
     let registry = OciRegistry::new(settings.registry, clock.clone())?;
-    let host = Host::open(settings.plugins, settings.host)
-        .await
-        .map_err(|card| WiringError::Plugins(Box::new(card)))?;
-    let folder = host.watch();
+    let (host, child) = match settings.host {
+        HostPlace::Socket(path) => (RemoteHost::connect(path), None),
+        HostPlace::Child(child) => {
+            let child = child.start(&settings.plugins, settings.secrets.clone())?;
+            (RemoteHost::connect(child.socket()), Some(child))
+        }
+    };
+    if !host.found(HOST_WAIT).await {
+        tracing::warn!("the plugin host does not answer yet; what needs a plugin waits for it");
+    }
+    let signing: Arc<dyn SecretSource> = match &settings.secrets {
+        Some(folder) => Arc::new(DirectorySecrets::new(folder)),
+        None => Arc::new(MemorySecrets::default()),
+    };
+    let callbacks = HostCallbacks {
+        desk: CallbackDesk::new(settings.plugins, signing),
+        host: host.clone(),
+    };
     let policy = PolicyFile::follow(settings.policy);
     let ports = Ports {
         plugins: Arc::new(host.clone()),
@@ -125,7 +215,7 @@ pub async fn wire(
                 clock,
                 doors: Doors {
                     hints: Arc::new(doors::Hints(agent.hints())),
-                    callbacks: Arc::new(HostCallbacks(host.clone())),
+                    callbacks: Arc::new(callbacks),
                     secrets: Arc::new(FolderSecrets(settings.secrets)),
                 },
                 config,
@@ -144,7 +234,7 @@ pub async fn wire(
         agent,
         policy,
         host,
-        folder,
+        child,
         web,
         address,
     })
@@ -178,8 +268,8 @@ impl Wired {
         self.policy.policy()
     }
 
-    /// The plugins that serve.
-    pub fn plugins(&self) -> &Host {
+    /// The plugins that serve, in another process.
+    pub fn plugins(&self) -> &RemoteHost {
         &self.host
     }
 
@@ -197,7 +287,7 @@ impl Wired {
             agent,
             policy,
             host,
-            folder,
+            child,
             web,
             probes,
             health,
@@ -220,7 +310,7 @@ impl Wired {
             ended = served => ended.map_err(WiringError::from),
             () = probed => Ok(()),
         };
-        drop((policy, host, folder));
+        drop((policy, host, child));
         ended
     }
 }

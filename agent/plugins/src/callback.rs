@@ -1,6 +1,6 @@
 //! Callbacks: what a chat or a workflow system sends back to the agent about a request for approval.
 //!
-//! The host verifies a callback before any plugin sees it, and takes from it the two things that
+//! The agent verifies a callback before any plugin sees it, and takes from it the two things that
 //! have authority: who decided, and about what. Both stand where the operator's grant says, within
 //! the verified body. The plugin only reads the rest (plugins.md section 1, reliability.md H1, H2).
 //!
@@ -9,30 +9,22 @@
 //! | `grant` | what the operator writes, and what is wrong with it |
 //! | `signature` | HMAC over the raw bytes, and the time window |
 //! | `document` | from raw bytes to one JSON document within bounds |
-//! | `verify` | all of it in order, without a host |
+//! | `verify` | all of it in order |
+//! | [`CallbackDesk`] | reads grant and secret as they are now, in the agent's process |
 
+mod desk;
 mod document;
 mod grant;
 mod signature;
 mod verify;
 
-use jiff::Timestamp;
 use sluice_core::policy::Identity;
 
-use crate::host::Host;
-use crate::secret::SecretRef;
-
+pub use desk::CallbackDesk;
 pub use grant::{CallbackBody, CallbackGrant, CallbackPerson, CallbackSignature, CallbackSubject};
 
 /// Largest callback, in bytes (reliability.md H4). Slack's are a few KiB.
 pub const MAX_CALLBACK_BYTES: usize = 256 << 10;
-
-/// A granted callback, with the place of its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Callbacks {
-    pub(crate) grant: CallbackGrant,
-    pub(crate) secret: SecretRef,
-}
 
 /// A callback that is what the operator granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,51 +60,11 @@ impl CallbackRefused {
             sentence: sentence.into(),
         }
     }
-}
 
-impl Host {
-    /// Verifies one callback to `plugin` as it came over the wire: `raw_body` before any decoding.
-    ///
-    /// # Errors
-    /// 404: no such plugin, or none that may be called back. 413: too large. 401: signature, time
-    /// stamp or one of their headers is missing, doubled or wrong. 400: the body is not of the
-    /// granted form. 403: another app or workspace, a guest, a bot. 503: the secret cannot be read.
-    pub async fn receive_callback(
-        &self,
-        plugin: &str,
-        headers: &[(String, String)],
-        raw_body: &[u8],
-        now: Timestamp,
-    ) -> Result<VerifiedCallback, CallbackRefused> {
-        let permissions = self
-            .catalog_now()
-            .slots
-            .get(plugin)
-            .and_then(|slot| slot.serving.as_ref())
-            .map(|serving| serving.permissions.now());
-        let callbacks = permissions
-            .as_ref()
-            .and_then(|permissions| permissions.callbacks.as_ref());
-        let Some(callbacks) = callbacks else {
-            return Err(CallbackRefused::new(
-                404,
-                "no plugin of this name may be called back; plugins.yaml grants it with grants.callbacks",
-            ));
-        };
-        // Read now: after a rotation the old value counts for nothing.
-        let secret = self
-            .inner
-            .runner
-            .secrets
-            .read(&callbacks.secret)
-            .await
-            .map_err(|fault| {
-                tracing::warn!(target: "sluice::plugin", plugin, %fault, "the secret of callbacks cannot be read");
-                CallbackRefused::new(
-                    503,
-                    "the secret that callbacks are signed with cannot be read now; look at the agent's log",
-                )
-            })?;
-        verify::verify(plugin, &callbacks.grant, &secret, headers, raw_body, now)
+    fn too_large() -> CallbackRefused {
+        CallbackRefused::new(
+            413,
+            format!("a callback has at most {MAX_CALLBACK_BYTES} bytes"),
+        )
     }
 }

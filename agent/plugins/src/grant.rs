@@ -10,7 +10,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sluice_core::plugin::PluginKind;
 
-use crate::callback::Callbacks;
 use crate::card::Card;
 use crate::limits::{LimitGap, Limits};
 use crate::manifest::{Manifest, TargetRequest, kind_name};
@@ -26,7 +25,6 @@ pub(crate) struct Permissions {
     pub(crate) targets: BTreeMap<String, Target>,
     pub(crate) secrets: BTreeMap<String, SecretRef>,
     pub(crate) limits: Limits,
-    pub(crate) callbacks: Option<Callbacks>,
 }
 
 /// The permissions of a plugin, shared with its running calls: a narrowed grant takes effect on the
@@ -105,7 +103,7 @@ pub(crate) fn permissions(
             None => gaps.secret(name),
         }
     }
-    let callbacks = callbacks(kind, entry, &mut gaps);
+    callbacks(kind, entry, &mut gaps);
     let (limits, limit_gaps) = Limits::effective(&manifest.limits, &entry.grants.limits);
     let missing = gaps.cards(manifest, entry, place);
     let smaller = smaller_limits(manifest, &limit_gaps, place);
@@ -114,27 +112,27 @@ pub(crate) fn permissions(
             targets,
             secrets,
             limits,
-            callbacks,
         },
         missing,
         smaller,
     }
 }
 
-/// Whether, and how, the plugin may be called back. Every approval provider can read a callback, so
-/// there is nothing that its manifest has to ask for.
-fn callbacks(kind: PluginKind, entry: &PluginEntry, gaps: &mut Gaps) -> Option<Callbacks> {
-    let grant = entry.grants.callbacks.clone()?;
+/// Whether a grant of callbacks can be meant: they are received by the agent, outside this process, and
+/// the guest reads them. Every approval provider can, so there is nothing that its manifest has to ask
+/// for.
+fn callbacks(kind: PluginKind, entry: &PluginEntry, gaps: &mut Gaps) {
+    let Some(grant) = &entry.grants.callbacks else {
+        return;
+    };
     if kind != PluginKind::ApprovalProvider {
         gaps.callbacks = Some(kind);
-        return None;
+        return;
     }
     let name = grant.signature.secret();
-    let Some(secret) = entry.secrets.get(name).cloned() else {
+    if !entry.secrets.contains_key(name) {
         gaps.secret(name);
-        return None;
-    };
-    Some(Callbacks { grant, secret })
+    }
 }
 
 /// The plugin is served with less than it asks for: it may work all the same, and where it does not,

@@ -27,6 +27,10 @@ use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    // The agent's plugins run in another process, which is this program again.
+    if let Some(done) = sluice::helper() {
+        return done;
+    }
     let filter = EnvFilter::try_from_env("SLUICE_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

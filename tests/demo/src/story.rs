@@ -9,12 +9,11 @@ use anyhow::{Context as _, bail};
 use kube::ResourceExt;
 use serde_json::Value;
 use sluice::clock::WallClock;
-use sluice::wiring::{Settings, wire};
+use sluice::wiring::{ChildSettings, HostPlace, Settings, wire};
 use sluice_controller::{AgentConfig, World};
 use sluice_core::pipeline::OutcomeKind;
 use sluice_core::rollout::State;
 use sluice_core::router::percent;
-use sluice_plugins::HostOptions;
 use sluice_sim::{Behaviour, Resource};
 use sluice_web::WebConfig;
 use tokio::time::Instant;
@@ -48,10 +47,10 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
         policy: setting.folder.join("policy.yaml"),
         plugins: setting.folder.join("plugins").into(),
         probes: None,
-        host: HostOptions {
+        host: HostPlace::Child(Box::new(ChildSettings {
             allow_loopback: true,
-            ..HostOptions::default()
-        },
+            ..ChildSettings::of(std::env::current_exe().context("where is this program?")?)
+        })),
         records: setting.folder.join("records.jsonl"),
         registry: setting.registry_config(),
         web: Some((address(auto), web())),

@@ -2,32 +2,30 @@
 
 use std::io::{IsTerminal as _, Read as _};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use kube::api::{Api, ListParams};
 use kube::{Client, Config};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use sluice_cluster::crd::{Approval, Pipeline, Request, Rollout};
 use sluice_cluster::lease::LeaseName;
 use sluice_controller::{AgentConfig, AgentError, LeaseConfig};
 use sluice_core::lease::Timing;
-use sluice_plugins::{DirectorySecrets, Folders, HostOptions};
 use sluice_registry::RegistryConfig;
 use sluice_web::{OidcConfig, WebConfig};
 use tracing_subscriber::EnvFilter;
 
 use super::objects::Kind;
+use super::plugin_host::{authorities, folders};
 use crate::access::{self, Access};
 use crate::args::{AgentArgs, ClusterArgs};
 use crate::clock::WallClock;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Format;
-use crate::wiring::{Settings, WiringError, wire};
+use crate::wiring::{ChildSettings, HostPlace, Settings, WiringError, wire};
 
 /// Longest silence of the API server in an open answer: its bookmarks come every 60 s, give or take.
 const SILENCE: Duration = Duration::from_secs(80);
@@ -38,7 +36,7 @@ const CONFIG_BYTES: u64 = 1 << 20;
 
 pub(crate) async fn run(mut args: AgentArgs) -> Result<Exit, Failure> {
     args.namespace = args.namespace.filter(|name| !name.is_empty());
-    log(&args)?;
+    log(&args.log, args.log_format)?;
     let cluster = ClusterArgs {
         context: args.context.clone(),
         namespace: args.namespace.clone(),
@@ -83,19 +81,20 @@ pub(crate) async fn run(mut args: AgentArgs) -> Result<Exit, Failure> {
     ended
 }
 
-fn log(args: &AgentArgs) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|e| {
-        Failure::new("usage", format!("--log {} is no filter", args.log))
+/// Writes logs to standard error.
+pub(super) fn log(filter: &str, format: Format) -> Result<(), Failure> {
+    let read = EnvFilter::try_new(filter).map_err(|e| {
+        Failure::new("usage", format!("--log {filter} is no filter"))
             .because(e.to_string())
             .change("write a level such as info, or module=level pairs separated by commas")
             .exit(Exit::Usage)
     })?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(read)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A subscriber that is there already belongs to whoever embeds the agent.
-    let _ = match args.log_format {
+    let _ = match format {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().try_init(),
     };
@@ -103,15 +102,6 @@ fn log(args: &AgentArgs) -> Result<(), Failure> {
 }
 
 fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
-    let mut host = HostOptions {
-        allow_loopback: args.allow_loopback,
-        denied_addresses: denied(args, config),
-        extra_roots: authorities(&args.plugin_authorities)?,
-        ..HostOptions::default()
-    };
-    if let Some(folder) = &args.secrets {
-        host.secrets = Arc::new(DirectorySecrets::new(folder));
-    }
     let registry = match &args.registry_config {
         Some(path) => registry(path)?,
         None => RegistryConfig::default(),
@@ -129,12 +119,42 @@ fn settings(args: &AgentArgs, config: &Config) -> Result<Settings, Failure> {
         },
         policy: args.policy.clone(),
         plugins: folders(&args.plugins)?,
-        host,
+        host: host(args, config)?,
         records: args.records.clone(),
         registry,
         web,
         secrets: args.secrets.clone(),
         probes: args.probes,
+    })
+}
+
+/// Where plugins run: beside the agent, never in it.
+fn host(args: &AgentArgs, config: &Config) -> Result<HostPlace, Failure> {
+    if let Some(socket) = &args.plugin_host_socket {
+        return Ok(HostPlace::Socket(socket.clone()));
+    }
+    // Looked at now: a child that cannot start would only be started again and again.
+    authorities(&args.plugin_authorities)?;
+    Ok(HostPlace::Child(Box::new(ChildSettings {
+        program: own_program()?,
+        denied_addresses: denied(args, config),
+        authorities: args.plugin_authorities.clone(),
+        registry_config: args.registry_config.clone(),
+        cache: args.plugin_cache.clone(),
+        allow_loopback: args.allow_loopback,
+        log: args.log.clone(),
+        log_format: args.log_format,
+    })))
+}
+
+fn own_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|e| {
+        Failure::new(
+            "plugin-host",
+            "this program does not find itself, to run plugins in",
+        )
+        .because(e.to_string())
+        .change("start a plugin host yourself and name it with --plugin-host-socket")
     })
 }
 
@@ -202,15 +222,6 @@ fn lease(args: &AgentArgs) -> Result<Option<LeaseConfig>, Failure> {
     }))
 }
 
-fn folders(given: &[std::path::PathBuf]) -> Result<Folders, Failure> {
-    match given.split_last() {
-        Some((last, before)) => Ok(Folders::new(before.to_vec(), last.clone())),
-        None => Err(Failure::new("usage", "no folder of plugins is named")
-            .change("add --plugins DIR")
-            .exit(Exit::Usage)),
-    }
-}
-
 /// An environment variable that is set and empty names nothing.
 fn named(names: &[String]) -> Vec<String> {
     names.iter().filter(|n| !n.is_empty()).cloned().collect()
@@ -231,34 +242,6 @@ fn denied(args: &AgentArgs, config: &Config) -> Vec<IpNet> {
     out.sort();
     out.dedup();
     out
-}
-
-/// Every certificate of these files.
-fn authorities(files: &[std::path::PathBuf]) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let mut out = Vec::new();
-    for path in files {
-        let failure = || {
-            let what = format!(
-                "the certificate authorities {} cannot be used",
-                path.display()
-            );
-            Failure::new("plugin-ca", what)
-                .change("name a file with certificates in PEM form, with --plugin-ca")
-                .exit(Exit::Usage)
-        };
-        let mut pem = Vec::new();
-        std::fs::File::open(path)
-            .and_then(|file| file.take(CONFIG_BYTES).read_to_end(&mut pem))
-            .map_err(|e| failure().because(e.to_string()))?;
-        let before = out.len();
-        for one in CertificateDer::pem_slice_iter(&pem) {
-            out.push(one.map_err(|e| failure().because(e.to_string()))?);
-        }
-        if out.len() == before {
-            return Err(failure().because("it holds no certificate"));
-        }
-    }
-    Ok(out)
 }
 
 pub(crate) fn registry(path: &Path) -> Result<RegistryConfig, Failure> {
@@ -312,7 +295,7 @@ async fn known<K: Kind>(client: &Client, namespace: Option<&str>) -> Result<bool
 }
 
 /// Ends with the name of the signal that asks the process to stop.
-fn stop() -> Result<impl Future<Output = &'static str>, Failure> {
+pub(super) fn stop() -> Result<impl Future<Output = &'static str>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let unheard = |e: std::io::Error| {
         Failure::new("runtime", "signals cannot be heard").because(e.to_string())
@@ -330,7 +313,9 @@ fn stop() -> Result<impl Future<Output = &'static str>, Failure> {
 fn unwired(error: &WiringError) -> Failure {
     let failure = Failure::new("agent", "the agent cannot work").because(error.to_string());
     match error {
-        WiringError::Plugins(card) => failure.change(card.change.clone()),
+        WiringError::Host(_) => failure.change(
+            "raise the limit of processes, or start a plugin host yourself and name it with --plugin-host-socket",
+        ),
         WiringError::Registry(_) => failure.change("correct the file of --registry-config"),
         WiringError::Records { .. } => {
             failure.change("name a file in a folder that the agent may write, with --records")
@@ -344,30 +329,5 @@ fn unwired(error: &WiringError) -> Failure {
         WiringError::Agent(AgentError::TaskEnded(_)) | WiringError::Web(_) => {
             failure.change("start it again; if it happens again, report it with the log")
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_of_authorities_holds_some() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ca.crt");
-        let read = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            authorities(std::slice::from_ref(&path))
-        };
-        let pem = |body: &str| {
-            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
-        };
-        assert_eq!(read(&(pem("AQID") + &pem("BAU="))).unwrap().len(), 2);
-        for bad in ["", "no certificate", &pem("!")] {
-            let failure = read(bad).unwrap_err();
-            assert!(format!("{failure:?}").contains("plugin-ca"), "{bad}");
-        }
-        assert!(authorities(&[folder.path().join("none")]).is_err());
-        assert!(authorities(&[]).unwrap().is_empty());
     }
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice::clock::WallClock;
-use sluice::wiring::{Settings, WiringError, wire};
+use sluice::wiring::{HostPlace, Settings, WiringError, wire};
 use sluice_controller::AgentConfig;
-use sluice_plugins::HostOptions;
 use sluice_registry::RegistryConfig;
 use sluice_scenarios::{POLICY, Stage, on_virtual_time};
 use sluice_sim::Resource;
 use sluice_web::WebConfig;
 
-fn settings(folder: &std::path::Path) -> Settings {
+/// Nobody listens where the plugin host should be: what needs no plugin goes on.
+pub(crate) fn settings(folder: &std::path::Path) -> Settings {
     let _ = rustls::crypto::ring::default_provider().install_default();
     std::fs::create_dir_all(folder.join("plugins")).unwrap();
     std::fs::write(folder.join("policy.yaml"), POLICY).unwrap();
@@ -24,7 +24,7 @@ fn settings(folder: &std::path::Path) -> Settings {
         policy: folder.join("policy.yaml"),
         plugins: folder.join("plugins").into(),
         probes: None,
-        host: HostOptions::default(),
+        host: HostPlace::Socket(folder.join("host.sock")),
         records: folder.join("records.jsonl"),
         registry: RegistryConfig::default(),
         web: Some(("127.0.0.1:0".parse().unwrap(), WebConfig::default())),
@@ -49,7 +49,9 @@ fn the_wired_agent_reads_the_policy_listens_and_adopts_what_serves() {
                 .environments
                 .contains_key("production")
         );
-        assert_eq!(wired.plugins().problems(), Vec::new());
+        let problems = wired.plugins().problems();
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].code, "plugin/host-away");
         let adopted = async {
             loop {
                 stage.pass(Duration::from_secs(5)).await;

@@ -41,10 +41,7 @@ pub(super) fn verify(
     now: Timestamp,
 ) -> Result<VerifiedCallback, CallbackRefused> {
     if raw_body.len() > MAX_CALLBACK_BYTES {
-        return Err(CallbackRefused::new(
-            413,
-            format!("a callback has at most {MAX_CALLBACK_BYTES} bytes"),
-        ));
+        return Err(CallbackRefused::too_large());
     }
     let key = signature::check(&grant.signature, secret, headers, raw_body, now)?;
     let document = document::read(&grant.body, raw_body)?;

@@ -18,7 +18,7 @@ impl Folders {
     }
 
     /// All of them, in order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Path> {
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
         self.before
             .iter()
             .chain(std::iter::once(&self.last))

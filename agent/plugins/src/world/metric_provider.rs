@@ -74,7 +74,7 @@ pub(crate) async fn evaluate(
 ///
 /// # Errors
 /// Why they cannot, in words.
-fn sound(series: Vec<Series>) -> Result<Vec<Series>, String> {
+pub(crate) fn sound(series: Vec<Series>) -> Result<Vec<Series>, String> {
     if series.len() > MAX_SERIES {
         return Err(format!(
             "more than {MAX_SERIES} series; there is one for each version"

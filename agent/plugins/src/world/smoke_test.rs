@@ -58,7 +58,7 @@ pub(crate) async fn run(
 
 /// A report that calls itself passed while one of its checks failed is a failed one (plugins.md
 /// section 1).
-fn honest(report: Report) -> Report {
+pub(crate) fn honest(report: Report) -> Report {
     let failed = report
         .checks
         .iter()

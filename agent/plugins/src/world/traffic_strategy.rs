@@ -11,7 +11,7 @@ use crate::bindings::exports::sluice::plugin::traffic_strategy::GuestIndices;
 use crate::state::CallState;
 
 /// Most steps that are read. The core allows far fewer and says so in its own words.
-const MAX_STEPS: usize = 256;
+pub(crate) const MAX_STEPS: usize = 256;
 
 /// What a strategy may call: nothing that can differ from one day to the next.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {

@@ -6,12 +6,16 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_core::plugin::{ApprovalStatus, PluginAnswer};
 use sluice_core::policy::{Identity, IdentityProvider};
-use sluice_plugins::{Host, HostOptions, MemorySecrets};
+use sluice_plugins::{CallbackDesk, Host, HostOptions, MemorySecrets};
 
 use super::{NOW, SIGNING, about, ask, facts, failed, hand_over, mac, poll, subject, withdraw};
 use crate::support::{Folder, operator_file, test_options};
 
 async fn liar(limits: Value) -> Host {
+    stage(limits).await.0
+}
+
+async fn stage(limits: Value) -> (Host, Folder, Arc<MemorySecrets>) {
     let folder = Folder::new().plugin("hostile_approver", "hostile_approver.wasm");
     let entry = json!({
         "grants": {
@@ -28,17 +32,17 @@ async fn liar(limits: Value) -> Host {
         "plugins.yaml",
         operator_file("hostile-approver", "hostile_approver.wasm", entry),
     );
+    let secrets = MemorySecrets::default()
+        .with("hook", "key", SIGNING)
+        .unwrap();
+    let secrets = Arc::new(secrets);
     let options = HostOptions {
-        secrets: Arc::new(
-            MemorySecrets::default()
-                .with("hook", "key", SIGNING)
-                .unwrap(),
-        ),
+        secrets: secrets.clone(),
         ..test_options()
     };
     let host = folder.host_with(options).await;
     assert_eq!(host.problems(), []);
-    host
+    (host, folder, secrets)
 }
 
 /// Attack 20: whatever a provider says, it is data, within bounds; and a fault is no approval.
@@ -131,11 +135,12 @@ async fn an_approver_that_hangs_breaks_off_or_spins_leaves_the_request_pending()
     assert_eq!(last, "plugin/circuit-open");
 }
 
-/// What a plugin says about who approved is heard, and believed by nobody: the host's person is the
+/// What a plugin says about who approved is heard, and believed by nobody: the agent's person is the
 /// plugin itself, for this sender vouches for nobody in particular.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_approved_is_never_the_plugins_word() {
-    let host = liar(json!({})).await;
+    let (host, folder, secrets) = stage(json!({})).await;
+    let desk = CallbackDesk::new(folder.path(), secrets);
     let body = br#"{"subject": "sha256:x", "approver": "alice", "subject": "sha256:y"}"#;
     let headers = [
         (
@@ -146,8 +151,8 @@ async fn who_approved_is_never_the_plugins_word() {
         ("cookie".to_owned(), "session=1".to_owned()),
     ];
     let now = Timestamp::from_second(NOW).unwrap();
-    let callback = host
-        .receive_callback("hostile-approver", &headers, body, now)
+    let callback = desk
+        .receive("hostile-approver", &headers, body, now)
         .await
         .unwrap();
     assert_eq!(
