@@ -279,3 +279,47 @@ macro_rules! export_approval_provider {
         );
     };
 }
+
+/// The test of a plugin's cases, natively: `cargo test` plays `cases/*.toml` as `sluice plugin test`
+/// plays them in the host. The kind is one of `smoke_test(run)`, `metrics(evaluate)`,
+/// `notifier(notify)`, `strategy(plan, judge)`, `approval(ask, poll, withdraw, on_callback)`.
+///
+/// `validate = f` is the plugin's own check of its settings, as for the export. `settings = T` keeps
+/// `settings.schema.json` beside the source that of the type, which derives `schemars::JsonSchema` in
+/// tests; `schemars` is then a dependency of the plugin's tests.
+///
+/// ```text
+/// sluice_sdk::export_smoke_test!(health);
+/// sluice_sdk::test_cases!(smoke_test(health), settings = Settings);
+/// ```
+#[macro_export]
+macro_rules! test_cases {
+    (
+        $kind:ident($($function:path),+ $(,)?)
+        $(, validate = $own:path)?
+        $(, settings = $settings:ty)?
+        $(,)?
+    ) => {
+        #[cfg(test)]
+        mod sluice_cases {
+            use super::*;
+
+            #[test]
+            fn every_case_holds() {
+                let plugin = $crate::serve::$kind($($function),+)$(.validate($own))?;
+                $crate::testing::play(::core::env!("CARGO_MANIFEST_DIR"), &plugin);
+            }
+
+            $(
+                #[test]
+                fn the_schema_of_the_settings_is_current() {
+                    let schema = ::schemars::schema_for!($settings);
+                    $crate::testing::keep_schema(
+                        ::core::env!("CARGO_MANIFEST_DIR"),
+                        schema.as_value(),
+                    );
+                }
+            )?
+        }
+    };
+}

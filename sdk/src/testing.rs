@@ -25,10 +25,13 @@
 //!
 //! An unexpected request, and an expected one that never came, fail the test and say so.
 
+mod answer;
+mod cases;
 mod played;
 mod reply;
 mod script;
 
+pub use cases::{Playable, keep_schema, play};
 pub use played::Played;
 pub use reply::Reply;
 pub use script::Script;

@@ -7,6 +7,7 @@
 mod arguments;
 mod compare;
 mod exchange;
+mod release;
 mod write;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,8 @@ use serde_json::{Map, Value};
 pub use arguments::{Arguments, Event, Observation, Severity, Step, Window};
 pub use compare::{Difference, differences, matches_text};
 pub use exchange::{Answered, Certificate, Chain, Exchange, Made, Trouble, Wanted};
-pub use write::{Recorded, toml_of};
+pub use release::{Release, Workload};
+pub use write::{Recorded, toml_inline, toml_of};
 
 /// Folder of the cases within a plugin's project.
 pub const FOLDER: &str = "cases";
@@ -49,9 +51,11 @@ pub struct Case {
     /// Time for the whole call. None: what the manifest says.
     #[serde(default)]
     pub remaining_ms: Option<u32>,
-    /// Parts of the release that differ from the sample one.
-    #[serde(default)]
-    pub release: Map<String, Value>,
+    /// The release: the sample one with what the case changes.
+    #[serde(skip)]
+    pub release: Release,
+    #[serde(default, rename = "release")]
+    changed: Map<String, Value>,
     /// What the export is given besides the context.
     #[serde(default)]
     pub arguments: Arguments,
@@ -74,20 +78,13 @@ impl Case {
             return Err("expect: write a table, such as expect.outcome = \"pass\"".into());
         }
         case.name = name.to_owned();
+        case.release = Release::changed(&case.changed).map_err(|why| format!("release: {why}"))?;
         for (index, exchange) in case.exchanges.iter().enumerate() {
             exchange
                 .fault()
                 .map_or(Ok(()), |why| Err(format!("exchange[{index}].{why}")))?;
         }
         Ok(case)
-    }
-
-    /// The sample release with what this case changes: the value of the contract's `release`.
-    #[must_use]
-    pub fn release(&self) -> Value {
-        let mut release = sample_release();
-        overlay(&mut release, &self.release);
-        release
     }
 }
 
@@ -136,34 +133,6 @@ pub fn read(path: &Path) -> Result<Case, String> {
     Case::parse(&name, &text).map_err(|why| unreadable(&why))
 }
 
-fn sample_release() -> Value {
-    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
-    serde_json::json!({
-        "id": "storefront-production-1",
-        "workload": {
-            "cluster": "test",
-            "namespace": "shop",
-            "kind": "Deployment",
-            "name": "storefront",
-            "uid": "00000000-0000-4000-8000-000000000001",
-        },
-        "from-revision": digest("a"),
-        "to-revision": digest("b"),
-        "images": [format!("registry.example.com/shop/storefront@{}", digest("b"))],
-        "subject-digest": digest("c"),
-    })
-}
-
-fn overlay(base: &mut Value, over: &Map<String, Value>) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(inner @ Value::Object(_)), Value::Object(over)) => overlay(inner, over),
-            (Some(place), value) => *place = value.clone(),
-            (None, _) => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,14 +158,15 @@ mod tests {
         assert_eq!(case.call.as_deref(), Some("poll"));
         assert_eq!(case.secrets, Some(vec![]));
         assert_eq!(case.exchanges.len(), 2);
-        assert_eq!(case.release()["workload"]["name"], "cart");
-        assert_eq!(case.release()["workload"]["namespace"], "shop");
+        assert_eq!(case.release.workload.name, "cart");
+        assert_eq!(case.release.workload.namespace, "shop");
     }
 
     #[test]
     fn what_nobody_reads_is_refused() {
         for (from, to) in [
             ("call =", "kall ="),
+            ("name = \"cart\"", "nam = \"cart\""),
             ("path = \"/health\" }, resp", "pathh = \"/health\" }, resp"),
             ("status = 200", "statuss = 200"),
             ("\"timeout\"", "\"time\""),

@@ -16,7 +16,7 @@ pub struct Recorded {
 pub fn toml_of(head: &[(&str, Value)], exchanges: &[Recorded], expect: &Value) -> String {
     let mut out = String::new();
     for (key, value) in head {
-        if let Some(text) = inline(value) {
+        if let Some(text) = toml_inline(value) {
             out += &format!("{key} = {text}\n");
         }
     }
@@ -26,14 +26,14 @@ pub fn toml_of(head: &[(&str, Value)], exchanges: &[Recorded], expect: &Value) -
             ("request", &exchange.request),
             ("response", &exchange.response),
         ] {
-            if let Some(text) = inline(&Value::Object(fields.clone())) {
+            if let Some(text) = toml_inline(&Value::Object(fields.clone())) {
                 out += &format!("{key} = {text}\n");
             }
         }
     }
     out += "\n[expect]\n";
     for (key, value) in expect.as_object().into_iter().flatten() {
-        if let Some(text) = inline(value) {
+        if let Some(text) = toml_inline(value) {
             out += &format!("{} = {text}\n", name(key));
         }
     }
@@ -41,7 +41,8 @@ pub fn toml_of(head: &[(&str, Value)], exchanges: &[Recorded], expect: &Value) -
 }
 
 /// A value on one line. Null has no form in TOML: it is left out.
-fn inline(value: &Value) -> Option<String> {
+#[must_use]
+pub fn toml_inline(value: &Value) -> Option<String> {
     Some(match value {
         Value::Null => return None,
         Value::Bool(is) => is.to_string(),
@@ -49,13 +50,13 @@ fn inline(value: &Value) -> Option<String> {
         // JSON's escapes are TOML's; but TOML wants U+007F escaped too.
         Value::String(_) => value.to_string().replace('\u{7f}', "\\u007f"),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().filter_map(inline).collect();
+            let items: Vec<String> = items.iter().filter_map(toml_inline).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Object(fields) => {
             let fields: Vec<String> = fields
                 .iter()
-                .filter_map(|(key, value)| Some(format!("{} = {}", name(key), inline(value)?)))
+                .filter_map(|(key, value)| Some(format!("{} = {}", name(key), toml_inline(value)?)))
                 .collect();
             if fields.is_empty() {
                 "{}".into()

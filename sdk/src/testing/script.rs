@@ -6,7 +6,9 @@ use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sluice_case::Made;
 
+use super::cases::Expected;
 use super::reply::Answer;
 use super::{Played, Reply};
 use crate::bindings::host::sluice::plugin::http as wire;
@@ -34,6 +36,7 @@ struct State {
     remaining_ms: u32,
     expected: VecDeque<(String, Reply)>,
     handler: Option<Handler>,
+    by_case: Option<Expected>,
     requests: Vec<Request>,
     log: Vec<(Level, String)>,
     slept_ms: u32,
@@ -80,6 +83,7 @@ impl Script {
             remaining_ms: 10_000,
             expected: VecDeque::new(),
             handler: None,
+            by_case: None,
             requests: Vec::new(),
             log: Vec::new(),
             slept_ms: 0,
@@ -161,6 +165,17 @@ impl Script {
     pub fn answer_with(mut self, handler: impl FnMut(&Request) -> Reply + 'static) -> Self {
         self.state.get_mut().handler = Some(Box::new(handler));
         self
+    }
+
+    /// Answers as a case says, and notes where the plugin does otherwise.
+    pub(super) fn expecting(mut self, expected: Expected) -> Self {
+        self.state.get_mut().by_case = Some(expected);
+        self
+    }
+
+    /// What is left of the case.
+    pub(super) fn expected(self) -> Expected {
+        self.state.into_inner().by_case.unwrap_or_default()
     }
 
     /// Plays a smoke test.
@@ -295,15 +310,22 @@ impl Script {
             timeout_ms: request.timeout_ms,
         };
         let line = request.to_string();
-        let handler = self.state.borrow_mut().handler.take();
-        let reply = match handler {
-            Some(mut answer) => {
-                let reply = answer(&request);
-                self.state.borrow_mut().handler = Some(answer);
-                reply
-            }
-            None => self.next(&line),
-        };
+        let by_case = self.by_case(|| Made {
+            target: request.target.clone(),
+            method: request.method.clone(),
+            path: request.path.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+        });
+        let reply = by_case.unwrap_or_else(|| {
+            let handler = self.state.borrow_mut().handler.take();
+            let Some(mut answer) = handler else {
+                return self.next(&line);
+            };
+            let reply = answer(&request);
+            self.state.borrow_mut().handler = Some(answer);
+            reply
+        });
         self.state.borrow_mut().requests.push(request);
         match self.take(reply) {
             Answer::Http(response) => Ok(response),
@@ -316,7 +338,11 @@ impl Script {
     #[expect(clippy::panic, reason = "runs in tests only: it fails the test")]
     pub(crate) fn play_inspect(&self, target: &str, _: Option<u32>) -> Result<Chain, NetError> {
         let line = inspect_line(target);
-        let reply = self.next(&line);
+        let by_case = self.by_case(|| Made {
+            target: target.into(),
+            ..Made::default()
+        });
+        let reply = by_case.unwrap_or_else(|| self.next(&line));
         match self.take(reply) {
             Answer::Chain(chain) => Ok(chain),
             Answer::Error(error) => Err(error),
@@ -332,6 +358,11 @@ impl Script {
             Some((expected, _)) => panic!("expected `{expected}`, the plugin sent `{line}`"),
             None => panic!("no further call was expected, the plugin sent `{line}`"),
         }
+    }
+
+    fn by_case(&self, made: impl FnOnce() -> Made) -> Option<Reply> {
+        let mut state = self.state.borrow_mut();
+        Some(state.by_case.as_mut()?.answer(&made()))
     }
 
     fn take(&self, reply: Reply) -> Answer {

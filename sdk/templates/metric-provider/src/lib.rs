@@ -46,4 +46,4 @@ fn evaluate(client: &Client, on: Settings, window: Window) -> Result<Measurement
 }
 
 sluice_sdk::export_metric_provider!(evaluate);
-sluice_sdk::test_cases!(metrics(evaluate), Settings);
+sluice_sdk::test_cases!(metrics(evaluate), settings = Settings);

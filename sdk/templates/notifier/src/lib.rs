@@ -35,4 +35,4 @@ fn notify(client: &Client, on: Settings, event: &Event) -> Result<Option<String>
 }
 
 sluice_sdk::export_notifier!(notify);
-sluice_sdk::test_cases!(notifier(notify), Settings);
+sluice_sdk::test_cases!(notifier(notify), settings = Settings);

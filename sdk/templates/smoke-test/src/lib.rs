@@ -32,4 +32,4 @@ fn health(t: &mut SmokeTest, on: Settings) -> TestResult {
 }
 
 sluice_sdk::export_smoke_test!(health);
-sluice_sdk::test_cases!(smoke_test(health), Settings);
+sluice_sdk::test_cases!(smoke_test(health), settings = Settings);

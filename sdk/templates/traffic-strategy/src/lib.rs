@@ -78,4 +78,4 @@ fn judge(_: &Context, on: Settings, step: &Step, seen: &[Observation]) -> Result
 }
 
 sluice_sdk::export_traffic_strategy!(plan, judge, validate = check);
-sluice_sdk::test_cases!(strategy(plan, judge), Settings);
+sluice_sdk::test_cases!(strategy(plan, judge), validate = check, settings = Settings);
