@@ -53,7 +53,8 @@ impl Request {
         self
     }
 
-    /// Adds a header. `${secret:NAME}` and `${hmac-sha256:NAME}` are expanded by the host.
+    /// Adds a header. `${secret:NAME}`, `${hmac-sha256:NAME}` and
+    /// `${hmac-sha256:NAME:TEXT}` are expanded by the host.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));

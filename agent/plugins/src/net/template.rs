@@ -1,4 +1,8 @@
-//! `${secret:NAME}` and `${hmac-sha256:NAME}` in header values.
+//! `${secret:NAME}`, `${hmac-sha256:NAME}` and `${hmac-sha256:NAME:TEXT}` in header values.
+//!
+//! TEXT is signed before the body, as Slack (`v0:TIME:`) and Stripe (`TIME.`) have it. It gives a
+//! guest nothing new: whoever writes the body can have any bytes signed, and the signature goes to
+//! a server that the secret is granted for.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +22,7 @@ const SIGNATURE: &str = "${hmac-sha256:";
 enum Part<'a> {
     Text(&'a str),
     Secret(&'a str),
-    Signature(&'a str),
+    Signature { name: &'a str, before: &'a str },
 }
 
 /// The names of the secrets that a value mentions.
@@ -30,7 +34,7 @@ pub(crate) fn names(value: &str) -> Result<Vec<&str>, NetFault> {
         .into_iter()
         .filter_map(|part| match part {
             Part::Text(_) => None,
-            Part::Secret(name) | Part::Signature(name) => Some(name),
+            Part::Secret(name) | Part::Signature { name, .. } => Some(name),
         })
         .collect())
 }
@@ -49,7 +53,9 @@ pub(crate) fn expand(
         match part {
             Part::Text(text) => out.push_str(text),
             Part::Secret(name) => out.push_str(known(secrets, name)?.expose()),
-            Part::Signature(name) => out.push_str(&signature(known(secrets, name)?, body)?),
+            Part::Signature { name, before } => {
+                out.push_str(&signature(known(secrets, name)?, before, body)?);
+            }
         }
     }
     let mut value = HeaderValue::from_str(&out)
@@ -67,9 +73,10 @@ fn known<'a>(
         .ok_or_else(|| NetFault::NotGranted(format!("secret \"{name}\"")))
 }
 
-fn signature(key: &SecretValue, body: &[u8]) -> Result<String, NetFault> {
+fn signature(key: &SecretValue, before: &str, body: &[u8]) -> Result<String, NetFault> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes())
         .map_err(|_| NetFault::Other("the secret cannot be used as a key".to_owned()))?;
+    mac.update(before.as_bytes());
     mac.update(body);
     Ok(hex(&mac.finalize().into_bytes()))
 }
@@ -85,11 +92,15 @@ fn parse(mut rest: &str) -> Result<Vec<Part<'_>>, NetFault> {
             parts.push(Part::Text(rest));
             break;
         };
-        let (name, after) = inner.split_once('}').ok_or_else(|| {
+        let (inside, after) = inner.split_once('}').ok_or_else(|| {
             NetFault::Other(format!(
                 "a header value opens {opening} and does not close it"
             ))
         })?;
+        let (name, before) = match inside.split_once(':') {
+            Some((name, before)) if opening == SIGNATURE => (name, before),
+            Some(_) | None => (inside, ""),
+        };
         if !crate::manifest::is_name(name) {
             return Err(NetFault::Other(
                 "a secret's name has lower-case letters, digits and dashes".to_owned(),
@@ -101,7 +112,7 @@ fn parse(mut rest: &str) -> Result<Vec<Part<'_>>, NetFault> {
         parts.push(if opening == SECRET {
             Part::Secret(name)
         } else {
-            Part::Signature(name)
+            Part::Signature { name, before }
         });
         rest = after;
     }
@@ -151,12 +162,28 @@ mod tests {
     }
 
     #[test]
+    fn a_text_can_be_signed_before_the_body() {
+        // Slack's own example: https://docs.slack.dev/authentication/verifying-requests-from-slack
+        let secret = SecretValue::new("8f742231b10e8888abcd99yyyzzz85a5").unwrap();
+        let key = BTreeMap::from([("k".to_owned(), secret)]);
+        let body = b"token=xyzz0WbapA4vBCDEFpasjlVOz4&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+        let value = expand("v0=${hmac-sha256:k:v0:1531420618:}", &key, body).unwrap();
+        assert_eq!(
+            value.to_str().unwrap(),
+            "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
+        );
+        assert_eq!(names("${hmac-sha256:k:1.}").unwrap(), ["k"]);
+    }
+
+    #[test]
     fn typos_are_errors() {
         for value in [
             "${secret:token",
             "${secret:}",
             "${secret:To Ken}",
             "${hmac-sha256:../x}",
+            "${hmac-sha256::text}",
+            "${secret:token:text}",
         ] {
             assert!(names(value).is_err(), "{value}");
         }
