@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 WASM := wasm32-wasip2
 # Each is a crate that becomes a component: the first-party plugins, and what attacks the host in tests.
-PLUGINS := canary http-smoke rolling slack-approval slack-notify tls-smoke webhook-approval
+PLUGINS := canary http-smoke rolling signed-webhook-smoke slack-approval slack-notify tls-smoke webhook-approval
 FIXTURES := hostile hostile-approver hostile-strategist
 COMPONENTS := $(PLUGINS:%=-p %) $(FIXTURES:%=-p %)
 
