@@ -1,0 +1,12 @@
+// What the component is made from. Not for plugin authors: yours is src/plugin.js.
+import http from "sluice:plugin/http@0.1.0";
+import log from "sluice:plugin/log@0.1.0";
+import tls from "sluice:plugin/tls@0.1.0";
+
+import plugin from "../../../src/plugin.js";
+import { exportsOf } from "../src/serve.js";
+
+const made = exportsOf(plugin, "metric-provider", { http, log, tls });
+
+export const settings = made.settings;
+export const metricProvider = made.calls;
