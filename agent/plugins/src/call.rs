@@ -15,12 +15,13 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::capability::log::{LogBudget, LogSink};
 use crate::capability::wasi::{Surroundings, closed};
+use crate::capability::wasi_http;
 use crate::engine::EngineHandle;
 use crate::fault::Stop;
 use crate::grant::PermissionCell;
 use crate::limits::{HOSTCALL_BYTES, HostCalls, Limits, MAX_HANDLES, MemoryGuard, TICK};
 use crate::net::connect::Network;
-use crate::net::exchange::Outbound;
+use crate::net::exchange::{Notes, Outbound};
 use crate::net::origin::Origin;
 use crate::net::redact::Redactor;
 use crate::net::wire::Wire;
@@ -200,10 +201,11 @@ impl Granted {
                 network: shared.network.clone(),
                 secrets: shared.secrets.clone(),
                 permissions: call.permissions,
-                bound: call.bound,
-                used: 0,
+                bound: Arc::new(call.bound),
+                used: Arc::default(),
                 wire: shared.wire.clone(),
                 redactor: Redactor::default(),
+                notes: Notes::default(),
                 deadline,
             },
             log: LogBudget::default(),
@@ -211,6 +213,7 @@ impl Granted {
             standing: standing.clone(),
             output,
             wasi,
+            wasi_http: wasi_http::context(),
             table,
         };
         let mut store = Store::new(shared.engine.engine(), state);
@@ -253,7 +256,7 @@ impl Granted {
             cpu,
             wall: begun.elapsed(),
             memory_bytes: u64::try_from(state.guard.peak()).unwrap_or(u64::MAX),
-            requests: state.outbound.used,
+            requests: state.outbound.used(),
             host_calls: state.host_calls.made(),
             fuel: None,
             limits,

@@ -6,3 +6,4 @@ pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod tls;
 pub(crate) mod wasi;
+pub(crate) mod wasi_http;

@@ -25,6 +25,8 @@ pub(crate) struct Permissions {
     pub(crate) targets: BTreeMap<String, Target>,
     pub(crate) secrets: BTreeMap<String, SecretRef>,
     pub(crate) limits: Limits,
+    /// Whether it may use the targets through `wasi:http`, too.
+    pub(crate) wasi_http: bool,
 }
 
 /// The permissions of a plugin, shared with its running calls: a narrowed grant takes effect on the
@@ -105,6 +107,7 @@ pub(crate) fn permissions(
     }
     callbacks(kind, entry, &mut gaps);
     let (limits, limit_gaps) = Limits::effective(&manifest.limits, &entry.grants.limits);
+    gaps.wasi_http = manifest.wasi_http && !entry.grants.wasi_http;
     let missing = gaps.cards(manifest, entry, place);
     let smaller = smaller_limits(manifest, &limit_gaps, place);
     Outcome {
@@ -112,6 +115,7 @@ pub(crate) fn permissions(
             targets,
             secrets,
             limits,
+            wasi_http: manifest.wasi_http && entry.grants.wasi_http,
         },
         missing,
         smaller,
@@ -364,6 +368,8 @@ struct Gaps {
     why: Vec<String>,
     paste: BTreeMap<String, String>,
     secrets: BTreeSet<String>,
+    /// Whether the second door is asked for and not granted.
+    wasi_http: bool,
     /// The kind of a plugin that is granted callbacks and cannot read any.
     callbacks: Option<PluginKind>,
 }
@@ -391,6 +397,16 @@ impl Gaps {
                 .change(format!("add   http: {{ {} }}", targets.join(", ")));
             card.why = self.why;
             cards.push(card);
+        }
+        if self.wasi_http {
+            cards.push(
+                Card::new("plugin/grant-missing", manifest.subject())
+                    .at(format!("{place}; import wasi:http/outgoing-handler"))
+                    .because(
+                        "the plugin asks to reach its targets through wasi:http; no grant opens that door",
+                    )
+                    .change("add   wasi-http: true"),
+            );
         }
         if !self.secrets.is_empty() {
             let names: Vec<String> = self.secrets.into_iter().collect();

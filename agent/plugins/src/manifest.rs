@@ -39,6 +39,14 @@ pub struct Manifest {
     /// What it wants to reach.
     #[serde(default)]
     pub http: HttpRequests,
+    /// Whether it reaches its targets through `wasi:http/outgoing-handler`, too: for guests that bring
+    /// an HTTP library. The operator has to grant it.
+    #[serde(
+        default,
+        rename = "wasi-http",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub wasi_http: bool,
 }
 
 /// Who a plugin is.
@@ -187,6 +195,9 @@ impl Manifest {
         }
         if self.plugin.kind == PluginKind::TrafficStrategy && !self.http.targets.is_empty() {
             faults.push("http.targets: a traffic-strategy has no network".to_owned());
+        }
+        if self.plugin.kind == PluginKind::TrafficStrategy && self.wasi_http {
+            faults.push("wasi-http: a traffic-strategy has no network".to_owned());
         }
         for (name, target) in &self.http.targets {
             if !is_name(name) {

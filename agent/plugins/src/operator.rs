@@ -74,6 +74,9 @@ pub struct Grants {
     /// Named targets.
     #[serde(default)]
     pub http: BTreeMap<String, TargetGrant>,
+    /// Whether the targets may be reached through `wasi:http`, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wasi_http: bool,
     /// Limits of one call.
     #[serde(default)]
     pub limits: LimitSettings,

@@ -6,6 +6,7 @@ use sluice_core::plugin::Release;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::call::standing::Standing;
 use crate::capability::log::{LogBudget, LogSink};
@@ -41,6 +42,7 @@ pub(crate) struct CallState {
     /// What the guest printed.
     pub(crate) output: Output,
     pub(crate) wasi: WasiCtx,
+    pub(crate) wasi_http: WasiHttpCtx,
     pub(crate) table: ResourceTable,
 }
 

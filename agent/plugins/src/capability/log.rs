@@ -169,6 +169,9 @@ impl CallState {
 
     /// Takes over what the guest printed, at the end of the call.
     pub(crate) fn close_output(&mut self) {
+        for note in self.outbound.notes.take() {
+            self.write_line(LogLevel::Warn, &note, &[]);
+        }
         let (output, lost) = self.output.take();
         for line in output.lines().filter(|line| !line.trim().is_empty()) {
             self.write_line(LogLevel::Info, line, &[]);

@@ -87,7 +87,7 @@ pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<Vec
     for (key, item) in &world.imports {
         match (key, item) {
             (WorldKey::Interface(id), WorldItem::Interface { .. }) => {
-                match import_of(&guest, *id, kind) {
+                match import_of(&guest, *id, manifest) {
                     Import::Contract(name) => match interface(host, *package, &name) {
                         Some(expected) => differ.imported(&name, expected, *id),
                         None => differ
@@ -210,7 +210,8 @@ fn same_track(version: &str) -> bool {
     version.starts_with("0.1.")
 }
 
-fn import_of(guest: &Resolve, id: InterfaceId, kind: PluginKind) -> Import {
+fn import_of(guest: &Resolve, id: InterfaceId, manifest: &Manifest) -> Import {
+    let kind = manifest.plugin.kind;
     let shown = crate::text::line(&guest.id_of(id).unwrap_or_default(), 120);
     if let Some((name, version)) = contract_name(guest, id) {
         if !same_track(&version) {
@@ -248,9 +249,30 @@ fn import_of(guest: &Resolve, id: InterfaceId, kind: PluginKind) -> Import {
                 Import::Refused(format!("it imports {shown}; this agent serves WASI 0.2"))
             }
         }
-        Some(package) if package.namespace == "wasi" && package.name == "http" => Import::Refused(
-            format!("it imports {shown}; this version offers sluice:plugin/http only"),
-        ),
+        Some(package) if package.namespace == "wasi" && package.name == "http" => {
+            let name = guest.interfaces.get(id).and_then(|i| i.name.as_deref());
+            let offered = matches!(name, Some("outgoing-handler" | "types"));
+            let known = package
+                .version
+                .as_ref()
+                .is_some_and(|v| v.major == 0 && v.minor == 2);
+            if kind == PluginKind::TrafficStrategy {
+                Import::Refused(format!(
+                    "it imports {shown}, which a {} does not get",
+                    kind_name(kind)
+                ))
+            } else if !offered || !known {
+                Import::Refused(format!(
+                    "it imports {shown}; this agent offers outgoing-handler of wasi:http 0.2"
+                ))
+            } else if !manifest.wasi_http {
+                Import::Refused(format!(
+                    "it imports {shown}, and plugin.toml does not ask for that door (wasi-http = true)"
+                ))
+            } else {
+                Import::Wasi
+            }
+        }
         Some(_) | None => Import::Refused(format!("it imports {shown}, which no plugin gets")),
     }
 }

@@ -5,7 +5,8 @@
 //! redact → audit. One deadline covers all of it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +32,8 @@ use crate::secret::{SecretSource, SecretValue};
 
 /// Largest request and response body.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
+/// Most notes of one call: after these the author knows.
+const MAX_NOTES: usize = 8;
 /// Most response headers.
 const MAX_RESPONSE_HEADERS: usize = 100;
 
@@ -54,19 +57,32 @@ pub(crate) struct Answered {
     pub(crate) truncated: bool,
 }
 
-/// The network of one call.
+/// The network of one call. Clones share what the call has used and learned.
+#[derive(Clone)]
 pub(crate) struct Outbound {
     pub(crate) plugin: String,
     pub(crate) network: Arc<Network>,
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) permissions: PermissionCell,
     /// Where `candidate`, `stable` and `service` are in this call.
-    pub(crate) bound: BTreeMap<String, Origin>,
-    pub(crate) used: u32,
+    pub(crate) bound: Arc<BTreeMap<String, Origin>>,
+    pub(crate) used: Arc<AtomicU32>,
     pub(crate) wire: Wire,
     pub(crate) redactor: Redactor,
+    pub(crate) notes: Notes,
     /// When the call itself ends.
     pub(crate) deadline: Instant,
+}
+
+/// What the author of a plugin should know about its requests and an interface cannot say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    /// What was noted, once.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// One target as it stands at the moment of a request.
@@ -89,7 +105,7 @@ struct Ready {
 
 impl Outbound {
     /// Sends one request.
-    pub(crate) async fn fetch(&mut self, asked: Asked) -> Result<Answered, NetFault> {
+    pub(crate) async fn fetch(&self, asked: Asked) -> Result<Answered, NetFault> {
         let begun = Instant::now();
         let deadline = self.deadline_of(asked.timeout_ms);
         let name = crate::text::line(&asked.target, 64);
@@ -113,7 +129,7 @@ impl Outbound {
     }
 
     /// Every check that needs no network. The same live, recorded and replayed.
-    fn ready(&mut self, asked: Asked) -> Result<Ready, NetFault> {
+    fn ready(&self, asked: Asked) -> Result<Ready, NetFault> {
         let found = self.find(&asked.target)?;
         let admitted = found.target.admit(
             &asked.target,
@@ -137,7 +153,7 @@ impl Outbound {
         })
     }
 
-    async fn exchange(&mut self, ready: Ready, deadline: Instant) -> Result<Answered, NetFault> {
+    async fn exchange(&self, ready: Ready, deadline: Instant) -> Result<Answered, NetFault> {
         match self.wire.clone() {
             Wire::Live => self.live_within(ready, deadline).await,
             Wire::Record(tape) => {
@@ -153,14 +169,14 @@ impl Outbound {
         }
     }
 
-    async fn live_within(&mut self, ready: Ready, deadline: Instant) -> Result<Answered, NetFault> {
+    async fn live_within(&self, ready: Ready, deadline: Instant) -> Result<Answered, NetFault> {
         match tokio::time::timeout_at(deadline, self.live(ready)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(NetFault::Timeout),
         }
     }
 
-    async fn live(&mut self, ready: Ready) -> Result<Answered, NetFault> {
+    async fn live(&self, ready: Ready) -> Result<Answered, NetFault> {
         let reach = ready.found.target.reach;
         let tcp = self.network.tcp(&ready.found.origin, reach).await?;
         let of_the_rollout = is_rollout_target(&ready.target);
@@ -175,6 +191,44 @@ impl Outbound {
                 self.send(tls, request, of_the_rollout).await
             }
         }
+    }
+
+    /// The granted target at this origin, for a guest that knows servers by address. Where several
+    /// are there, the first that takes the request; else the first.
+    ///
+    /// # Errors
+    /// No target is at this origin, or the second door is closed by now.
+    pub(crate) fn target_at(
+        &self,
+        origin: &Origin,
+        method: &str,
+        path_and_query: &str,
+    ) -> Result<String, NetFault> {
+        let permissions = self.permissions.now();
+        if !permissions.wasi_http {
+            return Err(NetFault::NotGranted(format!(
+                "wasi:http; to allow it, add wasi-http: true to the grants of plugin {}",
+                self.plugin
+            )));
+        }
+        let there: Vec<(&String, &Target)> = permissions
+            .targets
+            .iter()
+            .filter(|(name, target)| {
+                target.origin.as_ref().or_else(|| self.bound.get(*name)) == Some(origin)
+            })
+            .collect();
+        there
+            .iter()
+            .find(|(name, target)| target.admit(name, origin, method, path_and_query).is_ok())
+            .or(there.first())
+            .map(|(name, _)| (*name).clone())
+            .ok_or_else(|| {
+                NetFault::NotGranted(format!(
+                    "{origin}; to allow it, add a target with this url to grants.http of plugin {}",
+                    self.plugin
+                ))
+            })
     }
 
     /// The target of that name, with the grant as it stands now.
@@ -215,13 +269,28 @@ impl Outbound {
         names.join(",")
     }
 
-    /// Takes one request from the budget.
-    pub(crate) fn count(&mut self, found: &Found) -> Result<(), NetFault> {
-        if self.used >= found.permissions.limits.requests {
-            return Err(NetFault::Quota);
+    /// Keeps a fault for the plugin's log.
+    pub(crate) fn note(&self, fault: &NetFault) {
+        let mut notes = self.notes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.len() < MAX_NOTES {
+            notes.push(format!("wasi:http: {}", fault.words()));
         }
-        self.used += 1;
-        Ok(())
+    }
+
+    /// Takes one request from the budget.
+    pub(crate) fn count(&self, found: &Found) -> Result<(), NetFault> {
+        let most = found.permissions.limits.requests;
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                (used < most).then(|| used + 1)
+            })
+            .map(drop)
+            .map_err(|_| NetFault::Quota)
+    }
+
+    /// Requests so far.
+    pub(crate) fn used(&self) -> u32 {
+        self.used.load(Ordering::Relaxed)
     }
 
     /// The smaller of the guest's wish and what is left of the call.
@@ -234,7 +303,7 @@ impl Outbound {
         }
     }
 
-    async fn request(&mut self, ready: Ready) -> Result<Request<Full<Bytes>>, NetFault> {
+    async fn request(&self, ready: Ready) -> Result<Request<Full<Bytes>>, NetFault> {
         let Ready {
             target: _,
             found,
@@ -275,7 +344,7 @@ impl Outbound {
     /// Reads every secret that this target is granted, so that an echo of any of them is hidden,
     /// even of one that an earlier call sent. Only those that the request uses have to be there.
     async fn read_secrets(
-        &mut self,
+        &self,
         found: &Found,
         templates: &BTreeMap<String, Vec<String>>,
     ) -> Result<BTreeMap<String, SecretValue>, NetFault> {

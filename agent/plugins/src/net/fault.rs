@@ -25,3 +25,19 @@ pub enum NetFault {
     /// Anything else.
     Other(String),
 }
+
+impl NetFault {
+    /// For people, where no other place says which kind it is.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            NetFault::NotGranted(words) => format!("not granted: {words}"),
+            NetFault::Resolve(words) | NetFault::Connect(words) | NetFault::Tls(words) => {
+                words.clone()
+            }
+            NetFault::Timeout => "no answer before the deadline".to_owned(),
+            NetFault::TooLarge(limit) => format!("larger than {limit} bytes"),
+            NetFault::Quota => "the call has used up its requests".to_owned(),
+            NetFault::Protocol(words) | NetFault::Other(words) => words.clone(),
+        }
+    }
+}

@@ -28,7 +28,7 @@ pub(crate) struct Chain {
 impl Outbound {
     /// Looks at the certificates of a granted target.
     pub(crate) async fn inspect(
-        &mut self,
+        &self,
         target: &str,
         timeout_ms: Option<u32>,
     ) -> Result<Chain, NetFault> {

@@ -3,29 +3,36 @@
 //! Only exact echoes can be found. A server that answers with the secret reversed, encrypted or in
 //! base64 is beyond this: such a server was given the secret by the operator's own grant.
 
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
 use crate::secret::SecretValue;
 
-/// The secrets that one call may have sent somewhere.
-#[derive(Debug, Default)]
+/// The secrets that one call may have sent somewhere. Clones are the same: what one request of a call
+/// learned is hidden in all that the call says.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Redactor {
     /// Longest first: where one value contains another, the longer one must go whole.
-    values: Vec<(String, SecretValue)>,
+    values: Arc<RwLock<Vec<(String, SecretValue)>>>,
 }
 
 impl Redactor {
     /// From now on this value is hidden.
-    pub(crate) fn learn(&mut self, name: &str, value: SecretValue) {
-        if self.values.iter().any(|(_, known)| *known == value) {
+    pub(crate) fn learn(&self, name: &str, value: SecretValue) {
+        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        if values.iter().any(|(_, known)| *known == value) {
             return;
         }
-        self.values.push((name.to_owned(), value));
-        self.values
-            .sort_by_key(|(_, value)| std::cmp::Reverse(value.expose().len()));
+        values.push((name.to_owned(), value));
+        values.sort_by_key(|(_, value)| std::cmp::Reverse(value.expose().len()));
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Vec<(String, SecretValue)>> {
+        self.values.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Length of the longest known value, in bytes.
     pub(crate) fn longest(&self) -> usize {
-        self.values
+        self.known()
             .first()
             .map_or(0, |(_, value)| value.expose().len())
     }
@@ -33,7 +40,7 @@ impl Redactor {
     /// `text` without known values.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut out = text.to_owned();
-        for (name, value) in &self.values {
+        for (name, value) in self.known().iter() {
             if out.contains(value.expose()) {
                 out = out.replace(value.expose(), &format!("[redacted:{name}]"));
             }
@@ -44,7 +51,7 @@ impl Redactor {
     /// `bytes` without known values.
     pub(crate) fn bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
         let mut out = bytes;
-        for (name, value) in &self.values {
+        for (name, value) in self.known().iter() {
             out = replace(
                 out,
                 value.expose().as_bytes(),
@@ -83,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_echo_goes() {
-        let mut redactor = Redactor::default();
+        let redactor = Redactor::default();
         redactor.learn("token", SecretValue::new("s3cr3t").unwrap());
         assert_eq!(
             redactor.text("a s3cr3t, s3cr3t"),
@@ -98,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_value_within_another_leaves_no_rest() {
-        let mut redactor = Redactor::default();
+        let redactor = Redactor::default();
         redactor.learn("a", SecretValue::new("s3cr3t").unwrap());
         redactor.learn("b", SecretValue::new("s3cr3t-and-more").unwrap());
         assert_eq!(
@@ -110,7 +117,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_value_survives(before in any::<Vec<u8>>(), after in any::<Vec<u8>>()) {
-            let mut redactor = Redactor::default();
+            let redactor = Redactor::default();
             redactor.learn("token", SecretValue::new("s3cr3t").unwrap());
             let bytes = [before.as_slice(), b"s3cr3t", after.as_slice()].concat();
             let out = redactor.bytes(bytes);

@@ -10,7 +10,7 @@ use wasmtime::component::Linker;
 use super::{Answer, In, bad, clean, invocation, link_basics, said};
 use crate::bindings::exports::sluice::plugin::approval_provider as guest_types;
 use crate::bindings::exports::sluice::plugin::approval_provider::GuestIndices;
-use crate::capability::http;
+use crate::capability::{http, wasi_http};
 use crate::state::CallState;
 
 /// Longest ticket, in bytes: it lies in the rollout's status (plugins.md section 1).
@@ -43,7 +43,8 @@ pub(crate) enum Reply {
 /// What an approval provider may call.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     link_basics(linker)?;
-    http::link(linker)
+    http::link(linker)?;
+    wasi_http::link(linker)
 }
 
 /// Asks one of the four questions.

@@ -11,7 +11,7 @@ use wasmtime::component::Linker;
 use super::{Answer, In, bad, clean, invocation, link_basics, said};
 use crate::bindings::exports::sluice::plugin::metric_provider as guest_types;
 use crate::bindings::exports::sluice::plugin::metric_provider::GuestIndices;
-use crate::capability::{http, tls};
+use crate::capability::{http, tls, wasi_http};
 use crate::state::CallState;
 
 /// One series for each role.
@@ -30,6 +30,7 @@ pub(crate) struct Window {
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     link_basics(linker)?;
     http::link(linker)?;
+    wasi_http::link(linker)?;
     tls::link(linker)
 }
 

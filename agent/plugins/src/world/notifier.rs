@@ -7,7 +7,7 @@ use wasmtime::component::Linker;
 use super::{Answer, In, bad, clean, invocation, link_basics, said};
 use crate::bindings::exports::sluice::plugin::notifier as guest_types;
 use crate::bindings::exports::sluice::plugin::notifier::GuestIndices;
-use crate::capability::http;
+use crate::capability::{http, wasi_http};
 use crate::state::CallState;
 
 /// Longest thread reference, in bytes: it lies in the rollout's status.
@@ -16,7 +16,8 @@ const MAX_THREAD_BYTES: usize = 1024;
 /// What a notifier may call.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     link_basics(linker)?;
-    http::link(linker)
+    http::link(linker)?;
+    wasi_http::link(linker)
 }
 
 /// Passes on one event; the answer is a thread reference.

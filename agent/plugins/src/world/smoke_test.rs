@@ -7,7 +7,7 @@ use wasmtime::component::Linker;
 use super::{Answer, In, bad, clean, invocation, link_basics, said};
 use crate::bindings::exports::sluice::plugin::smoke_test::GuestIndices;
 use crate::bindings::sluice::plugin::types;
-use crate::capability::{http, tls};
+use crate::capability::{http, tls, wasi_http};
 use crate::state::CallState;
 
 /// Most lines of a report: more would not be read, and the rollout's status has to hold them.
@@ -17,6 +17,7 @@ const MAX_CHECKS: usize = 64;
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     link_basics(linker)?;
     http::link(linker)?;
+    wasi_http::link(linker)?;
     tls::link(linker)
 }
 

@@ -143,6 +143,7 @@ impl<'a> Given<'a> {
         };
         let permissions = Permissions {
             targets: [("t".to_owned(), target)].into(),
+            wasi_http: true,
             secrets: [("token".to_owned(), at)].into(),
             limits: Limits::default(),
         };
@@ -151,10 +152,11 @@ impl<'a> Given<'a> {
             network: Arc::new(Network::new(self.resolver, Vec::new(), &self.roots).unwrap()),
             secrets: Arc::new(MemorySecrets::default().with("s", "k", SECRET).unwrap()),
             permissions: PermissionCell::new(permissions),
-            bound: BTreeMap::new(),
-            used: 0,
+            bound: Arc::default(),
+            used: Arc::default(),
             wire: Wire::Live,
             redactor: Redactor::default(),
+            notes: Notes::default(),
             deadline: Instant::now() + self.deadline,
         }
     }
