@@ -10,6 +10,7 @@ use crate::verb;
 pub fn helper() -> Option<ExitCode> {
     let asked = std::env::args_os().nth(1)?;
     match asked.to_str()? {
+        sluice_plugins::COMPILE_ARGUMENT => Some(verb::plugin_compile::main()),
         "plugin-host" => Some(verb::plugin_host::main()),
         _ => None,
     }

@@ -52,8 +52,8 @@ pub(crate) struct HostChild {
 }
 
 impl HostChild {
-    /// Starts `program` as a plugin host with these arguments, but for the socket, which it chooses.
-    /// Must be called within a tokio runtime.
+    /// Starts `program` as a plugin host with these arguments, but for the socket, which it chooses, and a
+    /// cache, if there is none. Must be called within a tokio runtime.
     pub(crate) fn start(program: &Path, mut args: PluginHostArgs) -> Result<HostChild, ChildFault> {
         let folder = tempfile::Builder::new()
             .prefix("sluice-host-")
@@ -63,6 +63,8 @@ impl HostChild {
                 source,
             })?;
         args.socket = folder.path().join("host/host.sock");
+        args.cache
+            .get_or_insert_with(|| folder.path().join("cache"));
         args.with_parent = true;
         let start = Start {
             program: program.to_owned(),

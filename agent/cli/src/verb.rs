@@ -8,6 +8,7 @@ pub(crate) mod facts;
 pub(crate) mod get;
 pub(crate) mod objects;
 pub(crate) mod plugin;
+pub(crate) mod plugin_compile;
 pub(crate) mod plugin_host;
 pub(crate) mod policy;
 pub(crate) mod quarantine;

@@ -73,7 +73,7 @@ pub struct ChildSettings {
     pub authorities: Vec<PathBuf>,
     /// How registries are reached, for plugins that come from one.
     pub registry_config: Option<PathBuf>,
-    /// Where compiled plugins are kept.
+    /// Where compiled plugins are kept, if not in a temporary folder.
     pub cache: Option<PathBuf>,
     /// Whether plugins may reach this machine, where their grant says so: demo and tests.
     pub allow_loopback: bool,
@@ -109,6 +109,7 @@ impl ChildSettings {
             secrets,
             registry_config: self.registry_config,
             cache: self.cache,
+            compile_memory_mib: None,
             memory_mib: CHILD_MEMORY_MIB,
             allow_loopback: self.allow_loopback,
             with_parent: true,

@@ -42,7 +42,8 @@ pub struct AgentArgs {
     /// token. Default: the agent starts one as a child process.
     #[arg(long, value_name = "FILE")]
     pub plugin_host_socket: Option<PathBuf>,
-    /// Where the child process keeps compiled plugins. Default: nowhere, they are compiled at each start.
+    /// Where the child process keeps compiled plugins, and those of registries. Default: a temporary
+    /// folder.
     #[arg(long, value_name = "DIR", conflicts_with = "plugin_host_socket")]
     pub plugin_cache: Option<PathBuf>,
     /// Addresses that no plugin may reach, such as those of the nodes: an address or a range in CIDR
@@ -137,7 +138,7 @@ pub struct AgentArgs {
 /// as a container of its own. Not listed among the commands, for nobody needs it by hand.
 #[derive(Debug, Parser)]
 #[command(name = "sluice plugin-host", version)]
-pub struct PluginHostArgs {
+pub(crate) struct PluginHostArgs {
     /// The socket. Its folder is made, for this user alone.
     #[arg(long, value_name = "FILE")]
     pub socket: PathBuf,
@@ -163,6 +164,9 @@ pub struct PluginHostArgs {
     /// Where compiled plugins and those of registries are kept.
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Address space of the process that compiles one plugin, in MiB. Default: enough for Python.
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..=65_536))]
+    pub compile_memory_mib: Option<u32>,
     /// Memory of all running plugins together, in MiB; a compilation comes on top.
     #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(16..=65_536))]
     pub memory_mib: u32,
@@ -209,6 +213,9 @@ impl PluginHostArgs {
             }
         }
         flag("memory-mib", &self.memory_mib.to_string());
+        if let Some(mib) = self.compile_memory_mib {
+            flag("compile-memory-mib", &mib.to_string());
+        }
         flag("log", &self.log);
         if let Some(format) = self.log_format.to_possible_value() {
             flag("log-format", &format.get_name());
@@ -241,7 +248,7 @@ mod tests {
     #[test]
     fn the_child_reads_what_the_agent_writes() {
         let text = "sluice --socket=/run/a b/s --plugins=/a --plugins=--b --deny-address=10.0.0.7/32 \
-                    --plugin-ca=/c --secrets=/s --registry-config=/r --cache=/k --memory-mib=64 --log=debug \
+                    --plugin-ca=/c --secrets=/s --registry-config=/r --cache=/k --memory-mib=64 --compile-memory-mib=900 --log=debug \
                     --log-format=json --probe --allow-loopback --with-parent";
         // A space belongs to the first path.
         let words = text.split(" --").enumerate().map(|(n, word)| match n {

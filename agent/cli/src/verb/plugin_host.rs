@@ -12,11 +12,13 @@ use clap::Parser as _;
 use ipnet::IpNet;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use sluice_plugins::{DirectorySecrets, Folders, Host, HostOptions, remote};
+use sluice_plugins::{Compiler, DirectorySecrets, Folders, Host, HostOptions, remote};
+use sluice_registry::RegistryConfig;
 use tokio::io::AsyncReadExt as _;
 
-use super::agent::{log, stop};
+use super::agent::{log, registry, stop};
 use crate::args::PluginHostArgs;
+use crate::artifacts::RegistryArtifacts;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Format, Output};
@@ -121,11 +123,24 @@ fn options(args: &PluginHostArgs) -> Result<HostOptions, Failure> {
         denied_addresses: denied(&args.denied_addresses),
         extra_roots: authorities(&args.plugin_authorities)?,
         memory_mib: args.memory_mib,
+        compiler: Compiler::this_program(args.compile_memory_mib),
+        cache: args.cache.clone(),
         ..HostOptions::default()
     };
     if let Some(folder) = &args.secrets {
         options.secrets = Arc::new(DirectorySecrets::new(folder));
     }
+    let registry = match &args.registry_config {
+        Some(path) => registry(path)?,
+        None => RegistryConfig::default(),
+    };
+    let artifacts = RegistryArtifacts::new(registry).map_err(|error| {
+        Failure::new("registry-config", "the registry settings cannot be used")
+            .because(error.to_string())
+            .change("correct the file of --registry-config")
+            .exit(Exit::Usage)
+    })?;
+    options.artifacts = Arc::new(artifacts);
     Ok(options)
 }
 
