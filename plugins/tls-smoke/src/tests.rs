@@ -119,8 +119,8 @@ fn each_fault_is_told_in_words() {
             "is signed by an authority that the agent does not trust, \"C=US, O=Example CA, CN=Root\", or the server leaves out an intermediate",
         ),
         (
-            one("CN=a", "CN=b", 9, "BadSignature"),
-            "does not verify: BadSignature",
+            one("CN=a", "CN=b", 9, "invalid peer certificate: BadSignature"),
+            "is signed with another key than that of the authority that the agent trusts under the name \"CN=b\"",
         ),
         (
             one("", "CN=b", 9, "odd"),

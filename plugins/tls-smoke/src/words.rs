@@ -45,6 +45,13 @@ pub(crate) fn fault(chain: &Chain, why: &str, now_unix_ms: i64) -> String {
             name(&last.issuer)
         );
     }
+    if why.contains("BadSignature") {
+        return format!(
+            "is signed with another key than that of the authority that the agent trusts under the \
+             name {}",
+            name(&leaf.issuer)
+        );
+    }
     format!("does not verify: {}", excerpt(why, HOST_CHARS))
 }
 

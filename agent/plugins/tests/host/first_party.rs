@@ -1,5 +1,8 @@
 //! The plugins of this repository, through the whole host, against servers that look closely.
 
+mod tls;
+mod webhook;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
