@@ -94,6 +94,13 @@ impl SmokeTest for Hostile {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
                 Ok(report(Outcome::Pass, "slept well", Vec::new()))
             }
+            // 23: long enough that its own file is replaced meanwhile.
+            "nap" => {
+                std::thread::sleep(std::time::Duration::from_millis(25));
+                let version = "nothing was attacked";
+                let line = check("version", Outcome::Pass, version);
+                Ok(report(Outcome::Pass, version, vec![line]))
+            }
             // 13
             "theft" => Ok(theft()),
             "scan" => Ok(scan::scan(&settings)),

@@ -14,10 +14,15 @@ mod approvals;
 mod artifacts;
 mod attacks;
 mod bytecode;
+mod compile;
 mod first_party;
 mod folder;
+mod metrics;
+mod module;
 mod network;
 mod server;
 #[path = "../../../../plugins/slack-notify/tests/slack_checker.rs"]
 mod slack_checker;
 mod support;
+mod usage;
+mod wasi_http;

@@ -1,6 +1,7 @@
 //! A folder of plugins, a host over it, and calls in one line.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,7 +53,9 @@ impl Folder {
 
     /// Replaces a file as an operator should: under another name, then renamed.
     pub(crate) fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        let hidden = self.path().join(format!(".{name}.new"));
+        static WRITTEN: AtomicU32 = AtomicU32::new(0);
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let hidden = self.path().join(format!(".{name}.{number}.new"));
         std::fs::write(&hidden, bytes).unwrap();
         std::fs::rename(hidden, self.path().join(name)).unwrap();
     }

@@ -1,0 +1,131 @@
+//! Components that no honest compiler emits: WebAssembly text, wrapped as the contract wants it.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::support::Folder;
+
+/// The smallest one.
+pub(crate) const MANIFEST: &str = r#"
+api = "sluice:plugin@0.1"
+plugin = { kind = "smoke-test", name = "hostile", version = "0.0.1" }
+"#;
+
+/// A core module that fits the smoke-test world; the parts that an attack does not touch are honest.
+pub(crate) struct Module {
+    pub(crate) imports: &'static str,
+    pub(crate) memory: &'static str,
+    pub(crate) realloc: &'static str,
+    pub(crate) run: &'static str,
+    pub(crate) validate: &'static str,
+    pub(crate) more: &'static str,
+}
+
+impl Default for Module {
+    fn default() -> Self {
+        Module {
+            imports: "",
+            memory: "(memory (export \"memory\") 2)",
+            realloc: "(i32.const 1024)",
+            run: "(unreachable)",
+            // Address of an empty list.
+            validate: "(i32.const 16)",
+            more: "",
+        }
+    }
+}
+
+impl Module {
+    /// The component, with its manifest.
+    pub(crate) fn component(&self) -> Vec<u8> {
+        let Module {
+            imports,
+            memory,
+            realloc,
+            run,
+            validate,
+            more,
+        } = self;
+        let text = format!(
+            r#"(module
+                {imports}
+                {memory}
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {realloc})
+                (func $run (export "sluice:plugin/smoke-test@0.1.0#run") (param i32) (result i32) {run})
+                (func (export "sluice:plugin/settings@0.1.0#validate") (param i32 i32) (result i32) {validate})
+                {more}
+            )"#
+        );
+        let module = wat::parse_str(text).unwrap();
+        with_manifest(encode(&module, "smoke-test-plugin"), MANIFEST)
+    }
+
+    /// A plugins folder with nothing else in it.
+    pub(crate) fn folder(&self) -> Folder {
+        Folder::new().file("hostile.wasm", self.component())
+    }
+}
+
+/// A core module as a component of this world of ours.
+pub(crate) fn encode(module: &[u8], world: &str) -> Vec<u8> {
+    let mut resolve = Resolve::new();
+    let (package, _) = resolve
+        .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit"))
+        .unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    let mut module = module.to_vec();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .validate(false)
+        .encode()
+        .unwrap()
+}
+
+/// Appends the custom section, on the component's own level.
+pub(crate) fn with_manifest(mut component: Vec<u8>, manifest: &str) -> Vec<u8> {
+    let name = "sluice:manifest";
+    let mut content = vec![u8::try_from(name.len()).unwrap()];
+    content.extend(name.as_bytes());
+    content.extend(manifest.as_bytes());
+    component.push(0);
+    component.extend(leb128(content.len()));
+    component.extend(content);
+    component
+}
+
+/// A length as binaries write it.
+pub(crate) fn leb128(mut size: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while size >= 0x80 {
+        bytes.push((size & 0x7f) as u8 | 0x80);
+        size >>= 7;
+    }
+    bytes.push(size as u8);
+    bytes
+}
+
+/// The component with so many more instances of an empty module.
+pub(crate) fn with_instances(mut component: Vec<u8>, instances: usize) -> Vec<u8> {
+    let modules = wasmparser::Parser::new(0)
+        .parse_all(&component)
+        .filter(|part| matches!(part, Ok(wasmparser::Payload::ModuleSection { .. })))
+        .count();
+    let empty = wat::parse_str("(module)").unwrap();
+    let mut section = |id: u8, content: Vec<u8>| {
+        component.push(id);
+        component.extend(leb128(content.len()));
+        component.extend(content);
+    };
+    section(1, empty);
+    let mut made = leb128(instances);
+    for _ in 0..instances {
+        // Instantiate, with no arguments.
+        made.push(0);
+        made.extend(leb128(modules));
+        made.push(0);
+    }
+    section(2, made);
+    component
+}
