@@ -12,6 +12,7 @@
 
 mod access;
 mod args;
+mod artifacts;
 mod doors;
 mod exit;
 mod explain;

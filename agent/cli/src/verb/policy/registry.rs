@@ -1,16 +1,12 @@
 //! What the registry says of an image, with the caller's own credentials.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use sluice_core::explain::Question;
 use sluice_core::image::facts::{REVISION, SOURCE};
 use sluice_core::policy::Policy;
 use sluice_core::port::Registry as _;
-use sluice_registry::{OciRegistry, RegistryConfig};
 
 use crate::args::PolicyExplainArgs;
-use crate::clock::WallClock;
+use crate::artifacts;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -22,11 +18,7 @@ pub(super) async fn look(
     repository: &str,
     question: &mut Question,
 ) -> Result<String, Failure> {
-    let registry = OciRegistry::new(config(args)?, Arc::new(WallClock)).map_err(|e| {
-        Failure::new("registry-config", "the registry settings cannot be used")
-            .because(e.to_string())
-            .exit(Exit::Usage)
-    })?;
+    let registry = artifacts::client(args.registry_config.as_deref())?;
     let failed = |what: String| {
         move |fault: sluice_core::port::RegistryFault| {
             Failure::new("registry", what)
@@ -65,21 +57,4 @@ pub(super) async fn look(
     question.digest = Some(digest);
     question.about = Some(facts);
     Ok("digest, annotations and signatures from the registry".to_owned())
-}
-
-fn config(args: &PolicyExplainArgs) -> Result<RegistryConfig, Failure> {
-    let Some(path) = &args.registry_config else {
-        return Ok(RegistryConfig {
-            docker_config: docker().filter(|path| path.exists()),
-            ..RegistryConfig::default()
-        });
-    };
-    crate::verb::agent::registry(path)
-}
-
-/// Where `docker login` writes.
-fn docker() -> Option<PathBuf> {
-    let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
-    Some(folder.or_else(home)?.join("config.json"))
 }
