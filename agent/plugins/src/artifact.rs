@@ -12,6 +12,8 @@ use sluice_core::policy::Signer;
 use sluice_core::port::BoxFuture;
 
 use crate::card::Card;
+use crate::load::{self, Read};
+use crate::manifest::Manifest;
 
 pub(crate) mod fetch;
 pub(crate) mod store;
@@ -144,6 +146,22 @@ impl ArtifactFault {
         Card::new(self.code(), at.to_string())
             .because(crate::text::line(&self.to_string(), 900))
             .change(change)
+    }
+}
+
+/// The load checks that run nothing of a plugin: what fails them would be loaded nowhere. Blocking; a
+/// large component takes a second. Answers the same bytes.
+///
+/// # Errors
+/// Every card.
+pub fn examine(bytes: Vec<u8>, file: &str) -> Result<(Vec<u8>, Manifest), Vec<Card>> {
+    let digest = format!("sha256:{}", sluice_core::hash::sha256_hex(&bytes));
+    let read = Read { bytes, digest };
+    let examined = load::examine(&read, file).map_err(|card| vec![card])?;
+    if examined.misfits.is_empty() {
+        Ok((read.bytes, examined.manifest))
+    } else {
+        Err(examined.misfits)
     }
 }
 

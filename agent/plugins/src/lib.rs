@@ -55,7 +55,9 @@ mod text;
 mod usage;
 mod world;
 
-pub use artifact::{ArtifactFault, ArtifactLayer, ArtifactRef, ArtifactSource, NoArtifacts};
+pub use artifact::{
+    ArtifactFault, ArtifactLayer, ArtifactRef, ArtifactSource, NoArtifacts, examine,
+};
 pub use callback::{
     CallbackBody, CallbackDesk, CallbackGrant, CallbackPerson, CallbackRefused, CallbackSignature,
     CallbackSubject, MAX_CALLBACK_BYTES, VerifiedCallback,
