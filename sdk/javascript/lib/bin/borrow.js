@@ -17,9 +17,11 @@ const EXPORTS = 7;
 const CODE = 10;
 const HEADER = 8;
 const CALL = 0x10;
-const LOCAL_GET = 0x20;
-const I32_CONST = 0x41;
 const DROP = 0x1a;
+/** `local.get 0`: the borrowed handle, always the first parameter. */
+const HANDLE = [0x20, 0];
+/** `local.get c`, `i32.const n`. */
+const ARGUMENTS = /\x20[\x80-\xff]*[\x00-\x7f]\x41[\x80-\xff]*[\x00-\x7f]$/;
 
 /** The module that componentize-qjs generates between the contract and the engine. */
 const GLUE = { module: "sluice:plugin/context@0.1.0", name: "[resource-drop]invocation" };
@@ -186,46 +188,49 @@ function mendCode(payload, imported, exports, calls) {
   for (const [name, at] of exports) {
     const freeing = exports.get(`cabi_post_${name}`);
     const body = bodies[at - imported];
-    if (freeing === undefined || only(body, [CALL, ...number(calls.borrow)], name) < 0) continue;
+    if (freeing === undefined || ends(body, [...HANDLE, ...call(calls.borrow)]).length === 0) continue;
     bodies[at - imported] = withDrop(body, calls, name);
     bodies[freeing - imported] = withoutFreeing(bodies[freeing - imported], calls, name);
   }
   return Buffer.concat([number(bodies.length), ...bodies.map(sized)]);
 }
 
-/** Behind the call of the author's code: `local.get 0`, which is the borrowed handle, and its drop. */
+/** Behind the call of the author's code: the borrowed handle, and its drop. */
 function withDrop(body, calls, name) {
-  const called = [CALL, ...number(calls.run)];
-  const at = only(body, called, name);
-  // Before it stand the context and the export's number: `local.get c`, `i32.const n`.
-  if (at < 4 || body[at - 2] !== I32_CONST || body[at - 4] !== LOCAL_GET) {
-    throw unknown(`${name} calls the engine in another way`);
-  }
-  const end = at + called.length;
-  const dropped = [LOCAL_GET, 0, CALL, ...number(calls.drop)];
-  return Buffer.concat([body.subarray(0, end), Uint8Array.from(dropped), body.subarray(end)]);
+  const [end, ...others] = ends(body, call(calls.run));
+  if (end === undefined || others.length > 0) throw unknown(`${name} calls the engine in another way`);
+  const dropped = Uint8Array.from([...HANDLE, ...call(calls.drop)]);
+  return Buffer.concat([body.subarray(0, end), dropped, body.subarray(end)]);
 }
 
 /** Both arguments are dropped instead of handed to the function that frees. */
 function withoutFreeing(body, calls, name) {
-  const called = [CALL, ...number(calls.free)];
-  const at = only(body, called, name);
-  if (at < 0) throw unknown(`${name} frees its answer in another way`);
+  const freed = call(calls.free);
+  const [end, ...others] = ends(body, freed);
+  if (end === undefined || others.length > 0) throw unknown(`${name} frees its answer in another way`);
   return Buffer.concat([
-    body.subarray(0, at),
+    body.subarray(0, end - freed.length),
     Uint8Array.from([DROP, DROP]),
-    body.subarray(at + called.length),
+    body.subarray(end),
   ]);
 }
 
-/** Where the bytes stand; -1: nowhere. */
-function only(body, bytes, name) {
-  const text = Buffer.from(body);
-  const at = text.indexOf(Uint8Array.from(bytes));
-  if (at >= 0 && text.indexOf(Uint8Array.from(bytes), at + 1) >= 0) {
-    throw unknown(`${name} does so more than once`);
+function call(index) {
+  return [CALL, ...number(index)];
+}
+
+/**
+ * Where these bytes end, behind the two arguments that every function of the engine gets first: the
+ * context and a number of a type or an export, `local.get c`, `i32.const n`.
+ */
+function ends(body, bytes) {
+  const found = [];
+  const text = Buffer.from(body).toString("latin1");
+  const wanted = String.fromCharCode(...bytes);
+  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1)) {
+    if (ARGUMENTS.test(text.slice(0, at))) found.push(at + bytes.length);
   }
-  return at;
+  return found;
 }
 
 function unknown(why) {

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 
 import { giveBack } from "./borrow.js";
 
-const USAGE = "usage: build.js --kind KIND --wit DIR --out FILE [PROJECT]";
+const USAGE = "usage: build.js --kind KIND --out FILE [--wit DIR] [PROJECT]";
 const SDK = dirname(dirname(fileURLToPath(import.meta.url)));
 
 async function main() {
@@ -20,8 +20,8 @@ async function main() {
     allowPositionals: true,
     options: { kind: { type: "string" }, wit: { type: "string" }, out: { type: "string" } },
   });
-  const { kind, wit, out } = values;
-  if (kind === undefined || wit === undefined || out === undefined) throw new Error(USAGE);
+  const { kind, out } = values;
+  if (kind === undefined || out === undefined) throw new Error(USAGE);
   const project = resolve(positionals[0] ?? ".");
   const entry = join(project, "vendor/sluice-sdk/entry", `${kind}.js`);
   if (!existsSync(entry)) {
@@ -29,7 +29,7 @@ async function main() {
   }
   const { componentize } = tool(project);
   const { component } = await componentize({
-    witPath: resolve(wit),
+    witPath: resolve(values.wit ?? join(project, "vendor/wit")),
     world: `${kind}-plugin`,
     jsSource: readFileSync(entry, "utf8"),
     jsPath: entry,

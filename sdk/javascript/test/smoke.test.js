@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { NetError, noAnswer, smokeTest, Unable } from "../index.js";
-import { MAX_CHECKS } from "../src/smoke.js";
-import { Reply, Script } from "../testing.js";
+import { NetError, noAnswer, smokeTest, Unable } from "../lib/index.js";
+import { MAX_CHECKS } from "../lib/src/smoke.js";
+import { Reply, Script } from "../lib/testing.js";
 
 const health = smokeTest({
   run(t) {

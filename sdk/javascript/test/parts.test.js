@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { decode, encode, excerpt, findJson, issue, notifier, Request, Response, Unable } from "../index.js";
-import { Examination } from "../src/examination.js";
-import { equal, show } from "../src/pointer.js";
-import { check, ofCall, schema } from "../src/settings.js";
-import { Reply, Script } from "../testing.js";
+import { decode, encode, excerpt, findJson, issue, notifier, Request, Response, Unable } from "../lib/index.js";
+import { Examination } from "../lib/src/examination.js";
+import { equal, show } from "../lib/src/pointer.js";
+import { check, ofCall, schema } from "../lib/src/settings.js";
+import { Reply, Script } from "../lib/testing.js";
 
 test("long text is cut by characters, and control characters cannot forge lines", () => {
   assert.equal(excerpt("äöüäöü", 3), "äöü…");

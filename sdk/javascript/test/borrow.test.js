@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { giveBack } from "../bin/borrow.js";
+import { giveBack } from "../lib/bin/borrow.js";
 
 const text = (value) => [value.length, ...Buffer.from(value)];
 // Two bytes carry any length of these tests.
@@ -28,23 +28,30 @@ function component(run, free, names = ["push_borrow", "export_call", "export_fin
 }
 
 // No locals; push the borrow; `local.get 1`, `i32.const 0`, run; end.
-const RUN = [0, 0x20, 0, 0x10, 0, 0x20, 1, 0x41, 0, 0x10, 1, 0x0b];
+const RUN = [0, 0x20, 1, 0x41, 0, 0x20, 0, 0x10, 0, 0x20, 1, 0x41, 0, 0x10, 1, 0x0b];
 const FREE = [0, 0x20, 0, 0x41, 0, 0x10, 2, 0x0b];
 
 test("a drop stands behind the author's code, and the freeing is left out", () => {
   const mended = giveBack(component(RUN, FREE));
-  const run = Buffer.from([0x10, 1, 0x20, 0, 0x10, 3, 0x0b]);
+  const run = Buffer.from([0x41, 0, 0x10, 1, 0x20, 0, 0x10, 3, 0x0b]);
   assert.ok(mended.includes(run), mended.toString("hex"));
   assert.ok(mended.includes(Buffer.from([0x41, 0, 0x1a, 0x1a, 0x0b])));
 });
 
+test("a number that looks like a call is none", () => {
+  const number = [...RUN.slice(0, -1), 0x41, 0x10, 1, 0x0b];
+  assert.ok(giveBack(component(number, FREE)).includes(Buffer.from([0x41, 0x10, 1, 0x0b])));
+});
+
 test("what does not look like it is refused", () => {
-  const twice = [...RUN.slice(0, -1), 0x10, 1, 0x0b];
+  const called = [0x20, 1, 0x41, 0, 0x10, 1];
+  const twice = [...RUN.slice(0, -1), ...called, 0x0b];
+  const never = RUN.filter((byte, at) => at < 9 || at > 14);
   for (const [unlike, why] of [
     [Uint8Array.from(COMPONENT), /0 modules drop/],
     [component(RUN, FREE, ["push_borrow", "export_call", "export_end"]), /imports other functions/],
-    [component(twice, FREE), /more than once/],
-    [component([0, 0x10, 0, 0x01, 0x01, 0x01, 0x01, 0x10, 1, 0x0b], FREE), /calls the engine in another way/],
+    [component(twice, FREE), /a#run calls the engine in another way/],
+    [component(never, FREE), /a#run calls the engine in another way/],
     [component(RUN, [0, 0x0b]), /frees its answer in another way/],
   ]) {
     assert.throws(() => giveBack(unlike), why);
