@@ -12,7 +12,10 @@ mod policy;
 mod safety;
 
 pub(crate) use agent::{AgentArgs, PluginHostArgs};
-pub(crate) use plugin::{PluginNewArgs, PluginRunArgs, PluginVerb};
+pub(crate) use plugin::{
+    PluginBuildArgs, PluginInspectArgs, PluginNewArgs, PluginPullArgs, PluginPushArgs,
+    PluginRunArgs, PluginSignArgs, PluginVerb, PluginVerifyArgs,
+};
 pub(crate) use policy::{PolicyDiffArgs, PolicyExplainArgs, PolicyVerb};
 pub(crate) use safety::{QuarantineListArgs, QuarantineVerb, StartArgs, StopArgs};
 

@@ -4,6 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+mod distribution;
+
+pub(crate) use distribution::{PluginPullArgs, PluginPushArgs, PluginSignArgs, PluginVerifyArgs};
+
+use crate::verb::plugin::{Kind, Language};
+
 /// Verbs about plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginVerb {
@@ -11,6 +17,54 @@ pub enum PluginVerb {
     /// the agent.
     #[command(visible_alias = "smoke")]
     Run(PluginRunArgs),
+    /// Put a component into a registry and print the digest by which plugins.yaml names it.
+    Push(PluginPushArgs),
+    /// Sign a plugin in a registry as cosign does, with a key of your own.
+    Sign(PluginSignArgs),
+    /// Get a component out of a registry.
+    Pull(PluginPullArgs),
+    /// Tell whether a plugin is signed and pinned as plugins.yaml wants it.
+    Verify(PluginVerifyArgs),
+    /// Write a project that builds, with its tests: the template of a kind in a language.
+    New(PluginNewArgs),
+    /// Make the component of a project, and check it as the agent would.
+    Build(PluginBuildArgs),
+    /// Say what a component is, what it may do, and what plugins.yaml does not grant it.
+    Inspect(PluginInspectArgs),
+}
+
+/// `sluice plugin build`.
+#[derive(Args, Debug)]
+pub struct PluginBuildArgs {
+    /// Folder of the project, with plugin.toml in it.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub project: PathBuf,
+}
+
+/// `sluice plugin inspect`.
+#[derive(Args, Debug)]
+pub struct PluginInspectArgs {
+    /// The component.
+    pub plugin: PathBuf,
+    /// A plugins.yaml: say what its entry for this plugin lacks.
+    #[arg(long, value_name = "FILE")]
+    pub plugins_config: Option<PathBuf>,
+}
+
+/// `sluice plugin new`.
+#[derive(Args, Debug)]
+pub struct PluginNewArgs {
+    /// Name of the plugin, such as shop-smoke; also that of the new folder.
+    pub name: String,
+    /// The language.
+    #[arg(long = "lang", value_name = "LANGUAGE", value_enum, default_value_t)]
+    pub language: Language,
+    /// The kind.
+    #[arg(long, value_enum, default_value_t)]
+    pub kind: Kind,
+    /// The new folder, where it is not to be called like the plugin.
+    #[arg(long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
 }
 
 /// `sluice plugin run`.

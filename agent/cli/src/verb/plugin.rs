@@ -2,18 +2,40 @@
 
 use std::path::Path;
 
-use sluice_plugins::Card;
+use sluice_plugins::{Card, MAX_COMPONENT_BYTES};
 
 use crate::args::PluginVerb;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
+mod anatomy;
+mod build;
+mod entry;
+mod inspect;
+mod kind;
+mod language;
+mod new;
+mod pull;
+mod push;
 mod run;
+mod shelf;
+mod sign;
+mod verify;
+
+pub(crate) use kind::Kind;
+pub(crate) use language::Language;
 
 pub(crate) async fn run(verb: &PluginVerb, out: &mut Output) -> Result<Exit, Failure> {
     match verb {
         PluginVerb::Run(args) => run::run(args, out).await,
+        PluginVerb::Push(args) => push::run(args, out).await,
+        PluginVerb::Sign(args) => sign::run(args, out).await,
+        PluginVerb::Pull(args) => pull::run(args, out).await,
+        PluginVerb::Verify(args) => verify::run(args, out).await,
+        PluginVerb::New(args) => new::run(args, out),
+        PluginVerb::Build(args) => build::run(args, out).await,
+        PluginVerb::Inspect(args) => inspect::run(args, out).await,
     }
 }
 
@@ -21,6 +43,20 @@ fn unreadable(path: &Path, why: &str) -> Failure {
     Failure::new("unreadable", format!("{} cannot be read", path.display()))
         .because(why)
         .change("name a file that is there; `make plugins` builds those that come with Sluice")
+}
+
+/// A component as it lies in a file, not larger than the agent would load.
+fn read_component(path: &Path) -> Result<Vec<u8>, Failure> {
+    let size = std::fs::metadata(path)
+        .map_err(|e| unreadable(path, &e.to_string()))?
+        .len();
+    if size > MAX_COMPONENT_BYTES {
+        return Err(unreadable(
+            path,
+            &format!("it has {size} bytes; {MAX_COMPONENT_BYTES} are allowed"),
+        ));
+    }
+    std::fs::read(path).map_err(|e| unreadable(path, &e.to_string()))
 }
 
 fn unfit(path: &Path, cards: &[Card]) -> Failure {

@@ -11,11 +11,11 @@ use sluice_core::plugin::{
 };
 use sluice_core::port::PluginHost as _;
 use sluice_plugins::{
-    DirectorySecrets, FILE_NAME, Host, HostOptions, LogLine, LogSink, MAX_COMPONENT_BYTES,
-    Manifest, PluginEntry, PluginsFile,
+    DirectorySecrets, FILE_NAME, Host, HostOptions, LogLine, LogSink, Manifest, PluginEntry,
+    PluginsFile,
 };
 
-use super::{unfit, unreadable};
+use super::{read_component, unfit, unreadable};
 use crate::args::PluginRunArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -135,16 +135,7 @@ fn settings(given: &str) -> Result<Value, Failure> {
 }
 
 fn manifest(path: &Path) -> Result<Manifest, Failure> {
-    let size = std::fs::metadata(path)
-        .map_err(|e| unreadable(path, &e.to_string()))?
-        .len();
-    if size > MAX_COMPONENT_BYTES {
-        return Err(unreadable(
-            path,
-            &format!("it has {size} bytes; {MAX_COMPONENT_BYTES} are allowed"),
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(|e| unreadable(path, &e.to_string()))?;
+    let bytes = read_component(path)?;
     Manifest::of_component(&bytes, COMPONENT).map_err(|card| unfit(path, &[card]))
 }
 

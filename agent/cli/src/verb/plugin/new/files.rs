@@ -1,0 +1,75 @@
+//! Which files a new project has.
+
+use std::collections::BTreeMap;
+
+use super::super::{Kind, Language};
+use super::{embedded, manifest};
+use crate::failure::Failure;
+
+/// The name in the templates, as it stands in manifests and as a word of a language.
+const PLACEHOLDER: (&str, &str) = ("my-check", "my_check");
+
+/// Paths within the project, and contents.
+pub(super) fn of(
+    language: Language,
+    kind: Kind,
+    name: &str,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let mut files = BTreeMap::new();
+    let shared = format!("sdk/templates/{}", kind.name());
+    for (path, content) in embedded::below(&shared) {
+        let for_all =
+            path.starts_with("cases/") || matches!(path, "plugin.toml" | "settings.schema.json");
+        if language == Language::Rust || for_all {
+            files.insert(path.to_owned(), named(content, name));
+        }
+    }
+    match language {
+        Language::Rust => {
+            files.insert("Cargo.toml".into(), manifest::project(name)?.into_bytes());
+            for (crate_name, folder) in [("sluice-sdk", "sdk"), ("sluice-case", "sdk/case")] {
+                let at = format!("vendor/{crate_name}");
+                let text = manifest::vendored(&format!("{folder}/Cargo.toml"))?;
+                files.insert(format!("{at}/Cargo.toml"), text.into_bytes());
+                for part in ["examples", "src"] {
+                    for (path, content) in embedded::below(&format!("{folder}/{part}")) {
+                        files.insert(format!("{at}/{part}/{path}"), content.to_vec());
+                    }
+                }
+            }
+        }
+        Language::Javascript | Language::Python => {
+            let folder = format!("sdk/{}", language.name());
+            let own = format!("{folder}/templates/{}", kind.name());
+            for (path, content) in embedded::below(&own) {
+                files.insert(path.to_owned(), named(content, name));
+            }
+            if !files.contains_key(language.source()) {
+                return Err(Failure::new(
+                    "no-template",
+                    format!("there is no {} in {}", kind.name(), language.title()),
+                )
+                .because("this version of sluice comes without it")
+                .change("choose another --kind or --lang"));
+            }
+            for (path, content) in embedded::below(&format!("{folder}/lib")) {
+                files.insert(format!("vendor/sluice-sdk/{path}"), content.to_vec());
+            }
+        }
+    }
+    for (path, content) in embedded::below("wit").filter(|(path, _)| path.ends_with(".wit")) {
+        files.insert(format!("vendor/wit/{path}"), content.to_vec());
+    }
+    Ok(files)
+}
+
+/// The content with the plugin's name. Whatever is no text stays as it is.
+fn named(content: &[u8], name: &str) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(content) else {
+        return content.to_vec();
+    };
+    let (dashed, word) = PLACEHOLDER;
+    text.replace(dashed, name)
+        .replace(word, &name.replace('-', "_"))
+        .into_bytes()
+}
