@@ -75,7 +75,7 @@ async fn attack_5_a_huge_payload_does_not_reach_the_host() {
     let fault = attack(&hostile().host_with(options).await, "huge-log")
         .await
         .unwrap_err();
-    assert_eq!(fault.code, "plugin/trap");
+    assert_eq!(fault.code, "plugin/payload");
     assert!(lines.taken().is_empty());
 }
 

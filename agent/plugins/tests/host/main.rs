@@ -13,6 +13,7 @@
 mod approvals;
 mod artifacts;
 mod attacks;
+mod budgets;
 mod bytecode;
 mod compile;
 mod first_party;
@@ -20,6 +21,7 @@ mod folder;
 mod metrics;
 mod module;
 mod network;
+mod secrets;
 mod server;
 #[path = "../../../../plugins/slack-notify/tests/slack_checker.rs"]
 mod slack_checker;
