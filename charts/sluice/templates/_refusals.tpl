@@ -23,4 +23,9 @@
 {{- if and .Values.web.enabled (not .Values.web.hosts) -}}
 {{- fail "web.enabled is true, but web.hosts is empty: name at least one host by which browsers reach the page, such as sluice.example.com" -}}
 {{- end -}}
+{{- range .Values.web.secrets -}}
+{{- if has . $.Values.plugins.secrets -}}
+{{- fail (printf "%s is in web.secrets and in plugins.secrets: a plugin that breaks out could sign with it what only others may. Keep what others sign with in a Secret of its own" .) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -160,6 +160,51 @@ fn the_pods_are_restricted_and_mount_no_sub_path() {
     }
 }
 
+/// A plugin that breaks out owns its container: it must find neither the agent's token there nor what
+/// callbacks are signed with, and the agent has nothing of what plugins send.
+#[test]
+fn the_container_of_plugins_has_no_token_and_no_signing_secret() {
+    let Some(helm) = tool("helm") else { return };
+    for set in sets() {
+        let objects = objects(&helm, &set);
+        let agent = objects.iter().find(|o| o["kind"] == "Deployment").unwrap();
+        let pod = &agent["spec"]["template"]["spec"];
+        assert_eq!(pod["automountServiceAccountToken"], false, "{set}");
+        assert_ne!(pod["shareProcessNamespace"], true, "{set}");
+        let (agent, plugins) = (container(pod, "agent"), container(pod, "plugins"));
+        assert!(agent.iter().any(|volume| holds_token(volume)), "{set}");
+        assert!(!plugins.iter().any(|volume| holds_token(volume)), "{set}");
+        for volume in &plugins {
+            let name = volume["name"].as_str().unwrap();
+            let own = ["records", "policy", "oidc", "tmp"].contains(&name);
+            assert!(!own && !name.starts_with("signing-"), "{set}: {name}");
+        }
+        let secrets = |volume: &&Value| volume["name"].as_str().unwrap().starts_with("secret-");
+        assert_eq!(agent.iter().find(secrets), None, "{set}");
+        let signing = agent
+            .iter()
+            .filter(|v| v["name"].as_str().unwrap().starts_with("signing-"));
+        let wanted = if set.ends_with("page.yaml") { 2 } else { 0 };
+        assert_eq!(signing.count(), wanted, "{set}");
+    }
+}
+
+fn holds_token(volume: &Value) -> bool {
+    volume.to_string().contains("serviceAccountToken")
+}
+
+/// The volumes that a container mounts.
+fn container(pod: &Value, name: &str) -> Vec<Value> {
+    let all = pod["containers"].as_array().unwrap();
+    let found = all.iter().find(|c| c["name"] == name).unwrap();
+    let mounted = |volume: &&Value| {
+        let mounts = found["volumeMounts"].as_array().unwrap();
+        mounts.iter().any(|mount| mount["name"] == volume["name"])
+    };
+    let volumes = pod["volumes"].as_array().unwrap();
+    volumes.iter().filter(mounted).cloned().collect()
+}
+
 /// The read-only mount around another: within it no runtime can make the place for that one, and the
 /// pod would never start.
 fn around(container: &Value, inner: &Value) -> Option<String> {

@@ -67,6 +67,10 @@ fn nonsense_is_refused_with_what_to_do() {
         ),
         (&["targetNamespaces={kube-system}"], "what runs the cluster"),
         (&["web.enabled=true"], "name at least one host"),
+        (
+            &["plugins.secrets={slack,ci}", "web.secrets={slack}"],
+            "a Secret of its own",
+        ),
     ] {
         let args: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
         let said = template(&helm, "sluice", &args).unwrap_err();

@@ -126,7 +126,7 @@ fn plugins() -> Value {
          },
          "secrets": {
             "slack-token": {"secret": "slack", "key": "token"},
-            "slack-signing-secret": {"secret": "slack", "key": "signing"},
+            "slack-signing-secret": {"secret": "slack-signing", "key": "signing"},
          },
          "settings": {"channel": "#deploys"}},
     ]})
@@ -360,9 +360,10 @@ async fn install(cluster: &Cluster) -> anyhow::Result<()> {
         "pipelinesNamespace": PLACE.delivery,
         "targetNamespaces": [PLACE.staging, PLACE.production],
         "policy": {"config": policy(&cluster.registry)},
-        "plugins": {"config": plugins(), "secrets": ["slack", "ci"],
+        "plugins": {"config": plugins(), "secrets": ["slack"],
                     "ca": {"existingSecret": "outside"}},
-        "web": {"enabled": true, "hosts": [outside::PAGE], "oidc": {"existingSecret": "oidc"}},
+        "web": {"enabled": true, "hosts": [outside::PAGE], "oidc": {"existingSecret": "oidc"},
+                "secrets": ["slack-signing", "ci"]},
     });
     let file = cluster.scratch.path().join("doors.json");
     std::fs::write(&file, values.to_string())?;
@@ -419,10 +420,8 @@ async fn secrets(cluster: &Cluster, outside: &Outside) -> anyhow::Result<()> {
     let authority = outside.authority.as_str();
     cluster
         .apply(&[
-            secret(
-                "slack",
-                &[("token", slack::TOKEN), ("signing", slack::SIGNING)],
-            ),
+            secret("slack", &[("token", slack::TOKEN)]),
+            secret("slack-signing", &[("signing", slack::SIGNING)]),
             secret("ci", &[("shop", CALLER.1)]),
             secret("outside", &[("ca.crt", authority)]),
             secret(
