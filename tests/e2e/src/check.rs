@@ -6,6 +6,7 @@ mod guards;
 mod kills;
 mod leader;
 mod people;
+mod plugins;
 mod rights;
 mod same_end;
 mod slack;
@@ -27,7 +28,7 @@ use crate::{Args, install};
 /// Scenarios that play beside each other: two cores and one node carry so many.
 const BESIDE: usize = 3;
 
-const ALONE: [&str; 9] = [
+const ALONE: [&str; 10] = [
     "guards",
     "rights",
     "people",
@@ -35,6 +36,7 @@ const ALONE: [&str; 9] = [
     "fight",
     "kills",
     "leader",
+    "plugins",
     "upgrade",
     "uninstall",
 ];
@@ -109,6 +111,9 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
         }
         if wanted("leader") {
             rows.push(row("leader", leader::check(cluster)).await);
+        }
+        if wanted("plugins") {
+            rows.push(row("plugins", plugins::check(cluster)).await);
         }
         if wanted("upgrade") {
             rows.push(row("upgrade", upgrade::check(cluster)).await);
