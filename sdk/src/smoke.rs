@@ -135,6 +135,12 @@ impl<'a> SmokeTest<'a> {
         self.record(name, Outcome::Skipped, why, 0);
     }
 
+    /// The lines so far.
+    #[must_use]
+    pub fn lines(&self) -> &[Check] {
+        &self.lines
+    }
+
     /// What the summary begins with, before the counts: such as which of several services failed.
     pub fn headline(&mut self, text: &str) {
         self.headline = Some(text.into());

@@ -21,21 +21,19 @@ const MAX_NAMED: usize = 5;
 /// Longest account of one part.
 const MAX_CHARS: usize = 80;
 
+/// Most names in an account of what a page has.
+const MAX_KNOWN: usize = 10;
+
 /// The parts of a readiness page that do not work, each with what the page says about it.
 #[must_use]
 pub fn not_ready(page: &Value) -> Option<String> {
-    let parts = PLACES.iter().find_map(|place| page.get(place))?;
-    let mut bad: Vec<String> = match parts {
-        Value::Object(map) => map
-            .iter()
-            .filter_map(|(name, part)| account(name, part))
-            .collect(),
-        Value::Array(list) => list
-            .iter()
-            .filter_map(|part| account(part.get("name").and_then(Value::as_str)?, part))
-            .collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    };
+    let mut bad: Vec<String> = parts(page)
+        .into_iter()
+        .filter_map(|(name, part)| {
+            let told = state(part)?.err()?;
+            Some(format!("{} ({told})", excerpt(name, MAX_CHARS)))
+        })
+        .collect();
     if bad.is_empty() {
         return None;
     }
@@ -49,7 +47,42 @@ pub fn not_ready(page: &Value) -> Option<String> {
     Some(format!("dependencies not ready: {}{more}", bad.join(", ")))
 }
 
-fn account(name: &str, part: &Value) -> Option<String> {
+/// What a readiness page says about one part, as `Ok` where that means that it works.
+///
+/// # Errors
+/// It does not work, in the page's words, or the page does not tell.
+pub fn of(page: &Value, name: &str) -> Result<String, String> {
+    let all = parts(page);
+    let Some((_, part)) = all.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<String> = all
+            .iter()
+            .take(MAX_KNOWN)
+            .map(|(known, _)| excerpt(known, MAX_CHARS))
+            .collect();
+        return Err(match known.as_slice() {
+            [] => format!("the page tells nothing about {}", PLACES.join(", ")),
+            known => format!("the page does not name it, only {}", known.join(", ")),
+        });
+    };
+    state(part).unwrap_or_else(|| Err("the page names it without a state".into()))
+}
+
+/// The parts that a page names.
+fn parts(page: &Value) -> Vec<(&str, &Value)> {
+    match PLACES.iter().find_map(|place| page.get(place)) {
+        Some(Value::Object(map)) => map.iter().map(|(name, part)| (name.as_str(), part)).collect(),
+        Some(Value::Array(list)) => list
+            .iter()
+            .filter_map(|part| Some((part.get("name").and_then(Value::as_str)?, part)))
+            .collect(),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {
+            Vec::new()
+        }
+    }
+}
+
+/// Whether a part works, in the page's words. None: it does not say.
+fn state(part: &Value) -> Option<Result<String, String>> {
     let field = |key: &str| part.get(key);
     let state = match part {
         Value::Object(_) => ["status", "state", "healthy", "ready", "ok"]
@@ -62,7 +95,7 @@ fn account(name: &str, part: &Value) -> Option<String> {
         other => other.to_string(),
     };
     if GOOD.contains(&word.to_ascii_lowercase().as_str()) {
-        return None;
+        return Some(Ok(word));
     }
     let why = ["error", "message", "reason"]
         .iter()
@@ -71,11 +104,7 @@ fn account(name: &str, part: &Value) -> Option<String> {
         Some(why) => format!("{word}: {why}"),
         None => word,
     };
-    Some(format!(
-        "{} ({})",
-        excerpt(name, MAX_CHARS),
-        excerpt(&told, MAX_CHARS)
-    ))
+    Some(Err(excerpt(&told, MAX_CHARS)))
 }
 
 #[cfg(test)]
@@ -118,6 +147,19 @@ mod tests {
             told.ends_with(" and 4 more") && told.chars().count() < 600,
             "{told}"
         );
+    }
+
+    #[test]
+    fn one_part_is_found_by_name_and_silence_is_no_good_sign() {
+        let page = json!({"dependencies": {"db": {"status": "UP"}, "cache": "down", "odd": {}}});
+        assert_eq!(of(&page, "db"), Ok("UP".into()));
+        assert_eq!(of(&page, "cache"), Err("down".into()));
+        assert_eq!(of(&page, "odd"), Err("the page names it without a state".into()));
+        assert_eq!(
+            of(&page, "queue"),
+            Err("the page does not name it, only cache, db, odd".into())
+        );
+        assert!(of(&json!({"status": "ready"}), "db").is_err());
     }
 
     #[test]
