@@ -163,9 +163,16 @@ impl Outbound {
                 tape.record(exchange);
                 outcome
             }
-            Wire::Replay(tape) => tape
-                .play(ready.on_tape())
-                .answer(is_rollout_target(&ready.target)),
+            Wire::Replay(tape) => {
+                // A server that is slower than the plugin's own patience is a time-out here too.
+                let due = Instant::now() + tape.delay();
+                let outcome = tape.play(ready.on_tape());
+                tokio::time::sleep_until(due.min(deadline)).await;
+                if due > deadline {
+                    return Err(NetFault::Timeout);
+                }
+                outcome.answer(is_rollout_target(&ready.target))
+            }
         }
     }
 
@@ -343,7 +350,7 @@ impl Outbound {
 
     /// Reads every secret that this target is granted, so that an echo of any of them is hidden,
     /// even of one that an earlier call sent. Only those that the request uses have to be there.
-    async fn read_secrets(
+    pub(super) async fn read_secrets(
         &self,
         found: &Found,
         templates: &BTreeMap<String, Vec<String>>,
@@ -395,6 +402,8 @@ impl Outbound {
         let (head, body) = response.into_parts();
         let headers = response_headers(&head.headers, of_the_rollout)
             .into_iter()
+            // A server may also make a name of what it was sent; names come in small letters.
+            .filter(|(name, _)| !self.redactor.stands_in(name))
             .map(|(name, value)| (name, self.redactor.text(&value)))
             .collect();
         let longest = self.redactor.longest();

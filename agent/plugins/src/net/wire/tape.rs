@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -79,7 +80,7 @@ pub struct Exchange {
     /// Method. Empty for a handshake.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub method: String,
-    /// Path and query as they are sent. Empty for a handshake.
+    /// Path and query as they are sent. Empty for a handshake. Played: left out, any path will do.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// The guest's headers, names in lower case, sorted, secrets unexpanded: `${secret:NAME}`
@@ -162,6 +163,10 @@ pub struct Surprise {
 struct Reels {
     /// Not yet played.
     waiting: VecDeque<Exchange>,
+    /// How long each of those takes, as far as it is known.
+    delays: VecDeque<Duration>,
+    /// What came, and the answer that it got.
+    played: Vec<Exchange>,
     recorded: Vec<Exchange>,
     surprises: Vec<Surprise>,
 }
@@ -177,6 +182,24 @@ impl Tape {
             waiting: exchanges.into(),
             ..Reels::default()
         })))
+    }
+
+    /// Forgets everything and begins anew with these, each of which takes so long: one host plays many
+    /// cases without compiling the plugin again.
+    pub fn load(&self, exchanges: Vec<(Exchange, Duration)>) {
+        self.reels(|reels| {
+            let (waiting, delays): (Vec<_>, Vec<_>) = exchanges.into_iter().unzip();
+            *reels = Reels {
+                waiting: waiting.into(),
+                delays: delays.into(),
+                ..Reels::default()
+            };
+        });
+    }
+
+    /// What came and was expected, as it came, with the answers that it got.
+    pub fn played(&self) -> Vec<Exchange> {
+        self.reels(|reels| reels.played.clone())
     }
 
     /// What was recorded so far.
@@ -202,6 +225,11 @@ impl Tape {
         });
     }
 
+    /// How long the next answer takes.
+    pub(crate) fn delay(&self) -> Duration {
+        self.reels(|reels| reels.delays.front().copied().unwrap_or_default())
+    }
+
     /// The answer to `came`, if it is the one that comes next. Otherwise the tape stays where it is.
     pub(crate) fn play(&self, mut came: Exchange) -> SeenOutcome {
         self.reels(|reels| {
@@ -209,6 +237,9 @@ impl Tape {
             if differs.as_ref().is_some_and(Vec::is_empty)
                 && let Some(next) = reels.waiting.pop_front()
             {
+                reels.delays.pop_front();
+                came.outcome = next.outcome.clone();
+                reels.played.push(came);
                 return next.outcome;
             }
             let fault = SeenOutcome::Fault(NetFault::Other(match &differs {
@@ -246,7 +277,10 @@ fn differences(expected: &Exchange, came: &Exchange) -> Vec<String> {
     field("door", expected.door == came.door);
     field("target", expected.target == came.target);
     field("method", expected.method == came.method);
-    field("path", expected.path == came.path);
+    field(
+        "path",
+        expected.path.is_empty() || expected.path == came.path,
+    );
     field(
         "body",
         expected
@@ -299,6 +333,26 @@ mod tests {
         assert_eq!(surprises[0].differs, ["path"]);
         assert_eq!(surprises[0].expected, Some(get("/a")));
         assert_eq!((surprises.len(), &surprises[1].expected), (2, &None));
+    }
+
+    #[test]
+    fn what_came_is_kept_until_the_next_case_is_loaded() {
+        let tape = Tape::of(vec![Exchange {
+            path: String::new(),
+            headers: Vec::new(),
+            body: None,
+            ..get("")
+        }]);
+        tape.play(get("/anything"));
+        assert_eq!(tape.played(), [get("/anything")]);
+        assert_eq!(tape.delay(), Duration::ZERO);
+        tape.load(vec![(get("/a"), Duration::from_millis(7))]);
+        assert!(tape.played().is_empty());
+        assert_eq!(tape.delay(), Duration::from_millis(7));
+        tape.play(get("/b"));
+        assert_eq!(tape.delay(), Duration::from_millis(7));
+        tape.play(get("/a"));
+        assert_eq!(tape.delay(), Duration::ZERO);
     }
 
     #[test]
