@@ -39,7 +39,7 @@ pub(super) async fn build(project: &Project<'_>, out: &mut Output) -> Result<Pat
     let mut build = Command::new(&python);
     build
         .current_dir(project.folder)
-        .arg("vendor/sluice-sdk/build.py")
+        .arg("vendor/sluice-sdk/bin/build.py")
         .args(["--kind", Kind::from(project.manifest.plugin.kind).name()])
         .args(["--wit", "vendor/wit", "--out"])
         .arg(&project.made)
