@@ -6,7 +6,7 @@
 //! still write to would be a hole; Linux lets a memory file be closed for good.)
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::process::Stdio;
@@ -28,10 +28,11 @@ impl Draft {
     /// The system has no memory files, or no more of them.
     pub(crate) fn new() -> std::io::Result<Draft> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let memory = rustix::fs::memfd_create("sluice-plugin-code", flags)?;
-        Ok(Draft {
-            memory: File::from(memory),
-        })
+        let memory = File::from(rustix::fs::memfd_create("sluice-plugin-code", flags)?);
+        // As long as it may become, and no longer from here on, whoever writes: holes take no memory.
+        memory.set_len(MAX_CODE_BYTES)?;
+        rustix::fs::fcntl_add_seals(&memory, SealFlags::GROW)?;
+        Ok(Draft { memory })
     }
 
     /// For the child to write into.
@@ -43,30 +44,29 @@ impl Draft {
         self.memory.write_all(bytes)
     }
 
-    /// Closes it for good, whoever still holds it.
+    /// Closes it for good after what was written, whoever still holds it.
     ///
     /// # Errors
-    /// In words: nothing was written, or too much; the system cannot close it.
-    pub(crate) fn finish(self) -> Result<Code, String> {
-        let all = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-        rustix::fs::fcntl_add_seals(&self.memory, all)
-            .map_err(|error| format!("its code cannot be closed: {}", error.kind()))?;
-        let size = self
-            .memory
-            .metadata()
-            .map_err(|error| format!("its code cannot be looked at: {}", error.kind()))?
-            .len();
-        match size {
-            0 => Err("it wrote no code".to_owned()),
-            1..=MAX_CODE_BYTES => Ok(Code {
-                memory: self.memory,
-                size,
-            }),
-            _ => Err(format!(
-                "it made more than {} MiB of code",
-                MAX_CODE_BYTES >> 20
-            )),
+    /// In words: nothing was written, or the system cannot close it.
+    pub(crate) fn finish(mut self) -> Result<Code, String> {
+        let mut closed = || {
+            // The child's writing moved this position too.
+            let size = self.memory.stream_position()?;
+            self.memory.set_len(size)?;
+            let all = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::SEAL;
+            rustix::fs::fcntl_add_seals(&self.memory, all)?;
+            Ok(size)
+        };
+        let size = closed().map_err(|error: std::io::Error| {
+            format!("its code cannot be closed: {}", error.kind())
+        })?;
+        if size == 0 {
+            return Err("it wrote no code".to_owned());
         }
+        Ok(Code {
+            memory: self.memory,
+            size,
+        })
     }
 }
 
@@ -110,6 +110,8 @@ impl Code {
 
 #[cfg(test)]
 mod tests {
+    use std::io::SeekFrom;
+
     use super::*;
 
     #[test]
@@ -130,13 +132,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_too_much_are_no_code() {
+    fn nothing_is_no_code_and_too_much_is_not_written() {
         let words = Draft::new().unwrap().finish().map(|code| code.size());
         assert_eq!(words, Err("it wrote no code".to_owned()));
-        let draft = Draft::new().unwrap();
-        draft.memory.set_len(MAX_CODE_BYTES + 1).unwrap();
-        let words = draft.finish().map(|code| code.size());
-        assert_eq!(words, Err("it made more than 128 MiB of code".to_owned()));
+        let mut draft = Draft::new().unwrap();
+        let mut other = draft.memory.try_clone().unwrap();
+        other.seek(SeekFrom::Start(MAX_CODE_BYTES - 4)).unwrap();
+        draft.append(b"last").unwrap();
+        assert!(draft.append(b"more").is_err() && other.write_all(b"more").is_err());
+        assert_eq!(draft.finish().unwrap().size(), MAX_CODE_BYTES);
     }
 
     #[test]

@@ -27,7 +27,9 @@ mod failure;
 mod process;
 mod refused;
 
-pub use child::{COMPILE_MEMORY_MIB, compile_child};
+pub use child::{COMPILE_CPU_SECONDS, COMPILE_MEMORY_MIB, compile_child};
+
+use child::Allowance;
 pub(crate) use failure::Failure;
 
 use refused::Refused;
@@ -45,8 +47,8 @@ pub enum Compiler {
     Child {
         /// The program.
         program: PathBuf,
-        /// What makes it a compile child, and `--memory-mib=N` where it needs another address space
-        /// than [`COMPILE_MEMORY_MIB`].
+        /// What makes it a compile child; `--memory-mib=N` and `--cpu-seconds=N`, where it needs more
+        /// than [`COMPILE_MEMORY_MIB`] and [`COMPILE_CPU_SECONDS`]. On the clock it gets twice the CPU.
         arguments: Vec<OsString>,
     },
     /// This process: for the command line on a person's own plugin, and for tests. A bad component
@@ -109,11 +111,11 @@ impl Workshop {
         }
     }
 
-    /// The address space of a compiler, for error cards.
-    pub(crate) fn memory_mib(&self) -> u32 {
+    /// What a compiler may use, for error cards.
+    pub(crate) fn allowed(&self) -> Allowance {
         match &self.compiler {
-            Compiler::Child { arguments, .. } => child::memory_mib(arguments),
-            Compiler::InProcess => COMPILE_MEMORY_MIB,
+            Compiler::Child { arguments, .. } => Allowance::of(arguments),
+            Compiler::InProcess => Allowance::of(&[]),
         }
     }
 
@@ -191,8 +193,7 @@ impl Workshop {
                     kib = read.bytes.len() >> 10,
                     "compiling"
                 );
-                let code =
-                    process::compile(program, arguments, &read.bytes, file, process::WALL).await?;
+                let code = process::compile(program, arguments, &read.bytes, file).await?;
                 drop(turn);
                 code
             }

@@ -64,7 +64,7 @@ pub use callback::{
 };
 pub use capability::log::{LogLevel, LogLine, LogSink, TracingSink};
 pub use card::Card;
-pub use compile::{COMPILE_ARGUMENT, COMPILE_MEMORY_MIB, Compiler, compile_child};
+pub use compile::{COMPILE_ARGUMENT, COMPILE_CPU_SECONDS, COMPILE_MEMORY_MIB, Compiler, compile_child};
 pub use folder::{Folders, PluginFolder};
 pub use host::{Host, HostOptions};
 pub use limits::{LimitSettings, Limits, MAX_COMPONENT_BYTES};

@@ -221,7 +221,7 @@ impl Loader {
             .await
             .map_err(|failure| Unloaded {
                 card: failure
-                    .card(&manifest.subject(), self.workshop.memory_mib())
+                    .card(&manifest.subject(), self.workshop.allowed())
                     .at(&place),
                 may_pass: failure.may_pass(),
             })?;

@@ -50,13 +50,14 @@ pub(super) fn sealed_size(code: u64) -> u64 {
 /// machine has no randomness: then nothing is kept.
 fn key() -> Option<&'static LessSafeKey> {
     static KEY: OnceLock<Option<LessSafeKey>> = OnceLock::new();
-    let draw = || {
-        let mut bytes = [0u8; 32];
-        SystemRandom::new().fill(&mut bytes).ok()?;
-        let key = UnboundKey::new(&AES_256_GCM, &bytes).ok()?;
-        Some(LessSafeKey::new(key))
-    };
-    KEY.get_or_init(draw).as_ref()
+    KEY.get_or_init(drawn).as_ref()
+}
+
+fn drawn() -> Option<LessSafeKey> {
+    let mut bytes = [0u8; 32];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    let key = UnboundKey::new(&AES_256_GCM, &bytes).ok()?;
+    Some(LessSafeKey::new(key))
 }
 
 /// A number that no other file of this process has: nonces must not repeat under one key.
@@ -91,6 +92,10 @@ fn about(name: &str, size: u64) -> Vec<u8> {
 /// Writes the code under seal.
 pub(super) fn seal(name: &str, code: &Code, file: &mut File) -> io::Result<()> {
     let key = key().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
+    seal_with(key, name, code, file)
+}
+
+fn seal_with(key: &LessSafeKey, name: &str, code: &Code, file: &mut File) -> io::Result<()> {
     let (number, size) = (number(), code.size());
     file.write_all(HEAD)?;
     file.write_all(&size.to_le_bytes())?;
@@ -154,4 +159,37 @@ fn mark() -> &'static str {
         let _ = SystemRandom::new().fill(&mut bytes);
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Seek as _;
+
+    use super::*;
+
+    #[test]
+    fn attack_18_the_seal_of_another_process_is_none() {
+        let mut draft = Draft::new().unwrap();
+        draft.append(&[1; 1000]).unwrap();
+        let code = draft.finish().unwrap();
+        let (ours, theirs) = (drawn().unwrap(), drawn().unwrap());
+        for (key, opens) in [(&ours, false), (&theirs, false), (key().unwrap(), true)] {
+            let mut file = tempfile::tempfile().unwrap();
+            seal_with(key, "a", &code, &mut file).unwrap();
+            file.rewind().unwrap();
+            let opened = open("a", &mut file, sealed_size(1000));
+            assert_eq!(opened.map(|code| code.size()).ok(), opens.then_some(1000));
+        }
+    }
+
+    #[test]
+    fn no_two_files_share_a_nonce() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..10 {
+            let number = number();
+            for chunk in [0, 1, u32::MAX] {
+                assert!(seen.insert(nonce(number, chunk).as_ref().to_vec()));
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read as _, Write as _};
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -19,14 +20,37 @@ use crate::limits::MAX_COMPONENT_BYTES;
 /// Address space that the child may use, in MiB, where its arguments do not say otherwise. A Python
 /// component of 18 MB, the largest of any language that is supported, is compiled in it.
 pub const COMPILE_MEMORY_MIB: u32 = 512;
-/// CPU that the child may use, in seconds. Python's component takes a quarter of it.
-pub(crate) const CPU_SECONDS: u64 = 60;
+/// CPU that the child may use, in seconds, where its arguments do not say otherwise. Python's component
+/// takes a quarter of it.
+pub const COMPILE_CPU_SECONDS: u32 = 60;
 /// Three pipes and what the loader of the operating system holds for a moment.
 const OPEN_FILES: u64 = 16;
-/// The argument that sets another address space.
-const MEMORY_ARGUMENT: &str = "--memory-mib=";
-/// Smaller ones would stop an honest component; a larger one is no limit.
-const MEMORY_RANGE: std::ops::RangeInclusive<u32> = 64..=8192;
+
+/// What the child may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) memory_mib: u32,
+    pub(crate) cpu_seconds: u32,
+}
+
+impl Allowance {
+    /// What `--memory-mib=` and `--cpu-seconds=` say; the defaults where they are not there, or would
+    /// stop every component, or none.
+    pub(crate) fn of(arguments: &[OsString]) -> Allowance {
+        let figure = |name: &str, range: RangeInclusive<u32>, default| {
+            arguments
+                .iter()
+                .filter_map(|argument| OsStr::to_str(argument)?.strip_prefix(name))
+                .filter_map(|figure| figure.parse().ok())
+                .find(|figure| range.contains(figure))
+                .unwrap_or(default)
+        };
+        Allowance {
+            memory_mib: figure("--memory-mib=", 64..=8192, COMPILE_MEMORY_MIB),
+            cpu_seconds: figure("--cpu-seconds=", 1..=3600, COMPILE_CPU_SECONDS),
+        }
+    }
+}
 
 /// How the child ended, as its exit code says it. None of them is a code of a shell, of the Rust
 /// runtime, or of another verb.
@@ -65,12 +89,13 @@ impl Ending {
 }
 
 /// The main function of the compile child: reads a component of at most 32 MiB from stdin, compiles
-/// it under limits that it sets itself (address space, 60 s of CPU, no core file, few open files, no
-/// new privileges), and writes the code to stdout. Of its arguments it knows `--memory-mib=N` alone
-/// (default [`COMPILE_MEMORY_MIB`]). To be called first in `main`, before any thread is started.
+/// it under limits that it sets itself (address space, CPU, no core file, few open files, no new
+/// privileges), and writes the code to stdout. Of its arguments it knows `--memory-mib=N` (default
+/// [`COMPILE_MEMORY_MIB`]) and `--cpu-seconds=N` (default [`COMPILE_CPU_SECONDS`]). To be called first
+/// in `main`, before any thread is started.
 pub fn compile_child() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let (ending, words) = match limited(memory_mib(&arguments)) {
+    let (ending, words) = match limited(Allowance::of(&arguments)) {
         Err(error) => (Ending::Unlimited, error.to_string()),
         Ok(()) => compiled(),
     };
@@ -81,28 +106,19 @@ pub fn compile_child() -> ExitCode {
     ExitCode::from(ending as u8)
 }
 
-/// What `--memory-mib=` says; the default where it is not there or makes no sense.
-pub(crate) fn memory_mib(arguments: &[OsString]) -> u32 {
-    arguments
-        .iter()
-        .filter_map(|argument| OsStr::to_str(argument)?.strip_prefix(MEMORY_ARGUMENT))
-        .filter_map(|figure| figure.parse().ok())
-        .find(|figure| MEMORY_RANGE.contains(figure))
-        .unwrap_or(COMPILE_MEMORY_MIB)
-}
-
-fn limited(memory_mib: u32) -> rustix::io::Result<()> {
+fn limited(allowed: Allowance) -> rustix::io::Result<()> {
     let both = |limit| Rlimit {
         current: Some(limit),
         maximum: Some(limit),
     };
-    setrlimit(Resource::As, both(u64::from(memory_mib) << 20))?;
+    setrlimit(Resource::As, both(u64::from(allowed.memory_mib) << 20))?;
+    let cpu = u64::from(allowed.cpu_seconds);
     // The soft limit is a signal that names the cause; the hard one, a second later, a plain kill.
     setrlimit(
         Resource::Cpu,
         Rlimit {
-            current: Some(CPU_SECONDS),
-            maximum: Some(CPU_SECONDS + 1),
+            current: Some(cpu),
+            maximum: Some(cpu + 1),
         },
     )?;
     setrlimit(Resource::Core, both(0))?;
@@ -147,18 +163,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_read_from_the_arguments() {
-        let of = |line: &str| memory_mib(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(of("plugin-compile"), COMPILE_MEMORY_MIB);
-        assert_eq!(of("plugin-compile --memory-mib=700"), 700);
+    fn limits_are_read_from_the_arguments() {
+        let of = |line: &str| {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let Allowance {
+                memory_mib,
+                cpu_seconds,
+            } = Allowance::of(&arguments);
+            (memory_mib, cpu_seconds)
+        };
+        let default = (COMPILE_MEMORY_MIB, COMPILE_CPU_SECONDS);
+        assert_eq!(of("plugin-compile"), default);
+        assert_eq!(of("plugin-compile --memory-mib=700"), (700, default.1));
+        assert_eq!(of("--cpu-seconds=90 --memory-mib=700"), (700, 90));
         // What would be no limit, or would stop everything, is not taken.
         for line in [
             "--memory-mib=0",
             "--memory-mib=-1",
             "--memory-mib=99999",
             "--memory-mib=",
+            "--cpu-seconds=0",
+            "--cpu-seconds=99999",
         ] {
-            assert_eq!(of(line), COMPILE_MEMORY_MIB, "{line}");
+            assert_eq!(of(line), default, "{line}");
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::card::Card;
 use crate::code::MAX_CODE_BYTES;
 
-use super::child::CPU_SECONDS;
+use super::child::Allowance;
 
 /// What stopped the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Failure {
     }
 
     /// For people. `subject` is `slack 1.2.0`.
-    pub(crate) fn card(&self, subject: &str, memory_mib: u32) -> Card {
+    pub(crate) fn card(&self, subject: &str, allowed: Allowance) -> Card {
         let card =
             |code, why: String, change: &str| Card::new(code, subject).because(why).change(change);
         let smaller = "make it smaller: generated functions of many megabytes, or very many of them, are typical; the agent tries again later";
@@ -68,15 +68,19 @@ impl Failure {
             ),
             Failure::Cpu => card(
                 "plugin/compile-killed",
-                format!("compiling it took more than {CPU_SECONDS} s of CPU, and was stopped"),
+                format!(
+                    "compiling it took more than {} s of CPU, and was stopped",
+                    allowed.cpu_seconds
+                ),
                 smaller,
             ),
             Failure::Memory => card(
                 "plugin/compile-killed",
                 format!(
-                    "compiling it took more than the {memory_mib} MiB of memory that a compiler gets, and was stopped"
+                    "compiling it took more than the {} MiB of memory that a compiler gets, and was stopped",
+                    allowed.memory_mib
                 ),
-                "make it smaller, or give compilers more memory where the agent is started; the agent tries again later",
+                "make it smaller, or give compilers more memory where the plugin host is started; the agent tries again later",
             ),
             Failure::Code => card(
                 "plugin/compile",
@@ -154,7 +158,11 @@ mod tests {
             .iter()
             .map(|failure| {
                 let again = failure.may_pass();
-                format!("again: {again} {}", failure.card("slack 1.2.0", 512).line())
+                let allowed = Allowance::of(&[]);
+                format!(
+                    "again: {again} {}",
+                    failure.card("slack 1.2.0", allowed).line()
+                )
             })
             .collect();
         insta::assert_snapshot!(shown.join("\n"));

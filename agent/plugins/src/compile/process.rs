@@ -11,12 +11,12 @@ use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::child::Ending;
+use super::child::{Allowance, Ending};
 use super::failure::Failure;
 use crate::code::{Code, Draft};
 
-/// Longest compilation. Twice the CPU that it may use: a machine may be busy with something else.
-pub(crate) const WALL: Duration = Duration::from_secs(120);
+/// So often the CPU that it may use may pass on the clock: a machine may be busy with something else.
+const WALL_FACTOR: u32 = 2;
 /// What of the child's stderr is kept for the log.
 const MAX_WORDS: u64 = 4096;
 /// How often the log says that it still works.
@@ -31,8 +31,9 @@ pub(crate) async fn compile(
     arguments: &[OsString],
     wasm: &[u8],
     file: &str,
-    wall: Duration,
 ) -> Result<Code, Failure> {
+    let allowed = Allowance::of(arguments);
+    let wall = Duration::from_secs(u64::from(allowed.cpu_seconds) * u64::from(WALL_FACTOR));
     let not_started = |error: std::io::Error| Failure::NotStarted(error.kind().to_string());
     let draft = Draft::new().map_err(not_started)?;
     let mut child = Command::new(program)
@@ -98,18 +99,24 @@ async fn words(mut from: impl AsyncRead + Unpin) -> String {
     crate::text::block(String::from_utf8_lossy(&kept).trim(), 4096)
 }
 
+/// The words of the allocator, of the compiler's own collections and of the system, where there is no
+/// more memory. Each ends in another way.
+const NO_MEMORY: [&str; 3] = [
+    "memory allocation of",
+    "out-of-memory error",
+    "Cannot allocate memory",
+];
+
 fn ended(status: ExitStatus, words: &str) -> Result<(), Failure> {
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
+        return Err(Failure::Cpu);
+    }
+    let compiled = status.code() == Some(i32::from(Ending::Compiled as u8));
+    if !compiled && NO_MEMORY.iter().any(|phrase| words.contains(phrase)) {
+        return Err(Failure::Memory);
+    }
     if let Some(signal) = status.signal() {
-        return Err(match signal {
-            signal if signal == Signal::XCPU.as_raw() => Failure::Cpu,
-            // Rust's words, where the allocator has nothing more to give.
-            signal
-                if signal == Signal::ABORT.as_raw() && words.contains("memory allocation of") =>
-            {
-                Failure::Memory
-            }
-            signal => Failure::Signal(signal),
-        });
+        return Err(Failure::Signal(signal));
     }
     match status.code().map(|code| (code, Ending::of_code(code))) {
         Some((_, Some(Ending::Compiled))) => Ok(()),

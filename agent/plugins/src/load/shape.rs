@@ -55,7 +55,9 @@ fn not_wasm(bytes: &[u8], file: &str) -> Result<(), Card> {
             "run gunzip on it",
         );
     }
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+    // Zip, zstd, xz, bzip2. Nothing is ever unpacked here: what is small on disk may be large in memory.
+    let archives: [&[u8]; 4] = [b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh"];
+    if archives.iter().any(|magic| bytes.starts_with(magic)) {
         return card("plugin/compressed", "the file is an archive", "unpack it");
     }
     if bytes.starts_with(b"\x7fELF") {
