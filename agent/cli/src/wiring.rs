@@ -13,11 +13,11 @@ use sluice_controller::{
     Agent, AgentConfig, AgentError, Health, JsonLinesSink, Ports, Resignation, World,
 };
 use sluice_core::policy::Policy;
-use sluice_core::port::Clock;
+use sluice_core::port::{Clock, PluginHost as _};
 use sluice_plugins::remote::RemoteHost;
 use sluice_plugins::{CallbackDesk, DirectorySecrets, Folders, MemorySecrets, SecretSource};
 use sluice_registry::{ConfigError, OciRegistry, RegistryConfig};
-use sluice_web::{Doors, WebConfig, WebError, WebState};
+use sluice_web::{CountPlugins, Doors, PluginCounts, WebConfig, WebError, WebState};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -296,7 +296,9 @@ impl Wired {
         } = self;
         let probed = async {
             match probes {
-                Some((listener, _)) => sluice_web::serve_probes(listener, health).await,
+                Some((listener, _)) => {
+                    sluice_web::serve_probes(listener, health, count(host.clone())).await;
+                }
                 None => std::future::pending().await,
             }
         };
@@ -314,6 +316,16 @@ impl Wired {
         drop((policy, host, child));
         ended
     }
+}
+
+/// How the plugins are, for the metrics.
+fn count(host: RemoteHost) -> CountPlugins {
+    let large = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    Arc::new(move || PluginCounts {
+        host_away: host.away().is_some(),
+        serving: large(host.catalog().len()),
+        problems: large(host.problems().len()),
+    })
 }
 
 /// Tries to open the record file now: a wrong path should stop the start, not the first record.

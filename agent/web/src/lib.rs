@@ -45,6 +45,6 @@ pub use app::{Web, WebConfig, WebState};
 pub use doors::{CallbackRefused, Callbacks, Doors, Hints, Secrets, Verified};
 pub use oidc::OidcConfig;
 pub use openapi::text as openapi;
-pub use probes::{PROBES, serve_probes};
+pub use probes::{CountPlugins, PROBES, PluginCounts, serve_probes};
 pub use routes::{Access, Listed, listed};
 pub use serve::{WebError, serve};

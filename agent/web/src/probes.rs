@@ -1,6 +1,8 @@
 //! Probes and metrics, for the kubelet and for Prometheus: no names of people or versions, no way to
 //! change anything, and so no sign-in. On a port of their own, which no ingress is to show.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -19,15 +21,36 @@ use crate::serve::accept;
 /// The content type that Prometheus asks for.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// How plugins are, in numbers. Web does not know their host; the wiring asks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PluginCounts {
+    /// Whether the host gives no answer: what needs a plugin waits.
+    pub host_away: bool,
+    /// Plugins that serve, as was seen last.
+    pub serving: u64,
+    /// What is wrong with plugins, grants or their file.
+    pub problems: u64,
+}
+
+/// Counts now. Cheap: reads from memory.
+pub type CountPlugins = Arc<dyn Fn() -> PluginCounts + Send + Sync>;
+
 /// Serves `/livez`, `/readyz` and `/metrics` on this listener until it is dropped.
-pub async fn serve_probes(listener: TcpListener, health: Health) {
-    accept(&listener, router(health)).await;
+pub async fn serve_probes(listener: TcpListener, health: Health, plugins: CountPlugins) {
+    accept(&listener, router(Seen { health, plugins })).await;
+}
+
+/// What the probes look at.
+#[derive(Clone)]
+struct Seen {
+    health: Health,
+    plugins: CountPlugins,
 }
 
 /// All that this port serves, to everybody, and only to be read.
 pub const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
-fn router(health: Health) -> Router {
+fn router(seen: Seen) -> Router {
     let handlers = [get(livez), get(readyz), get(metrics)];
     PROBES
         .into_iter()
@@ -35,13 +58,13 @@ fn router(health: Health) -> Router {
         .fold(Router::new(), |router, (path, handler)| {
             router.route(path, handler)
         })
-        .with_state(health)
+        .with_state(seen)
 }
 
 /// Fails when the agent leads and does not look at what it leads: the kubelet starts it again, and
 /// the journals go on (reliability.md R6).
-async fn livez(State(health): State<Health>) -> Response {
-    let found = health.checkup();
+async fn livez(State(seen): State<Seen>) -> Response {
+    let found = seen.health.checkup();
     if found.neglected.is_empty() {
         return (StatusCode::OK, "ok\n").into_response();
     }
@@ -54,8 +77,8 @@ async fn livez(State(health): State<Health>) -> Response {
 }
 
 /// Succeeds when everything was seen once. Who stands by is ready, too.
-async fn readyz(State(health): State<Health>) -> Response {
-    let found = health.checkup();
+async fn readyz(State(seen): State<Seen>) -> Response {
+    let found = seen.health.checkup();
     let role = if found.leads { "leads" } else { "stands by" };
     if found.ready {
         (StatusCode::OK, format!("ok, {role}\n")).into_response()
@@ -65,9 +88,12 @@ async fn readyz(State(health): State<Health>) -> Response {
     }
 }
 
-async fn metrics(State(health): State<Health>) -> Response {
+async fn metrics(State(seen): State<Seen>) -> Response {
     let mut text = String::new();
-    match encode(&mut text, &registry(&health.checkup())) {
+    match encode(
+        &mut text,
+        &registry(&seen.health.checkup(), (seen.plugins)()),
+    ) {
         Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -83,7 +109,7 @@ impl EncodeLabelSet for Phase {
     }
 }
 
-fn registry(found: &Checkup) -> Registry {
+fn registry(found: &Checkup, plugins: PluginCounts) -> Registry {
     let mut registry = Registry::with_prefix("sluice");
     let mut gauge = |name: &str, help: &str, unit: Option<Unit>, value: i64| {
         let metric = Gauge::<i64>::default();
@@ -129,6 +155,24 @@ fn registry(found: &Checkup) -> Registry {
         None,
         i64::from(found.policy_outdated),
     );
+    gauge(
+        "plugin_host_away",
+        "Whether the process that runs plugins gives no answer, and what needs a plugin waits",
+        None,
+        i64::from(plugins.host_away),
+    );
+    gauge(
+        "plugins_serving",
+        "Plugins that serve, as was seen last",
+        None,
+        i64::try_from(plugins.serving).unwrap_or(i64::MAX),
+    );
+    gauge(
+        "plugin_problems",
+        "Complaints about plugins, their grants or plugins.yaml; the log has them",
+        None,
+        i64::try_from(plugins.problems).unwrap_or(i64::MAX),
+    );
     let phases = Family::<Phase, Gauge>::default();
     for (phase, n) in &found.rollouts {
         phases
@@ -155,7 +199,12 @@ mod tests {
             policy_outdated: true,
         };
         let mut text = String::new();
-        encode(&mut text, &registry(&found)).unwrap();
+        let plugins = PluginCounts {
+            host_away: true,
+            serving: 3,
+            problems: 2,
+        };
+        encode(&mut text, &registry(&found, plugins)).unwrap();
         for line in [
             "sluice_leader 1",
             "sluice_ready 1",
@@ -163,6 +212,9 @@ mod tests {
             "sluice_neglected_rollouts 1",
             "sluice_stopped 1",
             "sluice_policy_outdated 1",
+            "sluice_plugin_host_away 1",
+            "sluice_plugins_serving 3",
+            "sluice_plugin_problems 2",
             "sluice_rollouts{phase=\"Progressing\"} 2",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");

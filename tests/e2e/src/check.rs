@@ -3,6 +3,7 @@
 mod ci;
 mod fight;
 mod guards;
+mod host;
 mod kills;
 mod leader;
 mod people;
@@ -28,7 +29,7 @@ use crate::{Args, install};
 /// Scenarios that play beside each other: two cores and one node carry so many.
 const BESIDE: usize = 3;
 
-const ALONE: [&str; 10] = [
+const ALONE: [&str; 11] = [
     "guards",
     "rights",
     "people",
@@ -36,6 +37,7 @@ const ALONE: [&str; 10] = [
     "fight",
     "kills",
     "leader",
+    "host",
     "plugins",
     "upgrade",
     "uninstall",
@@ -112,6 +114,9 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
         if wanted("leader") {
             rows.push(row("leader", leader::check(cluster)).await);
         }
+        if wanted("host") {
+            rows.push(row("host", host::check(cluster)).await);
+        }
         if wanted("plugins") {
             rows.push(row("plugins", plugins::check(cluster)).await);
         }
@@ -169,7 +174,16 @@ async fn behind_doors(
 /// Shows what an agent logged.
 async fn log(cluster: &Cluster, namespace: &str) -> anyhow::Result<()> {
     let of = "app.kubernetes.io/component=agent";
-    let arguments = ["logs", "-n", namespace, "-l", of, "--tail=-1", "--prefix"];
+    let arguments = [
+        "logs",
+        "-n",
+        namespace,
+        "-l",
+        of,
+        "--all-containers",
+        "--tail=-1",
+        "--prefix",
+    ];
     let said = cluster.try_kubectl(None, &arguments, "").await?;
     println!("\n{}{}", said.out, said.err);
     Ok(())

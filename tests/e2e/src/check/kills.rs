@@ -125,7 +125,7 @@ async fn kill(cluster: &Cluster, kills: &AtomicU32) -> anyhow::Result<()> {
 }
 
 /// Waits for the end of a release in production, and signs when it asks.
-async fn ended_as(ground: &Real, tag: &str, expected: &str) -> anyhow::Result<()> {
+pub(super) async fn ended_as(ground: &Real, tag: &str, expected: &str) -> anyhow::Result<()> {
     let play = ground.play();
     let start = Instant::now();
     let mut signed = false;
