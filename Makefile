@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 WASM := wasm32-wasip2
 # Each is a crate that becomes a component: the first-party plugins, and what attacks the host in tests.
-PLUGINS := canary http-smoke rolling signed-webhook-smoke slack-approval slack-notify suite tls-smoke webhook-approval
+PLUGINS := canary http-smoke prometheus rolling signed-webhook-smoke slack-approval slack-notify suite tls-smoke webhook-approval webhook-notify
 FIXTURES := hostile hostile-approver hostile-measurer hostile-strategist
 COMPONENTS := $(PLUGINS:%=-p %) $(FIXTURES:%=-p %)
 
@@ -29,10 +29,24 @@ test: plugins ## Run every test (single crashes; their ordered pairs: make soak)
 	cargo test --workspace
 
 .PHONY: soak
-soak: ## Every ordered pair of crashes, a million histories of the policy; SOAK_SECONDS=n ends each early
+soak: ## Every pair of crashes, a million histories of the policy, an hour of fuzzing; SOAK_SECONDS=n ends each early
 	cargo build --workspace $(FIXTURES:%=--exclude %)
 	target/debug/soak
 	target/debug/reference-soak
+	target/debug/plugin-fuzz
+
+.PHONY: attacks
+attacks: plugins ## Play the 24 attacks on the plugin host, print how each ends and what others notice
+	cargo test -p sluice-plugins --test attacks -- --nocapture
+
+.PHONY: bench
+bench: plugins ## Measure the plugin host beside wasmtime alone; figures with their targets
+	cargo run --release -p sluice-bench
+
+.PHONY: languages
+languages: wasm-target ## Build and play the examples in Rust, JavaScript and Python; components to target/languages
+	cargo build -p sluice -p sluice-languages
+	target/debug/languages
 
 .PHONY: plugins
 plugins: wasm-target ## Build the plugins, and the tests' hostile one, to target/wasm32-wasip2/plugin

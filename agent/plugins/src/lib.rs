@@ -28,6 +28,7 @@
 )]
 
 mod artifact;
+mod author;
 mod bindings;
 mod breaker;
 mod cache;
@@ -47,6 +48,8 @@ mod load;
 mod manifest;
 mod net;
 mod operator;
+#[doc(hidden)]
+pub mod proving;
 pub mod remote;
 mod secret;
 mod smoke;
@@ -58,13 +61,16 @@ mod world;
 pub use artifact::{
     ArtifactFault, ArtifactLayer, ArtifactRef, ArtifactSource, NoArtifacts, examine,
 };
+pub use author::gaps;
 pub use callback::{
     CallbackBody, CallbackDesk, CallbackGrant, CallbackPerson, CallbackRefused, CallbackSignature,
     CallbackSubject, MAX_CALLBACK_BYTES, VerifiedCallback,
 };
 pub use capability::log::{LogLevel, LogLine, LogSink, TracingSink};
 pub use card::Card;
-pub use compile::{COMPILE_ARGUMENT, COMPILE_CPU_SECONDS, COMPILE_MEMORY_MIB, Compiler, compile_child};
+pub use compile::{
+    COMPILE_ARGUMENT, COMPILE_CPU_SECONDS, COMPILE_MEMORY_MIB, Compiler, compile_child,
+};
 pub use folder::{Folders, PluginFolder};
 pub use host::{Host, HostOptions};
 pub use limits::{LimitSettings, Limits, MAX_COMPONENT_BYTES};

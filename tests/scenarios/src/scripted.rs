@@ -2,7 +2,7 @@
 //! still a real question to a simulated pod.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use sluice_core::image::facts::{ImageFacts, SignatureProof};
@@ -22,6 +22,7 @@ pub struct ScriptedPlugins {
     hanging: Mutex<Vec<String>>,
     providers: Mutex<Vec<PluginCall>>,
     decisions: Mutex<BTreeMap<String, bool>>,
+    real: Mutex<Option<Arc<dyn PluginHost>>>,
 }
 
 impl ScriptedPlugins {
@@ -33,6 +34,7 @@ impl ScriptedPlugins {
             hanging: Mutex::default(),
             providers: Mutex::default(),
             decisions: Mutex::default(),
+            real: Mutex::default(),
         }
     }
 
@@ -44,6 +46,15 @@ impl ScriptedPlugins {
     /// Takes a plugin away, or brings it back.
     pub fn set_missing(&self, name: &str, missing: bool) {
         set(&self.missing, name, missing);
+    }
+
+    /// From now on this host answers for the plugins that it has.
+    pub fn behind(&self, host: Arc<dyn PluginHost>) {
+        *self.real.lock().expect("not poisoned") = Some(host);
+    }
+
+    fn real(&self) -> Option<Arc<dyn PluginHost>> {
+        self.real.lock().expect("not poisoned").clone()
     }
 
     /// Makes a plugin run into its deadline, or not any more.
@@ -107,6 +118,11 @@ impl ScriptedPlugins {
             | PluginCall::ApprovalCallback { plugin, .. }
             | PluginCall::ValidateSettings { plugin, .. } => plugin.clone(),
         };
+        if let Some(host) = self.real()
+            && host.catalog().iter().any(|info| info.name == name)
+        {
+            return host.call(call).await;
+        }
         if self.missing.lock().expect("not poisoned").contains(&name) {
             return fault("plugin/missing", "no plugin of that name is loaded");
         }
@@ -216,8 +232,9 @@ impl PluginHost for ScriptedPlugins {
     }
 
     fn catalog(&self) -> Vec<PluginInfo> {
+        let real = self.real().map(|host| host.catalog()).unwrap_or_default();
         let missing = self.missing.lock().expect("not poisoned");
-        [
+        let scripted = [
             ("canary", PluginKind::TrafficStrategy),
             ("rolling", PluginKind::TrafficStrategy),
             ("http-smoke", PluginKind::SmokeTest),
@@ -225,6 +242,7 @@ impl PluginHost for ScriptedPlugins {
         ]
         .into_iter()
         .filter(|(name, _)| !missing.iter().any(|m| m == name))
+        .filter(|(name, _)| !real.iter().any(|info| info.name == *name))
         .map(|(name, kind)| PluginInfo {
             name: name.into(),
             kind,
@@ -232,7 +250,8 @@ impl PluginHost for ScriptedPlugins {
             digest: format!("sha256:{name}"),
             problem: None,
         })
-        .collect()
+        .collect::<Vec<_>>();
+        real.into_iter().chain(scripted).collect()
     }
 }
 

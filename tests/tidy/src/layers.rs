@@ -46,10 +46,12 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
 const FOR_TESTS: [&str; 3] = ["sluice-registry-sim", "sluice-scenarios", "sluice-sim"];
 
 /// Crates of tests that play the agent, or judge it.
-const STAGES: [&str; 6] = [
+const STAGES: [&str; 8] = [
+    "tests/bench",
     "tests/charts",
     "tests/demo",
     "tests/e2e",
+    "tests/fuzz",
     "tests/reference",
     "tests/scenarios",
     "tests/tidy",

@@ -37,6 +37,14 @@ impl Redactor {
             .map_or(0, |(_, value)| value.expose().len())
     }
 
+    /// Whether a known value stands in `text`, in small or capital letters.
+    pub(crate) fn stands_in(&self, text: &str) -> bool {
+        let text = text.to_ascii_lowercase();
+        self.known()
+            .iter()
+            .any(|(_, value)| text.contains(&value.expose().to_ascii_lowercase()))
+    }
+
     /// `text` without known values.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut out = text.to_owned();

@@ -85,6 +85,13 @@ impl Ground {
         }
     }
 
+    /// The same, and a call that goes well: the breaker counts faults in a row.
+    pub(crate) async fn ending_and_rest(&self, attack: &str) -> String {
+        let ended = self.ending(attack).await;
+        let _ = self.hostile("none").await;
+        ended
+    }
+
     /// One blow after the other: a call that goes well keeps the breaker from ending the attack.
     pub(crate) async fn blow(&self, settings: Value) {
         let _ = self.hostile_with(settings).await;

@@ -17,6 +17,7 @@
 
 mod bystander;
 mod ground;
+mod instances;
 #[path = "../host/module.rs"]
 mod module;
 mod rows;

@@ -16,11 +16,14 @@ mod attacks;
 mod budgets;
 mod bytecode;
 mod compile;
+mod deterministic;
+mod fail_closed;
 mod first_party;
 mod folder;
 mod metrics;
 mod module;
 mod network;
+mod rotation;
 mod secrets;
 mod server;
 #[path = "../../../../plugins/slack-notify/tests/slack_checker.rs"]

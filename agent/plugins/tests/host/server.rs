@@ -44,10 +44,6 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

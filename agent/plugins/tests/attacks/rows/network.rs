@@ -108,8 +108,9 @@ impl Resolve for Fickle {
 
 pub(crate) async fn rebound() -> Ground {
     let server = server::start(|_| server::text("hello")).await;
+    let address = server.url().trim_start_matches("http://").parse().unwrap();
     let metadata = "169.254.169.254:80".parse().unwrap();
-    let fickle = Fickle(Mutex::new(VecDeque::from([server.address(), metadata])));
+    let fickle = Fickle(Mutex::new(VecDeque::from([address, metadata])));
     let setting = Setting {
         options: HostOptions {
             resolver: Arc::new(fickle),

@@ -1,0 +1,24 @@
+//! Fuzzing on the stable toolchain: valid inputs are mutated, again and again, and thrown at whatever
+//! reads foreign text. Nothing may panic, take long, or disagree with a second writing of the rules.
+//!
+//! An input that fails is kept in `corpus/` and replayed first from then on. `make test` fuzzes for a
+//! minute with a fixed seed, `make soak` for ten minutes a target.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test program: it fails by panicking"
+)]
+
+mod corpus;
+mod mutate;
+mod reference;
+mod rng;
+mod run;
+mod target;
+
+pub use corpus::Corpus;
+pub use run::{Fuzzed, fuzz};
+pub use target::{Target, all};
