@@ -13,8 +13,8 @@ mod safety;
 
 pub(crate) use agent::{AgentArgs, PluginHostArgs};
 pub(crate) use plugin::{
-    PluginBuildArgs, PluginInspectArgs, PluginNewArgs, PluginPullArgs, PluginPushArgs,
-    PluginRunArgs, PluginSignArgs, PluginVerb, PluginVerifyArgs,
+    PluginBenchArgs, PluginBuildArgs, PluginInspectArgs, PluginNewArgs, PluginPullArgs,
+    PluginPushArgs, PluginRunArgs, PluginSignArgs, PluginTestArgs, PluginVerb, PluginVerifyArgs,
 };
 pub(crate) use policy::{PolicyDiffArgs, PolicyExplainArgs, PolicyVerb};
 pub(crate) use safety::{QuarantineListArgs, QuarantineVerb, StartArgs, StopArgs};

@@ -129,6 +129,17 @@ impl Output {
         writeln!(self.out, "{}", harmless(text.trim_end_matches('\n'))).map_err(closed)
     }
 
+    /// Writes a line for people that begins with a verdict, in colour on a terminal.
+    pub(crate) fn judged(&mut self, good: bool, word: &str, text: &str) -> Result<(), Failure> {
+        if !self.live || std::env::var_os("NO_COLOR").is_some() {
+            return self.text(&format!("{word}{text}"));
+        }
+        self.clear()?;
+        let colour = if good { 32 } else { 31 };
+        let (word, text) = (harmless(word), harmless(text.trim_end_matches('\n')));
+        writeln!(self.out, "\x1b[{colour}m{word}\x1b[0m{text}").map_err(closed)
+    }
+
     /// Writes a document for programs; for people nothing. `compact`: on one line, one of many.
     pub(crate) fn json(&mut self, value: &impl Serialize, compact: bool) -> Result<(), Failure> {
         if !self.is_json() {

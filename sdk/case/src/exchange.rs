@@ -210,7 +210,9 @@ impl Wanted {
         named.unwrap_or("candidate")
     }
 
-    fn method(&self) -> &str {
+    /// The method that is asked with.
+    #[must_use]
+    pub fn method(&self) -> &str {
         self.method.as_deref().unwrap_or("GET")
     }
 

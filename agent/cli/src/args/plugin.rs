@@ -31,6 +31,63 @@ pub enum PluginVerb {
     Build(PluginBuildArgs),
     /// Say what a component is, what it may do, and what plugins.yaml does not grant it.
     Inspect(PluginInspectArgs),
+    /// Play the cases of a project in the agent's own host, without a network.
+    Test(PluginTestArgs),
+    /// Measure calls in fresh instances: time, memory, and how long loading takes.
+    Bench(PluginBenchArgs),
+}
+
+/// `sluice plugin test`.
+#[derive(Args, Debug)]
+pub struct PluginTestArgs {
+    /// Folder of the project, with plugin.toml and cases/ in it. It is built first, if it has changed.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub project: PathBuf,
+    /// Play this case only; several times for several.
+    #[arg(long = "case", value_name = "NAME", conflicts_with = "record")]
+    pub only: Vec<String>,
+    /// Play each case twice, and compare the answers byte by byte. Always done with a traffic strategy.
+    #[arg(long, conflicts_with = "record")]
+    pub deterministic: bool,
+    /// Instead, call it once with real servers under its grant, and write cases/NAME.toml. What stands
+    /// there already, but for exchanges and expectation, is what it is called with.
+    #[arg(long, value_name = "NAME")]
+    pub record: Option<String>,
+    /// To record: address of the candidate, such as http://127.0.0.1:8080.
+    #[arg(long, value_name = "URL", value_parser = origin, requires = "record")]
+    pub target: Option<String>,
+    /// To record: address of the version that it replaces.
+    #[arg(long, value_name = "URL", value_parser = origin, requires = "record")]
+    pub stable: Option<String>,
+    /// To record: address of the Service.
+    #[arg(long, value_name = "URL", value_parser = origin, requires = "record")]
+    pub service: Option<String>,
+    /// To record: settings as JSON; @FILE reads them from a file.
+    #[arg(long, value_name = "JSON", requires = "record")]
+    pub settings: Option<String>,
+    /// To record: a plugins.yaml with the grants of the plugin.
+    #[arg(long, value_name = "FILE", requires = "record")]
+    pub plugins_config: Option<PathBuf>,
+    /// To record: folder of secrets, DIR/<secret>/<key>.
+    #[arg(long, value_name = "DIR", requires = "record")]
+    pub secrets: Option<PathBuf>,
+}
+
+/// `sluice plugin bench`.
+#[derive(Args, Debug)]
+pub struct PluginBenchArgs {
+    /// Folder of a project, or a component.
+    #[arg(value_name = "DIR|FILE", default_value = ".")]
+    pub plugin: PathBuf,
+    /// Call with this case only. Default: the first of each export.
+    #[arg(long, value_name = "NAME")]
+    pub case: Option<String>,
+    /// Folder with cases/ in it, for a component that does not lie in its project.
+    #[arg(long, value_name = "DIR")]
+    pub cases: Option<PathBuf>,
+    /// Calls of each export.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub calls: u32,
 }
 
 /// `sluice plugin build`.

@@ -10,7 +10,9 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 mod anatomy;
+mod bench;
 mod build;
+mod call;
 mod entry;
 mod inspect;
 mod kind;
@@ -21,6 +23,8 @@ mod push;
 mod run;
 mod shelf;
 mod sign;
+mod stage;
+mod test;
 mod verify;
 
 pub(crate) use kind::Kind;
@@ -35,6 +39,8 @@ pub(crate) async fn run(verb: &PluginVerb, out: &mut Output) -> Result<Exit, Fai
         PluginVerb::Verify(args) => verify::run(args, out).await,
         PluginVerb::New(args) => new::run(args, out),
         PluginVerb::Build(args) => build::run(args, out).await,
+        PluginVerb::Test(args) => test::run(args, out).await,
+        PluginVerb::Bench(args) => bench::run(args, out).await,
         PluginVerb::Inspect(args) => inspect::run(args, out).await,
     }
 }

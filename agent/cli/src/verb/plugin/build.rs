@@ -10,12 +10,13 @@ use sluice_core::hash::sha256_hex;
 use sluice_plugins::{MAX_COMPONENT_BYTES, Manifest};
 
 use super::anatomy::{Anatomy, MANIFEST, SCHEMA, with_section};
-use super::{Language, entry, unfit};
+use super::{Language, entry, read_component, unfit};
 use crate::args::PluginBuildArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 
+mod fresh;
 mod javascript;
 mod python;
 mod rust;
@@ -32,8 +33,21 @@ struct Project<'p> {
     made: PathBuf,
 }
 
+/// A component that the agent would load, and where it lies.
+pub(crate) struct Built {
+    pub(crate) path: PathBuf,
+    pub(crate) component: Vec<u8>,
+    pub(crate) manifest: Manifest,
+}
+
 pub(crate) async fn run(args: &PluginBuildArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let folder = args.project.as_path();
+    let built = build(&args.project, out).await?;
+    report(&built, out)?;
+    Ok(Exit::Done)
+}
+
+/// Makes the component of a project anew.
+pub(crate) async fn build(folder: &Path, out: &mut Output) -> Result<Built, Failure> {
     let manifest_text = section(&folder.join("plugin.toml"))?;
     let manifest = Manifest::parse(&manifest_text, "plugin.toml")
         .map_err(|card| unfit(&folder.join("plugin.toml"), &[card]))?;
@@ -56,25 +70,53 @@ pub(crate) async fn run(args: &PluginBuildArgs, out: &mut Output) -> Result<Exit
     };
     out.clear()?;
     let component = finished(&made, &manifest_text, schema.as_deref())?;
-    let name = manifest.plugin.name.clone();
-    let file = format!("{name}.wasm");
-    let path = folder.join(&file);
+    let file = format!("{}.wasm", manifest.plugin.name);
+    let path = in_folder(folder, &file);
     let component = checked(component, &file, &path).await?;
     write(&path, &component)?;
-    report(&path, &component, &manifest, &file, out)?;
-    Ok(Exit::Done)
+    Ok(Built {
+        path,
+        component,
+        manifest,
+    })
 }
 
-fn report(
-    path: &Path,
-    component: &[u8],
-    manifest: &Manifest,
-    file: &str,
-    out: &mut Output,
-) -> Result<(), Failure> {
+/// As people write it: without `./` before the name.
+fn in_folder(folder: &Path, file: &str) -> PathBuf {
+    if folder == Path::new(".") {
+        PathBuf::from(file)
+    } else {
+        folder.join(file)
+    }
+}
+
+/// The component of a project: the one that lies there, if nothing in the project is younger, else a new
+/// one.
+pub(crate) async fn current(folder: &Path, out: &mut Output) -> Result<Built, Failure> {
+    let text = section(&folder.join("plugin.toml"))?;
+    let manifest = Manifest::parse(&text, "plugin.toml")
+        .map_err(|card| unfit(&folder.join("plugin.toml"), &[card]))?;
+    let path = in_folder(folder, &format!("{}.wasm", manifest.plugin.name));
+    if !fresh::is_fresh(&path, folder) {
+        return build(folder, out).await;
+    }
+    Ok(Built {
+        component: read_component(&path)?,
+        path,
+        manifest,
+    })
+}
+
+fn report(built: &Built, out: &mut Output) -> Result<(), Failure> {
+    let Built {
+        path,
+        component,
+        manifest,
+    } = built;
+    let file = format!("{}.wasm", manifest.plugin.name);
     let digest = sha256_hex(component);
     let anatomy = Anatomy::of(component);
-    let entry = entry::of(manifest, file, Some(&digest));
+    let entry = entry::of(manifest, &file, Some(&digest));
     out.json(
         &json!({
             "file": path,

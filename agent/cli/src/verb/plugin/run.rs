@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &PluginRunArgs, out: &mut Output) -> Result<Exit, 
                 .exit(Exit::NotDone),
         );
     }
-    let folder = folder(args, &manifest)?;
+    let folder = folder(&args.plugin, args.plugins_config.as_deref(), &manifest)?;
     let log = Arc::new(Lines::default());
     let mut options = HostOptions {
         allow_loopback: true,
@@ -115,7 +115,7 @@ impl LogSink for Lines {
     }
 }
 
-fn settings(given: &str) -> Result<Value, Failure> {
+pub(super) fn settings(given: &str) -> Result<Value, Failure> {
     let failure = |why: String| {
         Failure::new("usage", "--settings cannot be used")
             .because(why)
@@ -141,7 +141,11 @@ fn manifest(path: &Path) -> Result<Manifest, Failure> {
 
 /// A folder with this plugin alone. Under the grants of the operator's file, where one is given; else
 /// it gets the limits that it asks for, and no server but those of the command line.
-fn folder(args: &PluginRunArgs, manifest: &Manifest) -> Result<tempfile::TempDir, Failure> {
+pub(super) fn folder(
+    plugin: &Path,
+    config: Option<&Path>,
+    manifest: &Manifest,
+) -> Result<tempfile::TempDir, Failure> {
     let io = |e: std::io::Error| {
         Failure::new("runtime", "no folder for the plugin can be made")
             .because(e.to_string())
@@ -149,8 +153,8 @@ fn folder(args: &PluginRunArgs, manifest: &Manifest) -> Result<tempfile::TempDir
     };
     let name = &manifest.plugin.name;
     let folder = tempfile::tempdir().map_err(io)?;
-    std::fs::copy(&args.plugin, folder.path().join(COMPONENT)).map_err(io)?;
-    let alone = match &args.plugins_config {
+    std::fs::copy(plugin, folder.path().join(COMPONENT)).map_err(io)?;
+    let alone = match config {
         Some(path) => {
             let text =
                 std::fs::read_to_string(path).map_err(|e| unreadable(path, &e.to_string()))?;
