@@ -220,7 +220,12 @@ impl Granted {
         store.limiter(|state| &mut state.guard);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_max_component_handles(MAX_HANDLES);
-        let budget = limits.cpu();
+        let counts = shared.engine.counts();
+        // Where instructions are counted, time must not decide; it only stops what hangs.
+        let budget = match counts {
+            true => limits.wall(),
+            false => limits.cpu(),
+        };
         let thread = here.clone();
         store.epoch_deadline_callback(move |context| {
             context.data().host_calls.check()?;
@@ -237,13 +242,22 @@ impl Granted {
             ))
         });
         store.set_epoch_deadline(1);
-        let outcome = tokio::time::timeout_at(deadline, program.ask(&mut store, question)).await;
+        let fuelled = match counts {
+            true => store.set_fuel(limits.fuel()),
+            false => Ok(()),
+        };
+        let asked = async {
+            fuelled?;
+            program.ask(&mut store, question).await
+        };
+        let outcome = tokio::time::timeout_at(deadline, asked).await;
         let result = match outcome {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(Failure::Stop(stop))) => Err(stop),
             Ok(Err(Failure::Runtime(error))) => Err(stopped(store.data(), &error)),
             Err(_) => Err(Stop::Deadline),
         };
+        let fuel = store.get_fuel().ok();
         let cpu = here.cpu();
         standing.remember(cpu > TICK);
         let state = store.data_mut();
@@ -258,7 +272,7 @@ impl Granted {
             memory_bytes: u64::try_from(state.guard.peak()).unwrap_or(u64::MAX),
             requests: state.outbound.used(),
             host_calls: state.host_calls.made(),
-            fuel: None,
+            fuel: fuel.map(|left| limits.fuel().saturating_sub(left)),
             limits,
             fault: result.as_ref().err().map(|stop| stop.code()),
         });

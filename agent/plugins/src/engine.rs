@@ -15,11 +15,14 @@ use crate::limits::TICK;
 /// The engine and its ticking thread. The thread ends with the last holder.
 pub(crate) struct EngineHandle {
     engine: Engine,
+    counts: bool,
     stop: Option<Sender<()>>,
     ticker: Option<JoinHandle<()>>,
 }
 
 static SHARED: Mutex<Weak<EngineHandle>> = Mutex::new(Weak::new());
+/// Beside the other only in tests: nothing of one engine ever meets the other.
+static COUNTING: Mutex<Weak<EngineHandle>> = Mutex::new(Weak::new());
 
 impl EngineHandle {
     /// The engine of this process, made now if nobody holds one.
@@ -27,17 +30,38 @@ impl EngineHandle {
     /// # Errors
     /// In words: this machine cannot compile WebAssembly, or no thread can be started.
     pub(crate) fn shared() -> Result<Arc<EngineHandle>, String> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        EngineHandle::of(&SHARED, &config(), false)
+    }
+
+    /// An engine whose code counts what it executes, so that the same input stops at the same
+    /// instruction on any machine: two to three times slower, for tests of strategies.
+    ///
+    /// # Errors
+    /// As for [`EngineHandle::shared`].
+    pub(crate) fn counting() -> Result<Arc<EngineHandle>, String> {
+        let mut config = config();
+        config
+            .consume_fuel(true)
+            .cranelift_nan_canonicalization(true);
+        EngineHandle::of(&COUNTING, &config, true)
+    }
+
+    fn of(
+        shared: &Mutex<Weak<EngineHandle>>,
+        config: &Config,
+        counts: bool,
+    ) -> Result<Arc<EngineHandle>, String> {
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = shared.upgrade() {
             return Ok(handle);
         }
-        let handle = Arc::new(EngineHandle::start()?);
+        let handle = Arc::new(EngineHandle::start(config, counts)?);
         *shared = Arc::downgrade(&handle);
         Ok(handle)
     }
 
-    fn start() -> Result<EngineHandle, String> {
-        let engine = Engine::new(&config()).map_err(|error| {
+    fn start(config: &Config, counts: bool) -> Result<EngineHandle, String> {
+        let engine = Engine::new(config).map_err(|error| {
             tracing::error!(error = format!("{error:#}"), "wasm engine");
             "the WebAssembly engine does not start on this machine; see the log".to_owned()
         })?;
@@ -54,6 +78,7 @@ impl EngineHandle {
             .map_err(|error| format!("the thread that stops plugins does not start: {error}"))?;
         Ok(EngineHandle {
             engine,
+            counts,
             stop: Some(stop),
             ticker: Some(ticker),
         })
@@ -61,6 +86,11 @@ impl EngineHandle {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Whether its code consumes fuel.
+    pub(crate) fn counts(&self) -> bool {
+        self.counts
     }
 }
 
@@ -125,7 +155,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &second));
         drop((first, second));
         let begun = Instant::now();
-        drop(EngineHandle::start().unwrap());
+        drop(EngineHandle::start(&config(), false).unwrap());
         assert!(begun.elapsed() < Duration::from_secs(5));
     }
 }

@@ -60,6 +60,9 @@ pub struct HostOptions {
     pub wire: Wire,
     /// Where the figures of each call go.
     pub usage: Arc<dyn UsageSink>,
+    /// Whether instructions are counted instead of time, so that a strategy that is asked the same
+    /// twice ends the same on any machine. For tests of plugins; it needs [`Compiler::InProcess`].
+    pub deterministic: bool,
     /// Memory of all running calls together, in MiB. Well below the container's limit.
     pub memory_mib: u32,
     /// Who compiles plugins.
@@ -83,6 +86,7 @@ impl Default for HostOptions {
             denied_addresses: Vec::new(),
             extra_roots: Vec::new(),
             wire: Wire::Live,
+            deterministic: false,
             usage: Arc::new(Unasked),
             memory_mib: 512,
             compiler: Compiler::InProcess,
@@ -190,7 +194,15 @@ impl Host {
                 .because(why)
                 .change("look at the agent's log and its options for plugins")
         };
-        let engine = EngineHandle::shared().map_err(fatal)?;
+        let engine = match options.deterministic {
+            true if options.compiler != Compiler::InProcess => {
+                let words =
+                    "a deterministic host compiles in its own process, and a child was given";
+                return Err(fatal(words.to_owned()));
+            }
+            true => EngineHandle::counting().map_err(fatal)?,
+            false => EngineHandle::shared().map_err(fatal)?,
+        };
         let linkers = Linkers::new(&engine).map_err(|error| {
             tracing::error!(error = format!("{error:#}"), "plugin linkers");
             fatal("its own interfaces do not fit together".to_owned())

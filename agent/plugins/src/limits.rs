@@ -14,6 +14,9 @@ pub(crate) const MAX_HANDLES: usize = 1000;
 /// Calls from the guest into the host within one call, over all imports. A careful plugin makes a few
 /// dozen; one that reads a large body byte by byte stays below this too.
 pub(crate) const MAX_HOST_CALLS: u64 = 100_000;
+/// What a millisecond of CPU is worth where instructions are counted instead: 1e8 units took 141 ms
+/// (plugins.md section 3).
+const FUEL_A_MILLISECOND: u64 = 700_000;
 /// One epoch: how often the CPU budget is looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
@@ -141,6 +144,11 @@ impl Limits {
     /// The CPU limit.
     pub(crate) fn cpu(&self) -> Duration {
         Duration::from_millis(u64::from(self.cpu_ms))
+    }
+
+    /// The CPU limit where instructions are counted.
+    pub(crate) fn fuel(&self) -> u64 {
+        u64::from(self.cpu_ms) * FUEL_A_MILLISECOND
     }
 
     /// The wall clock limit.

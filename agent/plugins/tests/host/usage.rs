@@ -10,10 +10,10 @@ use crate::server;
 use crate::support::{Folder, attack, invocation, operator_file, smoke, test_options};
 
 #[derive(Default)]
-struct Figures(Mutex<Vec<CallUsage>>);
+pub(crate) struct Figures(Mutex<Vec<CallUsage>>);
 
 impl Figures {
-    fn last(&self) -> CallUsage {
+    pub(crate) fn last(&self) -> CallUsage {
         self.0.lock().unwrap().pop().unwrap()
     }
 }
