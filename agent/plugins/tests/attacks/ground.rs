@@ -5,9 +5,20 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sluice_core::plugin::{PluginAnswer, PluginCall, PluginFault, Report};
-use sluice_plugins::{Host, HostOptions};
+use sluice_plugins::{COMPILE_MEMORY_MIB, Compiler, Host, HostOptions};
 
 use crate::support::{Folder, call, invocation, smoke, test_options};
+
+/// Options as the agent has them, but for loopback: a child compiles, in so many MiB.
+pub(crate) fn child(memory_mib: u32) -> HostOptions {
+    HostOptions {
+        compiler: Compiler::Child {
+            program: env!("CARGO_BIN_EXE_sluice-plugin-compile").into(),
+            arguments: vec![format!("--memory-mib={memory_mib}").into()],
+        },
+        ..test_options()
+    }
+}
 
 /// A host, its folder, and what the attacker needs beside it.
 pub(crate) struct Ground {
@@ -32,7 +43,7 @@ impl Setting {
         Setting {
             grants: json!({ "limits": limits }),
             secrets: json!({}),
-            options: test_options(),
+            options: child(COMPILE_MEMORY_MIB),
         }
     }
 }
@@ -47,7 +58,7 @@ impl Ground {
         let folder = plugins();
         let options = HostOptions {
             cache: Some(folder.path().join("cache")),
-            ..test_options()
+            ..child(COMPILE_MEMORY_MIB)
         };
         let setting = Setting {
             options,

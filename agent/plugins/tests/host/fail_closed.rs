@@ -77,7 +77,8 @@ impl Kind {
         let mut functions = String::new();
         for (export, parameters, error) in self.exports {
             let body = match behaviour {
-                "error" => format!("(i32.const {error})"),
+                // What is borrowed is given back before anything is answered.
+                "error" => format!("(call $give_back (local.get 0)) (i32.const {error})"),
                 "trap" => "unreachable".to_owned(),
                 _ => "(loop $l (br $l)) unreachable".to_owned(),
             };
@@ -90,6 +91,8 @@ impl Kind {
         }
         let text = format!(
             r#"(module
+                (import "sluice:plugin/context@0.1.0" "[resource-drop]invocation"
+                    (func $give_back (param i32)))
                 (memory (export "memory") 1)
                 (data (i32.const 64) "\01") (data (i32.const 68) "\04")
                 (data (i32.const 128) "\01") (data (i32.const 136) "\04")

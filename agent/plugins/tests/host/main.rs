@@ -23,6 +23,7 @@ mod folder;
 mod metrics;
 mod module;
 mod network;
+mod reference;
 mod rotation;
 mod secrets;
 mod server;

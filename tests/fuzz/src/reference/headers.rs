@@ -1,5 +1,5 @@
 //! Which headers a guest may send: names are tokens (RFC 9110, section 5.6.2) that the connection does
-//! not own, values are visible ASCII, spaces and tabs; 64 of them, 32 KiB.
+//! not own, values have no control characters but tabs (5.5); 64 of them, 32 KiB.
 
 const OWNED: &str = "connection content-length expect host http2-settings keep-alive \
     proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade via";
@@ -18,7 +18,7 @@ pub(crate) fn sent(wanted: &[(String, String)]) -> Option<Vec<(String, String)>>
         .map(|(name, value)| {
             let name = name.to_ascii_lowercase();
             let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-            let visible = |c: char| (' '..='~').contains(&c) || c == '\t';
+            let visible = |c: char| c == '\t' || (c >= ' ' && c != '\u{7f}');
             let good = !name.is_empty()
                 && name.chars().all(token)
                 && !OWNED.split_whitespace().any(|owned| owned == name)

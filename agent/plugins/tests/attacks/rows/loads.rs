@@ -10,7 +10,7 @@ use sluice_core::port::PluginHost as _;
 use sluice_plugins::{Compiler, HostOptions};
 
 use super::bare;
-use crate::ground::{Ground, Setting, operator};
+use crate::ground::{Ground, Setting, child, operator};
 use crate::module::{MANIFEST, encode, with_manifest};
 use crate::support::{built, test_options};
 
@@ -116,17 +116,6 @@ fn digest(ground: &Ground) -> String {
 pub(crate) async fn another_version(ground: &Ground) {
     ground.folder.put("strategist.wasm", version(next()));
     ground.host.reload().await;
-}
-
-/// Options under which a child compiles; it may use so many MiB.
-fn child(memory_mib: u32) -> HostOptions {
-    HostOptions {
-        compiler: Compiler::Child {
-            program: env!("CARGO_BIN_EXE_sluice-plugin-compile").into(),
-            arguments: vec![format!("--memory-mib={memory_mib}").into()],
-        },
-        ..test_options()
-    }
 }
 
 /// A component with one function of so many MiB, every line of which has a branch.
