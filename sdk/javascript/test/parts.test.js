@@ -124,7 +124,7 @@ test("assertions say what was expected and what came", () => {
 test("a status becomes the error that fits", () => {
   const tag = (parts) => {
     try {
-      return response(parts).ok().status;
+      return response(parts).accepted().status;
     } catch (error) {
       return error.error.tag;
     }
@@ -132,16 +132,21 @@ test("a status becomes the error that fits", () => {
   assert.equal(tag({ status: 204 }), 204);
   assert.equal(tag({ status: 403 }), "denied");
   assert.equal(tag({ status: 503 }), "unavailable");
-  assert.equal(tag({ status: 302 }), "unavailable");
+  assert.equal(tag({ status: 302 }), "other");
+  assert.equal(tag({ status: 404 }), "invalid-config");
   assert.equal(tag({ status: 429 }), "rate-limited");
-  assert.throws(() => response({ status: 429, headers: [["retry-after", "7"]] }).ok(), { message: "7000 ms" });
-  assert.throws(() => response({ status: 429, headers: [["retry-after", "soon"]] }).ok(), { message: "30000 ms" });
+  assert.throws(() => response({ status: 429, headers: [["retry-after", "7"]] }).accepted(), { message: "7000 ms" });
+  assert.throws(() => response({ status: 429, headers: [["retry-after", "soon"]] }).accepted(), { message: "30000 ms" });
+  assert.throws(() => response({ status: 429, headers: [["retry-after", "9999999999"]] }).accepted(), { message: "30000 ms" });
+  const told = { message: "GET / on candidate answered with status 500: {}" };
+  assert.throws(() => response({ status: 500 }).accepted(), told);
 });
 
 test("a server that is needed and silent is an outage, and a grant is a person's", () => {
   const ping = notifier({ notify: (client) => client.ask(Request.post("/").on("chat")) && null });
-  const error = (tag, val) => new Script().callOn("chat", "POST", "/", Reply.error(tag, val)).play(ping, "notify", {}).error.tag;
-  assert.equal(error("timeout"), "unavailable");
-  assert.equal(error("not-granted", "path"), "denied");
-  assert.equal(error("quota"), "other");
+  const error = (tag, val) => new Script().callOn("chat", "POST", "/", Reply.error(tag, val)).play(ping, "notify", {}).error;
+  assert.deepEqual(error("timeout"), { tag: "unavailable", val: "chat did not answer in time" });
+  assert.match(error("not-granted", "path").val, /speak to chat: path; see plugins\.yaml, target `chat`$/);
+  assert.equal(error("not-granted", "path").tag, "denied");
+  assert.equal(error("quota").tag, "other");
 });

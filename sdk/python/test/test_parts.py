@@ -182,17 +182,21 @@ class Parts(unittest.TestCase):
     def test_a_status_becomes_the_error_that_fits(self) -> None:
         def case(**parts: Any) -> Any:
             try:
-                return response(**parts).ok().status
+                return response(**parts).accepted().status
             except Unable as error:
                 return error.case
 
         self.assertEqual(case(status=204), 204)
         self.assertEqual(case(status=403), "denied")
         self.assertEqual(case(status=503), "unavailable")
+        self.assertEqual(case(status=404), "invalid-config")
+        self.assertEqual(case(status=302), "other")
+        with self.assertRaisesRegex(Unable, r"^GET / on candidate answered with status 500: \{\}$"):
+            response(status=500).accepted()
         self.assertEqual(case(status=429), "rate-limited")
-        for value, patience in [("7", 7000), ("soon", 30_000), ("4294967295", 0xFFFF_FFFF)]:
+        for value, patience in [("7", 7000), ("soon", 30_000), ("4294967295", 0xFFFF_FFFF), ("9" * 10, 30_000)]:
             with self.assertRaises(Unable) as raised:
-                response(status=429, headers=[("retry-after", value)]).ok()
+                response(status=429, headers=[("retry-after", value)]).accepted()
             self.assertEqual(raised.exception.value, patience)
 
     def test_a_server_that_is_needed_and_silent_is_an_outage_and_a_grant_is_a_persons(self) -> None:
@@ -208,6 +212,8 @@ class Parts(unittest.TestCase):
             script = Script().call_on("chat", "POST", "/", Reply.error(case, "?"))
             played = script.play(ping, "notify", Event("1", "done", "info", "t"))
             self.assertEqual(played.error.case, meaning)
+            if case == "timeout":
+                self.assertEqual(str(played.error), "chat did not answer in time")
 
 
 if __name__ == "__main__":

@@ -96,15 +96,16 @@ export class Client extends Context {
   }
 
   /**
-   * Sends a request to a server that the plugin needs in order to do its job. Anything but a
-   * status 2xx throws the {@link Unable} that fits.
+   * Sends one request to a server that the plugin needs, and wants a status from 200 to 299. (A
+   * smoke test, which judges answers, has `request`.) No answer, or one with another status, throws
+   * the {@link Unable} that fits.
    *
    * @param {import("./http.js").Request} request
    * @returns {Response}
    */
   ask(request) {
     try {
-      return this.send(request).ok();
+      return this.send(request).accepted();
     } catch (error) {
       throw error instanceof NetError ? unreached(error) : error;
     }

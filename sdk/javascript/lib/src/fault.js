@@ -92,11 +92,30 @@ export function netErrorText({ tag, val }, target) {
  *
  * @param {NetError} silence
  */
-export function unreached(silence) {
-  const why = `${silence.target}: ${silence.message}`;
-  if (silence.tag === "not-granted") return Unable.denied(why);
-  if (silence.tag === "quota" || silence.tag === "too-large") return Unable.other(why);
-  return Unable.unavailable(why);
+export function unreached({ tag, val, target }) {
+  switch (tag) {
+    case "not-granted":
+      return Unable.denied(
+        `the grant does not let the plugin speak to ${target}: ${val}; see plugins.yaml, ` +
+          `target \`${target}\``,
+      );
+    case "resolve":
+      return Unable.unavailable(`the address of ${target} does not resolve, or is denied: ${val}`);
+    case "connect":
+      return Unable.unavailable(`no connection to ${target}: ${val}`);
+    case "tls":
+      return Unable.unavailable(`no TLS connection to ${target}: ${val}`);
+    case "timeout":
+      return Unable.unavailable(`${target} did not answer in time`);
+    case "protocol":
+      return Unable.unavailable(`no valid answer of ${target}: ${val}`);
+    case "too-large":
+      return Unable.other(`the request to ${target} is larger than the limit of ${val} bytes`);
+    case "quota":
+      return Unable.other(netErrorText({ tag }, target));
+    default:
+      return Unable.unavailable(`no answer of ${target}: ${val}`);
+  }
 }
 
 /**
@@ -107,5 +126,6 @@ export function unreached(silence) {
  */
 export function patienceMs(response) {
   const seconds = response.header("retry-after")?.trim() ?? "";
-  return /^[0-9]{1,10}$/.test(seconds) ? Math.min(MAX_MS, Number(seconds) * 1000) : PATIENCE_MS;
+  const isTime = /^[0-9]+$/.test(seconds) && Number(seconds) <= MAX_MS;
+  return isTime ? Math.min(MAX_MS, Number(seconds) * 1000) : PATIENCE_MS;
 }

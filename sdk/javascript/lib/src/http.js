@@ -111,12 +111,18 @@ export class Response {
     }
   }
 
-  /** Itself, if the status is 2xx. Otherwise throws the {@link Unable} that fits the status. */
-  ok() {
+  /**
+   * Itself, if the status is from 200 to 299. Otherwise throws the {@link Unable} that says what
+   * another status means for a plugin that needed the answer.
+   */
+  accepted() {
     if (this.status >= 200 && this.status < 300) return this;
     if (this.status === 429) throw Unable.rateLimited(patienceMs(this));
     const body = excerpt(this.text());
-    const why = `${this.request}: status ${this.status}${body ? `, body: ${body}` : ""}`;
-    throw this.status === 401 || this.status === 403 ? Unable.denied(why) : Unable.unavailable(why);
+    const said = body === "" ? "" : `: ${body}`;
+    const told = `${this.request} answered with status ${this.status}${said}`;
+    if (this.status === 401 || this.status === 403) throw Unable.denied(told);
+    if (this.status === 404 || this.status === 405) throw Unable.invalidConfig(told);
+    throw this.status >= 500 ? Unable.unavailable(told) : Unable.other(told);
   }
 }

@@ -77,10 +77,11 @@ class Client(Context):
         return Response(str(request), status, headers, body, truncated, elapsed_ms)
 
     def ask(self, request: Request) -> Response:
-        """Sends a request to a server that the plugin needs in order to do its job. Anything but a
-        status 2xx raises the `Unable` that fits."""
+        """Sends one request to a server that the plugin needs, and wants a status from 200 to 299.
+        (A smoke test, which judges answers, has `request`.) No answer, or one with another status,
+        raises the `Unable` that fits."""
         try:
-            return self.send(request).ok()
+            return self.send(request).accepted()
         except NetError as silence:
             raise unreached(silence) from None
 

@@ -77,18 +77,29 @@ def _words(case: str, target: str, value: str | int | None) -> str:
 def unreached(silence: NetError) -> Unable:
     """What the silence of a server means for a plugin that needs it: a grant is a person's to
     change, a budget too, and the rest is an outage."""
-    why = f"{silence.target}: {silence}"
+    target, value = silence.target, silence.value
     if silence.case == "not-granted":
-        return Unable.denied(why)
-    if silence.case in ("quota", "too-large"):
-        return Unable.other(why)
-    return Unable.unavailable(why)
+        why = f"the grant does not let the plugin speak to {target}: {value}"
+        return Unable.denied(f"{why}; see plugins.yaml, target `{target}`")
+    if silence.case == "quota":
+        return Unable.other(str(silence))
+    if silence.case == "too-large":
+        return Unable.other(f"the request to {target} is larger than the limit of {value} bytes")
+    outages = {
+        "resolve": f"the address of {target} does not resolve, or is denied: {value}",
+        "connect": f"no connection to {target}: {value}",
+        "tls": f"no TLS connection to {target}: {value}",
+        "timeout": f"{target} did not answer in time",
+        "protocol": f"no valid answer of {target}: {value}",
+    }
+    return Unable.unavailable(outages.get(silence.case, f"no answer of {target}: {value}"))
 
 
 def patience_ms(response: Response) -> int:
     """For how long an answer asks, in milliseconds. `Retry-After` is in seconds; a date, or
     nothing, counts as half a minute."""
     seconds = (response.header("retry-after") or "").strip()
-    if seconds.isascii() and seconds.isdigit() and len(seconds) <= 10:
+    is_short = seconds.isascii() and seconds.isdigit() and len(seconds) <= 10
+    if is_short and int(seconds) <= _MAX_MS:
         return min(_MAX_MS, int(seconds) * 1000)
     return _PATIENCE_MS

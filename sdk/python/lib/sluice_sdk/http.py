@@ -105,12 +105,17 @@ class Response:
                 why = f"the body is no JSON: {error}"
             raise Unable.unavailable(why) from None
 
-    def ok(self) -> Response:
-        """Itself, if the status is 2xx. Otherwise raises the `Unable` that fits the status."""
+    def accepted(self) -> Response:
+        """Itself, if the status is from 200 to 299. Otherwise raises the `Unable` that says what
+        another status means for a plugin that needed the answer."""
         if 200 <= self.status < 300:
             return self
         if self.status == 429:
             raise Unable.rate_limited(patience_ms(self))
         body = excerpt(self.text())
-        why = f"{self.request}: status {self.status}{f', body: {body}' if body else ''}"
-        raise Unable.denied(why) if self.status in (401, 403) else Unable.unavailable(why)
+        told = f"{self.request} answered with status {self.status}{f': {body}' if body else ''}"
+        if self.status in (401, 403):
+            raise Unable.denied(told)
+        if self.status in (404, 405):
+            raise Unable.invalid_config(told)
+        raise Unable.unavailable(told) if self.status >= 500 else Unable.other(told)

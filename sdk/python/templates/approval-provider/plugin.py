@@ -47,7 +47,7 @@ class plugin(ApprovalProvider[Settings]):
         answer = client.send(request("DELETE", f"/requests/{ticket}"))
         # Gone already is as good.
         if answer.status != 404:
-            answer.ok()
+            answer.accepted()
 
     def on_callback(
         self, client: Client, on: Settings, ticket: str, headers: list[tuple[str, str]], body: bytes

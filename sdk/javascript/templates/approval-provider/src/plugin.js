@@ -28,7 +28,7 @@ export default approvalProvider({
   withdraw(client, on, ticket) {
     const answer = client.send(request("DELETE", `/requests/${ticket}`));
     // Gone already is as good.
-    if (answer.status !== 404) answer.ok();
+    if (answer.status !== 404) answer.accepted();
   },
 
   onCallback(client, on, ticket, headers, body) {
