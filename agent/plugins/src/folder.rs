@@ -261,7 +261,7 @@ impl Host {
         let loader = &self.inner.loader;
         let digest = read.digest.clone();
         let read = Arc::new(read);
-        let examined = match loader.examine(&read, &file).await {
+        let examined = match load::examined(&read, &file).await {
             Ok(examined) => examined,
             Err(card) => return failed(serving, None, &entry, file, vec![card], attempt),
         };

@@ -117,6 +117,36 @@ pub(crate) fn examine(read: &Read, file: &str) -> Result<Examined, Card> {
     checked().map_err(|card: Card| card.within(&place))
 }
 
+/// [`examine`], or what it said about the same bytes before, in this process.
+///
+/// # Errors
+/// As [`examine`].
+pub(crate) async fn examined(read: &Arc<Read>, file: &str) -> Result<Examined, Card> {
+    static PASSED: Mutex<BTreeMap<String, Manifest>> = Mutex::new(BTreeMap::new());
+    let passed = || PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(manifest) = passed().get(&read.digest).cloned() {
+        let misfits = Vec::new();
+        return Ok(Examined { manifest, misfits });
+    }
+    let (bytes, of_file) = (read.clone(), file.to_owned());
+    let examined = tokio::task::spawn_blocking(move || examine(&bytes, &of_file))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Card::new("plugin/invalid", file)
+                .at(short(&read.digest))
+                .because("the component made a tool within the agent fail")
+                .change("report the file; the agent's log has the details"))
+        })?;
+    if examined.misfits.is_empty() {
+        let mut passed = passed();
+        if passed.len() >= MAX_REMEMBERED {
+            passed.clear();
+        }
+        passed.insert(read.digest.clone(), examined.manifest.clone());
+    }
+    Ok(examined)
+}
+
 /// Why there is no program.
 pub(crate) struct Unloaded {
     pub(crate) card: Card,
@@ -124,20 +154,12 @@ pub(crate) struct Unloaded {
     pub(crate) may_pass: bool,
 }
 
-/// What loading needs, and what it remembers of earlier loads.
+/// What loading needs, and what serves already.
 pub(crate) struct Loader {
     linkers: Linkers,
     workshop: Workshop,
-    memory: Mutex<Memory>,
-}
-
-/// By digest.
-#[derive(Default)]
-struct Memory {
-    /// Files that passed every check that runs nothing: the same bytes pass again.
-    examined: BTreeMap<String, Manifest>,
-    /// Programs that serve: the same component under several names is there once.
-    programs: BTreeMap<String, Kept>,
+    /// By digest: the same component under several names is there once.
+    programs: Mutex<BTreeMap<String, Kept>>,
 }
 
 struct Kept {
@@ -150,36 +172,8 @@ impl Loader {
         Loader {
             linkers,
             workshop,
-            memory: Mutex::default(),
+            programs: Mutex::default(),
         }
-    }
-
-    /// [`examine`], or what it said about the same bytes before.
-    ///
-    /// # Errors
-    /// As [`examine`].
-    pub(crate) async fn examine(&self, read: &Arc<Read>, file: &str) -> Result<Examined, Card> {
-        if let Some(manifest) = self.memory().examined.get(&read.digest).cloned() {
-            let misfits = Vec::new();
-            return Ok(Examined { manifest, misfits });
-        }
-        let (bytes, of_file) = (read.clone(), file.to_owned());
-        let examined = tokio::task::spawn_blocking(move || examine(&bytes, &of_file))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Card::new("plugin/invalid", file)
-                    .at(short(&read.digest))
-                    .because("the component made a tool within the agent fail")
-                    .change("report the file; the agent's log has the details"))
-            })?;
-        if examined.misfits.is_empty() {
-            let known = &mut self.memory().examined;
-            if known.len() >= MAX_REMEMBERED {
-                known.clear();
-            }
-            known.insert(read.digest.clone(), examined.manifest.clone());
-        }
-        Ok(examined)
     }
 
     /// Compiles and connects, the most expensive step; or finds that it serves already.
@@ -208,7 +202,7 @@ impl Loader {
                 ))
             })
         };
-        let serving = self.memory().programs.get(&read.digest).and_then(|kept| {
+        let serving = self.programs().get(&read.digest).and_then(|kept| {
             let program = kept.program.upgrade()?;
             Some(fits(kept.needs.as_ref()).map(|()| program))
         });
@@ -240,7 +234,7 @@ impl Loader {
             )
         })?;
         let program = Arc::new(program);
-        let programs = &mut self.memory().programs;
+        let mut programs = self.programs();
         programs.retain(|_, kept| kept.program.strong_count() > 0);
         programs.insert(
             read.digest.clone(),
@@ -252,8 +246,8 @@ impl Loader {
         Ok(program)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn programs(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -287,7 +287,7 @@ fn check_kind(table: &toml::Table, file: &str) -> Result<(), Card> {
         .change("correct plugin.toml and rebuild"))
 }
 
-const KINDS: [PluginKind; 5] = [
+pub(crate) const KINDS: [PluginKind; 5] = [
     PluginKind::SmokeTest,
     PluginKind::MetricProvider,
     PluginKind::ApprovalProvider,

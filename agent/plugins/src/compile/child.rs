@@ -46,7 +46,7 @@ impl Allowance {
                 .unwrap_or(default)
         };
         Allowance {
-            memory_mib: figure("--memory-mib=", 64..=8192, COMPILE_MEMORY_MIB),
+            memory_mib: figure("--memory-mib=", 64..=65_536, COMPILE_MEMORY_MIB),
             cpu_seconds: figure("--cpu-seconds=", 1..=3600, COMPILE_CPU_SECONDS),
         }
     }

@@ -8,11 +8,11 @@ use sluice_core::plugin::PluginKind;
 use wit_component::DecodedWasm;
 use wit_parser::{
     Function, Handle, InterfaceId, PackageId, Resolve, SourceMap, Type, TypeDefKind, TypeId,
-    TypeOwner, WorldItem, WorldKey,
+    TypeOwner, World, WorldItem, WorldKey,
 };
 
 use crate::card::Card;
-use crate::manifest::{API, Manifest, kind_name};
+use crate::manifest::{API, KINDS, Manifest, kind_name};
 
 /// The contract's text as this host was built with it.
 const WIT: [(&str, &str); 12] = [
@@ -83,7 +83,7 @@ pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<Vec
         differences: Vec::new(),
     };
     let mut refused = Vec::new();
-    let mut built_for = None;
+    let (mut built_for, mut other_kind) = (None, None);
     for (key, item) in &world.imports {
         match (key, item) {
             (WorldKey::Interface(id), WorldItem::Interface { .. }) => {
@@ -121,8 +121,19 @@ pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<Vec
                 differ
                     .differences
                     .push(format!("{name}: the plugin does not export it"));
+                other_kind = KINDS
+                    .into_iter()
+                    .filter(|other| name == kind_name(kind) && *other != kind)
+                    .find(|other| exports(&guest, world, kind_name(*other)));
             }
         }
+    }
+    if let Some(other) = other_kind {
+        differ.differences.push(format!(
+            "it exports {0}: is it a {0}, and plugin.toml says kind = \"{1}\"?",
+            kind_name(other),
+            kind_name(kind)
+        ));
     }
     let mut misfits = Vec::new();
     if !refused.is_empty() {
@@ -151,6 +162,15 @@ pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<Vec
         });
     }
     Ok(misfits)
+}
+
+fn exports(guest: &Resolve, world: &World, name: &str) -> bool {
+    world.exports.keys().any(|key| match key {
+        WorldKey::Interface(id) => {
+            contract_name(guest, *id).is_some_and(|(found, _)| found == name)
+        }
+        WorldKey::Name(_) => false,
+    })
 }
 
 /// As many reasons as a person reads.
