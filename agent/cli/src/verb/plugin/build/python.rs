@@ -18,11 +18,16 @@ pub(super) async fn build(project: &Project<'_>, out: &mut Output) -> Result<Pat
     let python = format!("{ENVIRONMENT}/bin/python");
     let wanted = project.folder.join("requirements.txt");
     let done = environment.join("requirements.done");
-    if !tool::is_newer(&done, &[&wanted]) {
-        let mut venv = Command::new("python3");
-        venv.current_dir(project.folder)
-            .args(["-m", "venv", ENVIRONMENT]);
-        tool::run("python3 -m venv", venv, INSTALL, out).await?;
+    let pins = std::fs::read(&wanted).unwrap_or_default();
+    // What was installed, not when: an environment may be shared, and outlive a checkout.
+    if std::fs::read(&done).ok().as_deref() != Some(&pins) {
+        // One that is there is used, also where it is a link to one that several projects share.
+        if !project.folder.join(&python).exists() {
+            let mut venv = Command::new("python3");
+            venv.current_dir(project.folder)
+                .args(["-m", "venv", ENVIRONMENT]);
+            tool::run("python3 -m venv", venv, INSTALL, out).await?;
+        }
         let mut pip = Command::new(&python);
         pip.current_dir(project.folder).args([
             "-m",
@@ -34,7 +39,7 @@ pub(super) async fn build(project: &Project<'_>, out: &mut Output) -> Result<Pat
         ]);
         tool::run("pip", pip, INSTALL, out).await?;
         // Without it, the next build installs again: nothing is lost.
-        let _ = std::fs::write(&done, "");
+        let _ = std::fs::write(&done, pins);
     }
     let mut build = Command::new(&python);
     build
