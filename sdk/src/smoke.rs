@@ -77,6 +77,31 @@ impl<'a> SmokeTest<'a> {
         })
     }
 
+    /// Sends a request until an answer is good, at most so many times, with so many milliseconds
+    /// between; also where there is no answer. Returns the last answer, good or not: the check is still
+    /// to be made. Never goes on beyond the time of the call.
+    ///
+    /// # Errors
+    /// [`Stop::Reported`] when there was no answer at last.
+    pub fn eventually(
+        &mut self,
+        request: &Request,
+        times: u32,
+        wait_ms: u32,
+        good: impl Fn(&Response) -> bool,
+    ) -> Result<Response, Stop> {
+        for _ in 1..times {
+            if self.remaining_ms() <= wait_ms {
+                break;
+            }
+            match self.client.send(request) {
+                Ok(answer) if good(&answer) => return Ok(answer),
+                Ok(_) | Err(_) => self.pause(wait_ms),
+            }
+        }
+        self.request(request)
+    }
+
     /// Looks at the certificates of a target.
     ///
     /// # Errors
@@ -238,8 +263,11 @@ macro_rules! assertions {
 assertions! {
     /// The status is this one.
     status(code: u16);
-    /// The JSON value at this pointer (`/a/b`) or top-level key (`a`) is this one.
+    /// The JSON value at this place is this one: a pointer `/a/0/b`, a path `$.a[0].b`, or a key at
+    /// the top.
     json(place: &str, value: impl Into<serde_json::Value>);
+    /// The number at this place lies between the two, both included.
+    within(place: &str, least: f64, most: f64);
     /// The body contains this text.
     contains(text: &str);
     /// The body does not contain this text.

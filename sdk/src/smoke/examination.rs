@@ -43,7 +43,8 @@ impl<'r> Examination<'r> {
         )
     }
 
-    /// The JSON value at this pointer (`/a/b`) or top-level key (`a`) is this one.
+    /// The JSON value at this place is this one: a pointer `/a/0/b`, a path `$.a[0].b`, or a key
+    /// at the top.
     pub fn json(&mut self, place: &str, value: impl Into<Value>) -> &mut Self {
         let value = value.into();
         let document = match self.response.json() {
@@ -65,6 +66,29 @@ impl<'r> Examination<'r> {
                     "expected {place} to be {}, but it is not there",
                     shown(&value)
                 ),
+            },
+        )
+    }
+
+    /// The number at this place lies between the two, both included.
+    pub fn within(&mut self, place: &str, least: f64, most: f64) -> &mut Self {
+        let document = match self.response.json() {
+            Ok(document) => document,
+            Err(why) => return self.expect(false, String::new, || format!("expected JSON: {why}")),
+        };
+        let came = find_json(&document, place);
+        self.expect(
+            came.and_then(Value::as_f64)
+                .is_some_and(|came| least <= came && came <= most),
+            || format!("{place} is within {least} and {most}"),
+            || match came {
+                Some(came) => format!(
+                    "expected {place} to be from {least} to {most}, came {}",
+                    excerpt(&came.to_string(), EXCERPT_CHARS)
+                ),
+                None => {
+                    format!("expected {place} to be from {least} to {most}, but it is not there")
+                }
             },
         )
     }

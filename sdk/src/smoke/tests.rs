@@ -206,3 +206,51 @@ fn context_reaches_the_test() {
     assert_eq!(played.log, vec![(Level::Info, "hello".into())]);
     assert_eq!(played.slept_ms, 250, "a pause leaves 100 ms to answer");
 }
+
+#[test]
+fn a_number_is_looked_at_by_its_bounds() {
+    fn load(t: &mut SmokeTest, _: NoSettings) -> TestResult {
+        let answer = t.get("/load")?;
+        t.check("load", &answer).within("$.load[0]", 0.0, 0.8);
+        Ok(())
+    }
+    let told = |body: serde_json::Value| {
+        let script = Script::new().call("GET", "/load", Reply::json(200, &body));
+        let played = script.smoke_test(load);
+        let check = &played.report().checks[0];
+        (check.outcome, check.message.clone())
+    };
+    assert_eq!(told(json!({"load": [0.8]})).0, Outcome::Pass);
+    let (outcome, message) = told(json!({"load": [0.9]}));
+    assert_eq!(outcome, Outcome::Fail);
+    let words = "expected $.load[0] to be from 0 to 0.8, came 0.9";
+    assert!(message.contains(words), "{message}");
+    assert!(told(json!({"load": ["x"]})).1.contains("came \"x\""));
+    assert!(told(json!({})).1.contains("it is not there"));
+}
+
+#[test]
+fn patience_ends_with_a_good_answer_its_tries_or_the_call() {
+    fn ready(t: &mut SmokeTest, _: NoSettings) -> TestResult {
+        let answer = t.eventually(&Request::get("/ready"), 3, 1_000, |a| a.status == 200)?;
+        t.check("ready", &answer).status(200);
+        Ok(())
+    }
+    let refused = || Reply::error(NetError::Connect("refused".into()));
+    let play = |script: Script, replies: Vec<Reply>| {
+        let calls = replies.into_iter();
+        calls
+            .fold(script, |script, reply| script.call("GET", "/ready", reply))
+            .smoke_test(ready)
+    };
+    let replies = vec![refused(), Reply::status(503), Reply::status(200)];
+    let played = play(Script::new(), replies);
+    assert_eq!(played.report().outcome, Outcome::Pass);
+    assert_eq!((played.requests.len(), played.slept_ms), (3, 2_000));
+    let played = play(Script::new(), vec![refused(), refused(), refused()]);
+    assert_eq!(played.report().outcome, Outcome::Fail);
+    let short = Script::new().remaining_ms(500);
+    let played = play(short, vec![Reply::status(503)]);
+    let told = (played.report().outcome, played.slept_ms);
+    assert_eq!(told, (Outcome::Fail, 0));
+}
