@@ -41,7 +41,7 @@ attacks: plugins ## Play the 24 attacks on the plugin host, print how each ends 
 
 .PHONY: bench
 bench: plugins ## Measure the plugin host beside wasmtime alone; figures with their targets
-	cargo run --release -p sluice-bench
+	cargo run --release -p sluice-bench -- --bench
 
 .PHONY: languages
 languages: wasm-target ## Build and play the examples in Rust, JavaScript and Python; components to target/languages

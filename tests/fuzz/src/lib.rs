@@ -14,11 +14,11 @@
 
 mod corpus;
 mod mutate;
+mod reader;
 mod reference;
 mod rng;
 mod run;
-mod target;
 
 pub use corpus::Corpus;
+pub use reader::{Target, all};
 pub use run::{Fuzzed, fuzz};
-pub use target::{Target, all};

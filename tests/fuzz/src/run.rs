@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::corpus::Corpus;
 use crate::mutate::mutate;
+use crate::reader::Target;
 use crate::rng::Rng;
-use crate::target::Target;
 
 /// Inputs that mutation goes on from, beside the seeds.
 const POOL: usize = 256;

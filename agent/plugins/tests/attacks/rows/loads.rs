@@ -1,6 +1,7 @@
 //! Attacks by what lies in a folder: that of the plugins, or that of compiled code (15, 16, 18, 23).
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use sluice_plugins::{Compiler, HostOptions};
 
 use super::bare;
 use crate::ground::{Ground, Setting, child, operator};
-use crate::module::{MANIFEST, encode, with_manifest};
+use crate::module::{large_function, with_functions};
 use crate::support::{built, test_options};
 
 fn hostile() -> Vec<u8> {
@@ -118,41 +119,17 @@ pub(crate) async fn another_version(ground: &Ground) {
     ground.host.reload().await;
 }
 
-/// A component with one function of so many MiB, every line of which has a branch.
-fn large_function(mib: usize) -> Vec<u8> {
-    // Eleven bytes a line in the binary.
-    let line = "(local.set $a (i32.add (local.get $a) (local.get $b))) (br_if 0 (local.get $a))\n";
-    component(&format!(
-        "(func (param $a i32) (param $b i32) (block {}))",
-        line.repeat((mib << 20) / 11)
-    ))
-}
-
-fn many_functions(count: usize) -> Vec<u8> {
-    component(
-        &"(func (param i32) (result i32) (i32.add (local.get 0) (local.get 0)))\n".repeat(count),
-    )
-}
-
-fn component(more: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(module
-            (memory (export "memory") 1)
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
-            (func (export "sluice:plugin/smoke-test@0.1.0#run") (param i32) (result i32) unreachable)
-            (func (export "sluice:plugin/settings@0.1.0#validate") (param i32 i32) (result i32) (i32.const 16))
-            {more}
-        )"#
-    );
-    let module = wat::parse_str(text).unwrap();
-    with_manifest(encode(&module, "smoke-test-plugin"), MANIFEST)
-}
-
 pub(crate) async fn compile_bombs() -> String {
     let ground = compiling().await;
     for (what, bytes) in [
-        ("one function of 7.6 MB", large_function(7)),
-        ("a million functions", many_functions(999_000)),
+        (
+            "one function of 7.6 MB",
+            with_functions(1, &large_function(7_600_000)),
+        ),
+        (
+            "a million functions",
+            with_functions(999_000, &large_function(24)),
+        ),
     ] {
         ground.folder.put("strategist.wasm", bytes);
         let cards = ground.host.reload().await;
@@ -179,7 +156,10 @@ pub(crate) async fn compiling() -> Ground {
 }
 
 pub(crate) async fn bomb(ground: &Ground) {
-    let mut bytes = large_function(1);
+    static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
+    let mut bytes = BOMB
+        .get_or_init(|| with_functions(1, &large_function(1_000_000)))
+        .clone();
     bytes.extend([0, 7, 1, b'x']);
     bytes.extend(next().to_le_bytes());
     bytes.push(0);

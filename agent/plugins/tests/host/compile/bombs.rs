@@ -6,67 +6,8 @@ use std::time::{Duration, Instant};
 use sluice_core::port::PluginHost as _;
 
 use super::{card, child, compiled_by};
-use crate::module::{MANIFEST, encode, leb128, with_manifest};
+pub(super) use crate::module::{large_function, with_functions as module};
 use crate::support::{Folder, built};
-
-/// A function body of this many bytes, near the most that WebAssembly allows: every block is another
-/// value that lives to the end.
-pub(super) fn large_function(bytes: usize) -> Vec<u8> {
-    // local.get 0, local.get 1, i32.add, local.tee 1: no two results are the same.
-    const STEP: [u8; 7] = [0x20, 0, 0x20, 1, 0x6a, 0x22, 1];
-    // block (br_if 0 (local.get 0)) end: control flow, which is what makes compilers slow.
-    const FORK: [u8; 8] = [0x1a, 0x02, 0x40, 0x20, 0, 0x0d, 0, 0x0b];
-    let mut body = vec![1, 1, 0x7f];
-    while body.len() + STEP.len() + FORK.len() + 3 < bytes {
-        body.extend(STEP);
-        body.extend(FORK);
-    }
-    body.extend([0x41, 0, 0x0b]);
-    body
-}
-
-/// A core module with the exports of a smoke test, and so many more functions with this body.
-pub(super) fn module(more: usize, body: &[u8]) -> Vec<u8> {
-    let mut module = b"\0asm\x01\0\0\0".to_vec();
-    let mut section = |id: u8, content: Vec<u8>| {
-        module.push(id);
-        module.extend(leb128(content.len()));
-        module.extend(content);
-    };
-    // Types: (i32) -> i32, (i32 i32) -> i32, (i32 i32 i32 i32) -> i32.
-    let of = |count: u8| [vec![0x60, count], vec![0x7f; count.into()], vec![1, 0x7f]].concat();
-    section(1, [vec![3], of(1), of(2), of(4)].concat());
-    section(3, [leb128(3 + more), vec![0, 1, 2], vec![0; more]].concat());
-    section(5, vec![1, 0, 1]);
-    let export = |name: &str, kind: u8, index: u8| {
-        [
-            leb128(name.len()),
-            name.as_bytes().to_vec(),
-            vec![kind, index],
-        ]
-        .concat()
-    };
-    let exports = [
-        vec![4],
-        export("memory", 2, 0),
-        export("sluice:plugin/smoke-test@0.1.0#run", 0, 0),
-        export("sluice:plugin/settings@0.1.0#validate", 0, 1),
-        export("cabi_realloc", 0, 2),
-    ];
-    section(7, exports.concat());
-    let honest = [vec![4], vec![0, 0x41, 16, 0x0b]].concat();
-    let mut code = leb128(3 + more);
-    for _ in 0..3 {
-        code.extend(&honest);
-    }
-    let sized = [leb128(body.len()), body.to_vec()].concat();
-    code.reserve(sized.len() * more);
-    for _ in 0..more {
-        code.extend(&sized);
-    }
-    section(10, code);
-    with_manifest(encode(&module, "smoke-test-plugin"), MANIFEST)
-}
 
 /// Compiles it; the agent goes on with its other plugin, and the bomb is not lit a second time.
 async fn bomb(component: Vec<u8>, arguments: &[&str], expected: &str, words: &str) {
@@ -116,7 +57,13 @@ async fn attack_16_cpu_is_bounded_too() {
     let component = module(1, &large_function(3_000_000));
     let arguments = ["--memory-mib=8000", "--cpu-seconds=1"];
     // On a busy machine the clock may be first.
-    bomb(component, &arguments, "plugin/compile-killed", "was stopped").await;
+    bomb(
+        component,
+        &arguments,
+        "plugin/compile-killed",
+        "was stopped",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
