@@ -1,5 +1,9 @@
 //! The plugins of this repository, through the whole host, against servers that look closely.
 
+mod notify;
+mod prometheus;
+mod readmes;
+mod suite;
 mod tls;
 mod webhook;
 
