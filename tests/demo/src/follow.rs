@@ -75,7 +75,17 @@ impl Narrator {
         }
     }
 
-    /// Tells what is new. Returns whether anything was.
+    /// One that has told what there is so far.
+    pub(crate) fn silent_about(start: Instant, world: &World) -> Self {
+        let mut narrator = Self::new(start);
+        for r in world.rollouts.state() {
+            let known = r.status.as_ref().map_or(0, |j| j.timeline.len());
+            narrator.told.insert(r.uid().unwrap_or_default(), known);
+        }
+        narrator
+    }
+
+    /// Tells what is new.
     pub(crate) fn tell(&mut self, world: &World) {
         let mut rollouts = world.rollouts.state();
         rollouts.sort_by_key(|r| r.creation_timestamp().map(|t| t.0));

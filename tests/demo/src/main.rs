@@ -2,7 +2,8 @@
 //! process. v1.1.0 goes to production through an approval; v1.2.0, whose health lies under
 //! production's data, is caught at 10 % and rolled back. A client asks the production Service all
 //! the while; the demo prints what share each version served and how many requests failed, and ends
-//! with an error where that is not what the router announced.
+//! with an error where that is not what the router announced. Then a check that is dropped into the
+//! plugins folder judges the next release.
 
 // It is a program that tells a story on a terminal.
 #![expect(
@@ -14,6 +15,7 @@
     reason = "indexing JSON by key gives null, never a panic"
 )]
 
+mod drops;
 mod follow;
 mod people;
 mod report;

@@ -1,5 +1,6 @@
 //! The story, act by act.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +13,14 @@ use sluice::clock::WallClock;
 use sluice::wiring::{ChildSettings, HostPlace, Settings, wire};
 use sluice_controller::{AgentConfig, World};
 use sluice_core::pipeline::OutcomeKind;
+use sluice_core::plugin::Outcome;
 use sluice_core::rollout::State;
 use sluice_core::router::percent;
 use sluice_sim::{Behaviour, Resource};
 use sluice_web::WebConfig;
 use tokio::time::Instant;
 
+use crate::drops::Drops;
 use crate::follow::{Narrator, rollout, settled_step, waits_for_votes};
 use crate::people;
 use crate::report::{BAD, judge, shares};
@@ -59,14 +62,19 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
     let client = setting.cluster.client(&setting.cluster.agent());
     let agent = wire(client, settings, Arc::new(WallClock)).await?;
     let world = agent.world();
+    let drops = Drops::new(&setting, agent.plugins().clone())?;
     println!("Sluice demo: the real agent on a cluster in this process.\n");
     if let Some(web) = agent.web_address() {
         println!("  dashboard   http://{web}/");
     }
     println!("  kubeconfig  {}", kubeconfig.display());
     println!(
-        "  records     {}\n",
+        "  records     {}",
         setting.folder.join("records.jsonl").display()
+    );
+    println!(
+        "  plugins     {}\n",
+        setting.folder.join("plugins").display()
     );
     let stage = Stage {
         setting,
@@ -80,7 +88,7 @@ pub(crate) async fn play(auto: bool) -> anyhow::Result<()> {
             ended?;
             bail!("the agent ended before the story");
         }
-        told = stage.acts() => told,
+        told = stage.acts(drops) => told,
         _ = tokio::signal::ctrl_c() => bail!("stopped by hand"),
     }
 }
@@ -94,7 +102,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn acts(&self) -> anyhow::Result<()> {
+    async fn acts(&self, drops: Drops) -> anyhow::Result<()> {
         self.wait("v1.0.0 is adopted as the baseline", ACT, || self.adopted())
             .await?;
         self.say("v1.0.0 serves in staging and production and is adopted as the way back");
@@ -119,7 +127,46 @@ impl Stage {
             "\nThe whole story took {:.0} s.",
             self.start.elapsed().as_secs_f64()
         );
-        self.stay().await
+        match self.auto {
+            true => self.a_check_is_dropped(drops).await,
+            false => self.stay(drops).await,
+        }
+    }
+
+    /// A check that cannot tell, for nobody told it what to ask: the release stops before it serves
+    /// anybody.
+    async fn a_check_is_dropped(&self, mut drops: Drops) -> anyhow::Result<()> {
+        let plugins = self.setting.folder.join("plugins");
+        std::fs::copy(
+            plugins.join("http_smoke.wasm"),
+            plugins.join("my_check.wasm"),
+        )?;
+        let taken = drops.take(&self.setting).await?;
+        let taken = taken.context("the check that was dropped is not noticed")?;
+        self.say(&format!(
+            "my_check.wasm is dropped into the plugins folder; {} is pushed",
+            taken.tag
+        ));
+        let judged = || {
+            let rollout = rollout(&self.world, "staging", &taken.tag)?;
+            let checks = &rollout.status.as_ref()?.checks;
+            checks.iter().find(|c| c.name == taken.name).cloned()
+        };
+        self.wait("the dropped check judges the next release", ACT, || {
+            judged().is_some()
+        })
+        .await?;
+        let said = judged().context("its verdict is gone")?;
+        let rollout = rollout(&self.world, "staging", &taken.tag).context("no Rollout")?;
+        let held = rollout.status.as_ref().is_some_and(|j| !j.state.ended());
+        if said.outcome != Outcome::Inconclusive || !held {
+            bail!("{} was let through: {:?}", taken.tag, said);
+        }
+        self.say(&format!(
+            "{} holds in staging: my-check says {}",
+            taken.tag, said.summary
+        ));
+        Ok(())
     }
 
     /// One release from its push to its end in production.
@@ -273,13 +320,40 @@ impl Stage {
         Ok(())
     }
 
-    async fn stay(&self) -> anyhow::Result<()> {
-        if self.auto {
-            return Ok(());
+    /// Plays on with whatever is dropped into the plugins folder.
+    async fn stay(&self, mut drops: Drops) -> anyhow::Result<()> {
+        println!(
+            "The dashboard stays until you press Ctrl-C.\n\n{}\n",
+            drops.invitation()
+        );
+        let mut narrator = Narrator::silent_about(self.start, &self.world);
+        let mut asked = BTreeSet::new();
+        loop {
+            narrator.tell(&self.world);
+            match drops.take(&self.setting).await {
+                Ok(None) => {}
+                Ok(Some(taken)) => {
+                    self.say(&format!(
+                        "{} serves and is a check of the Pipeline; {} is pushed",
+                        taken.name, taken.tag
+                    ));
+                    println!(
+                        "\n  KUBECONFIG={} {} get rollouts --context {}\n",
+                        self.kubeconfig.display(),
+                        people::cli()?.display(),
+                        PEOPLE[0]
+                    );
+                }
+                // A plugin that cannot be used is no reason to end: it can be copied again.
+                Err(why) => println!("\n{why:#}\n"),
+            }
+            for r in self.world.rollouts.state() {
+                if waits_for_votes(&r) && asked.insert(r.name_any()) {
+                    self.ask_for_votes(&r.name_any()).await?;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        println!("The dashboard stays until you press Ctrl-C.");
-        tokio::signal::ctrl_c().await.context("no signal")?;
-        Ok(())
     }
 
     async fn wait(
