@@ -117,11 +117,10 @@ impl Host {
         }
         for (name, slot) in &catalog.slots {
             let known = before.slots.get(name).map(|slot| slot.problems.as_slice());
-            for card in slot
-                .problems
-                .iter()
-                .filter(|card| !known.is_some_and(|k| k.contains(card)))
-            {
+            let new = |card: &&Card| !known.is_some_and(|known| known.contains(card));
+            // That something is being pulled is no trouble; what comes of it is told.
+            let trouble = |card: &&Card| card.code != artifacts::PULLING;
+            for card in slot.problems.iter().filter(trouble).filter(new) {
                 tracing::warn!(target: "sluice::plugin", card = %card, "plugin");
             }
         }

@@ -25,6 +25,8 @@ use crate::output::{Format, Output};
 
 /// Largest file of certificates, in bytes.
 const AUTHORITIES_BYTES: u64 = 1 << 20;
+/// What comes out of registries is waited for so long at the start.
+const FIRST_PULLS: Duration = Duration::from_secs(20);
 /// What still runs at the end gets this long.
 const WIND_DOWN: Duration = Duration::from_millis(500);
 
@@ -89,7 +91,8 @@ async fn run(args: &PluginHostArgs) -> Result<Exit, Failure> {
                 .change(card.change)
         })?;
         // Nobody is answered before everything was loaded once: half a catalog would look like plugins
-        // that are gone.
+        // that are gone. A registry that does not answer holds that up for so long and no longer.
+        host.settle(FIRST_PULLS).await;
         let listener = remote::listen(&args.socket).map_err(|fault| {
             Failure::new("plugin-host", "the plugin host cannot listen")
                 .because(fault.to_string())

@@ -19,7 +19,8 @@ use crate::card::Card;
 use crate::limits::MAX_COMPONENT_BYTES;
 use crate::operator::{SignatureRule, VerifyMode};
 
-/// Components that are pulled at once: each may take 32 MiB of memory.
+/// Components that are read at once: each may take 32 MiB of memory. Questions about manifests and
+/// signatures need no turn, so that a registry that hangs there holds up nobody.
 const TURNS: usize = 2;
 /// The longest that one pull may take with everything that belongs to it.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -126,8 +127,7 @@ impl Fetcher {
         let standing = orders
             .entry(order.key())
             .or_insert_with(|| self.start(order.clone()));
-        let delivery = lock(&standing.delivery).clone();
-        delivery
+        lock(&standing.delivery).clone()
     }
 
     /// Begins anew: what was delivered is not in the store any more.
@@ -191,11 +191,7 @@ impl Work {
     async fn until_done(self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let Ok(turn) = self.turns.acquire().await else {
-                return;
-            };
             let attempt = tokio::time::timeout(PATIENCE, self.attempt()).await;
-            drop(turn);
             let trouble = match attempt {
                 Ok(Ok(ready)) => {
                     self.tell(ready);
@@ -240,6 +236,8 @@ impl Work {
         let (store, digest) = (self.store.clone(), layer.digest.clone());
         let stored = tokio::task::spawn_blocking(move || store.read(&digest).is_ok()).await;
         if !stored.unwrap_or(false) {
+            let ended = |_| ArtifactFault::Away("the host ends".to_owned());
+            let turn = self.turns.acquire().await.map_err(ended).map_err(trouble)?;
             let bytes = self.source.component(at, &layer).await.map_err(trouble)?;
             let (store, digest) = (self.store.clone(), layer.digest.clone());
             let written = tokio::task::spawn_blocking(move || {
@@ -256,6 +254,7 @@ impl Work {
             });
             let interrupted = |_| Err(ArtifactFault::Away("keeping it was interrupted".to_owned()));
             written.await.unwrap_or_else(interrupted).map_err(trouble)?;
+            drop(turn);
         }
         Ok(Delivery::Ready {
             digest: layer.digest,

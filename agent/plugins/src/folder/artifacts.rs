@@ -11,6 +11,9 @@ use crate::card::Card;
 use crate::host::Host;
 use crate::load::Read;
 
+/// The code of the card that says that the first answer is waited for.
+pub(super) const PULLING: &str = "plugin/pulling";
+
 impl Wanted {
     /// What has to be pulled for it.
     pub(super) fn order(&self) -> Option<&Order> {
@@ -43,7 +46,7 @@ impl Host {
         };
         let place = format!("{}.source.oci", wanted.place);
         let under_way = || {
-            Card::new("plugin/pulling", order.at.to_string())
+            Card::new(PULLING, order.at.to_string())
                 .at(&place)
                 .because("it is being pulled")
                 .change("wait for the registry")

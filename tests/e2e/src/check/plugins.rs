@@ -39,6 +39,7 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     desk.logged(&format!("digest=sha256:{}", one.component))
         .await
         .context("the signed plugin does not serve")?;
+    notes.push("signed, it is found by itself and serves".to_owned());
 
     let ground = Real::start(cluster, APP, HOLD).await?;
     let play = ground.play();
@@ -50,6 +51,7 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
         play.approved(release.tag()).await.map_err(told)?;
         let ended = play.phase("production", release.tag(), phase).await;
         ended.map_err(told)?;
+        notes.push(format!("{} {phase} by it", release.tag()));
     }
 
     let two = desk.pushed("2").await?;
@@ -76,6 +78,7 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     play.approved(tag).await.map_err(told)?;
     let ended = play.phase("production", tag, "Succeeded").await;
     ended.map_err(told)?;
+    notes.push(format!("{tag} Succeeded by what served before"));
     cleared(cluster, APP).await?;
     desk.put(&before).await?;
     Ok(Traffic {
