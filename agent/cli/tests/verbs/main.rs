@@ -9,6 +9,7 @@
     reason = "a test says what it expects by failing"
 )]
 
+mod author;
 mod distribution;
 mod host_child;
 mod people;

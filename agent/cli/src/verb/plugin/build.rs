@@ -215,7 +215,9 @@ fn finished(path: &Path, manifest: &[u8], schema: Option<&[u8]>) -> Result<Vec<u
                 return Err(unfinished(format!(
                     "it has another section \"{name}\" already, not that of this folder"
                 ))
-                .change("export one plugin, and build it anew"));
+                .change(
+                    "export one plugin; projects that share a target folder need names of their own",
+                ));
             }
         }
     }

@@ -142,7 +142,19 @@ mod tests {
         let text = of(&manifest, "tell.wasm", Some(&"a".repeat(64)));
         let file = PluginsFile::parse(&format!("plugins:\n{text}")).unwrap();
         assert_eq!(file.plugins.len(), 1);
-        insta::assert_snapshot!(text, @"");
+        let text = text.replace(&"a".repeat(64), "a…");
+        insta::assert_snapshot!(text, @r#"
+          - name: tell
+            source: { file: tell.wasm }
+            verify: { sha256: "a…" }
+            grants:
+              http:
+                chat: { url: "https://chat.example.com:443", methods: [POST], paths: ["/a/*"], secrets: [token] }  # your server; add  type: cluster-service  for one of this cluster
+                fixed: { url: "https://slack.com:443", methods: [GET], paths: [/b] }
+              limits: { memory-mib: 16, requests: 4 }
+            secrets:
+              token: { secret: tell, key: token }  # the Kubernetes Secret, and the key in it
+        "#);
     }
 
     #[test]
