@@ -117,15 +117,18 @@ impl Runner {
         };
         let (mut tell, told) = oneshot::channel();
         let started = self.threads.run(lane, move |here| async move {
-            let outcome = tokio::select! {
-                outcome = granted.run(here) => Some(outcome),
+            let ended = tokio::select! {
+                ended = granted.run(here) => Some(ended),
                 // Whoever asked has given up. The store goes, and with it all that it waits for.
                 () = tell.closed() => None,
             };
-            drop(slots);
-            if let Some(outcome) = outcome {
+            // The answer first: unmapping a store takes as long as a short call. Its slots last, for
+            // until then its memory is in use.
+            if let Some((outcome, store)) = ended {
                 let _ = tell.send(outcome);
+                drop(store);
             }
+            drop(slots);
         });
         if let Err(error) = started {
             tracing::error!(target: "sluice::plugin", %error, "no thread for a call");
@@ -171,8 +174,8 @@ struct Slots {
 }
 
 impl Granted {
-    /// From here on the guest's code runs.
-    async fn run(self, here: Here) -> Result<Reply, Stop> {
+    /// From here on the guest's code runs. The store comes back only to be dropped.
+    async fn run(self, here: Here) -> (Result<Reply, Stop>, Store<CallState>) {
         let Granted {
             shared,
             call,
@@ -274,9 +277,9 @@ impl Granted {
             host_calls: state.host_calls.made(),
             fuel: fuel.map(|left| limits.fuel().saturating_sub(left)),
             limits,
-            fault: result.as_ref().err().map(|stop| stop.code()),
+            fault: result.as_ref().err().map(Stop::code),
         });
-        result
+        (result, store)
     }
 }
 

@@ -183,7 +183,7 @@ fn with_secret(mut asked: Asked) -> Asked {
 async fn a_request_arrives_as_it_was_admitted() {
     let server = Raw::says("HTTP/1.1 200 OK\r\nx-hidden: 1\r\ncontent-length: 2\r\n\r\nok").await;
     let url = server.url();
-    let mut outbound = Given::at(&url).outbound();
+    let outbound = Given::at(&url).outbound();
     let asked = Asked {
         method: "POST".to_owned(),
         body: b"{}".to_vec(),
@@ -380,7 +380,7 @@ async fn attack_10_a_name_server_is_asked_once_per_request() {
         resolver: names,
         ..Given::at("http://rebind.example")
     };
-    let mut outbound = given.outbound();
+    let outbound = given.outbound();
     assert_eq!(outbound.fetch(get("/")).await.unwrap().status, 200);
     assert!(matches!(
         outbound.fetch(get("/")).await,
@@ -391,7 +391,7 @@ async fn attack_10_a_name_server_is_asked_once_per_request() {
 
 #[tokio::test]
 async fn an_unknown_target_an_unknown_name_and_a_closed_port_differ() {
-    let mut outbound = Given::at("http://nowhere.example").outbound();
+    let outbound = Given::at("http://nowhere.example").outbound();
     assert!(matches!(
         outbound.fetch(get("/")).await,
         Err(NetFault::Resolve(_))
@@ -415,7 +415,7 @@ async fn an_unknown_target_an_unknown_name_and_a_closed_port_differ() {
 async fn the_quota_counts_attempts_not_refusals() {
     let server = Raw::says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let url = server.url();
-    let mut outbound = Given::at(&url).outbound();
+    let outbound = Given::at(&url).outbound();
     let refused = Asked {
         method: "DELETE".to_owned(),
         ..get("/")
