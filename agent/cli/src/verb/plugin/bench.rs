@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &PluginBenchArgs, out: &mut Output) -> Result<Exit
     if let Some(name) = &args.case {
         cases.retain(|case| case.name == *name);
     }
-    let mut stage = Stage::set(&component, manifest, &path).await?;
+    let mut stage = Stage::set(&component, manifest, &path, false).await?;
     // The smallest export: what remains is the instance.
     let empty = Case::parse("instantiate", "call = \"validate\"\nexpect = {}")
         .map_err(|why| Failure::new("internal", "the empty call").because(why))?;

@@ -41,11 +41,13 @@ pub(crate) struct Played {
 }
 
 impl Stage {
-    /// Loads a component that passed its checks.
+    /// Loads a component that passed its checks. Deterministic: its steps are counted, and time is what
+    /// they take.
     pub(crate) async fn set(
         component: &[u8],
         manifest: Manifest,
         from: &Path,
+        deterministic: bool,
     ) -> Result<Stage, Failure> {
         let folder = tempfile::tempdir().map_err(|error| no_folder(&error))?;
         std::fs::write(folder.path().join(COMPONENT), component)
@@ -58,6 +60,7 @@ impl Stage {
             usage: seen.clone(),
             secrets: secrets.clone(),
             wire: Wire::Replay(tape.clone()),
+            deterministic,
             ..HostOptions::default()
         };
         write_grants(folder.path(), &manifest, None)?;

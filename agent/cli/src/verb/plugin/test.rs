@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &PluginTestArgs, out: &mut Output) -> Result<Exit,
     } = built;
     // A strategy whose answer depends on more than its input is refused, here as in the agent.
     let twice = args.deterministic || manifest.plugin.kind == PluginKind::TrafficStrategy;
-    let mut stage = Stage::set(&component, manifest, &path).await?;
+    let mut stage = Stage::set(&component, manifest, &path, twice).await?;
     let width = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
     let mut told = Vec::new();
     for case in &cases {
