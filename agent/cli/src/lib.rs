@@ -13,12 +13,12 @@
 mod access;
 mod args;
 mod artifacts;
+mod child_process;
 mod doors;
 mod exit;
 mod explain;
 mod failure;
 mod follow;
-mod helper;
 mod host_child;
 mod identity;
 mod output;
@@ -33,9 +33,9 @@ pub mod wiring;
 
 pub use access::Access;
 pub use args::Cli;
+pub use child_process::helper;
 pub use exit::Exit;
 pub use failure::Failure;
-pub use helper::helper;
 pub use host_child::ChildFault;
 pub use output::{Captured, Format, Output};
 pub use run::{main, run, run_in};

@@ -10,10 +10,10 @@ use sluice_core::port::Clock as _;
 
 use crate::access::Access;
 use crate::args::{Cli, ClusterArgs, QuarantineVerb, Verb};
+use crate::child_process::helper;
 use crate::clock::WallClock;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::helper::helper;
 use crate::output::{CLOSED, Format, Output};
 use crate::session::Session;
 use crate::verb;

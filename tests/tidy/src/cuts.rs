@@ -101,3 +101,27 @@ fn what_crosses_to_the_plugin_host_can_be_written_down() {
         "these cross the port, so they are values with serde on both sides:",
     );
 }
+
+/// Plugins run in another process than the agent: of its command, only the verbs that are such a process,
+/// or that run a person's own plugin for them, open a host.
+#[test]
+fn the_agents_process_runs_no_plugin() {
+    let opens = Regex::new(r"\bHost::(open|from_dir)\(|\bHostOptions\b").unwrap();
+    let verbs = [
+        "agent/cli/src/verb/plugin_host.rs",
+        "agent/cli/src/verb/plugin",
+    ];
+    let all: Vec<String> = shipped_under("agent/")
+        .iter()
+        .filter(|(path, _)| !path.starts_with("agent/plugins/"))
+        .flat_map(|(path, code)| code::places(path, code, &opens))
+        .collect();
+    let (own, elsewhere): (Vec<String>, Vec<String>) = all
+        .into_iter()
+        .partition(|place| verbs.iter().any(|verb| place.starts_with(verb)));
+    assert!(
+        !own.is_empty(),
+        "nothing opens a host any more: this test looks for the wrong words"
+    );
+    tree::none(&elsewhere, "the agent's own process opens no plugin host:");
+}

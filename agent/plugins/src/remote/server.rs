@@ -29,6 +29,8 @@ const WATCHERS: usize = 8;
 const CONNECTIONS: usize = 96;
 /// How long a question may take to arrive. It comes from the same machine.
 const ARRIVAL: Duration = Duration::from_secs(10);
+/// Longest life of a connection: more than any call takes, for an asker who does not read the answer.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
 /// How often the catalog is compared with the one that was told last: two pointers.
 const LOOK: Duration = Duration::from_millis(200);
 /// Rest after the system refused a connection, such as for want of file descriptors.
@@ -77,9 +79,8 @@ async fn attend(desk: &Arc<Desk>, stream: UnixStream) {
         .timer(TokioTimer::new())
         .header_read_timeout(ARRIVAL)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
+        .serve_connection(TokioIo::new(stream), service);
+    if let Ok(Err(error)) = tokio::time::timeout(LONGEST, served).await {
         tracing::debug!(%error, "a connection to the plugin host broke");
     }
 }

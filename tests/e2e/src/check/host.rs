@@ -123,7 +123,7 @@ async fn separated(cluster: &Cluster) -> anyhow::Result<()> {
 
 /// What the process itself sees.
 fn without_token(host: u32) -> anyhow::Result<()> {
-    let root = PathBuf::from(format!("/proc/{host}/root"));
+    let root = root_of(host);
     let seen = |path: &str| root.join(path).symlink_metadata().is_ok();
     ensure!(seen("run/sluice/host"), "this is not the plugins' process");
     for path in [
@@ -134,7 +134,7 @@ fn without_token(host: u32) -> anyhow::Result<()> {
     ] {
         ensure!(!seen(path), "plugins see /{path}");
     }
-    let open = tokens(Path::new(&root));
+    let open = tokens(&root);
     ensure!(open.is_empty(), "plugins see tokens: {open:?}");
     let environment = std::fs::read_to_string(format!("/proc/{host}/environ"))?;
     ensure!(
@@ -142,6 +142,11 @@ fn without_token(host: u32) -> anyhow::Result<()> {
         "a token is in the environment"
     );
     Ok(())
+}
+
+/// The file system that a process sees.
+fn root_of(pid: u32) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join("root")
 }
 
 /// Files named `token` in the places where pods find secrets.
@@ -181,8 +186,8 @@ async fn running(cluster: &Cluster, before: Option<u32>) -> anyhow::Result<u32> 
                 found = Some(pid);
             }
         }
-        let socket = |pid: u32| format!("/proc/{pid}/root/run/sluice/host/plugins.sock");
-        if let Some(pid) = found.filter(|pid| Path::new(&socket(*pid)).exists()) {
+        let socket = |pid: u32| root_of(pid).join("run/sluice/host/plugins.sock");
+        if let Some(pid) = found.filter(|pid| socket(*pid).exists()) {
             return Ok(pid);
         }
         ensure!(
@@ -196,7 +201,7 @@ async fn running(cluster: &Cluster, before: Option<u32>) -> anyhow::Result<u32> 
 
 /// Whether a process belongs to the agent of this release: the host name of its pod says so.
 async fn of_pod(cluster: &Cluster, pid: u32) -> anyhow::Result<bool> {
-    let Ok(name) = std::fs::read_to_string(format!("/proc/{pid}/root/etc/hostname")) else {
+    let Ok(name) = std::fs::read_to_string(root_of(pid).join("etc/hostname")) else {
         return Ok(false);
     };
     Ok(pods(cluster).await?.iter().any(|pod| pod == name.trim()))
