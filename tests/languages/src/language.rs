@@ -47,6 +47,16 @@ impl Language {
         }
     }
 
+    /// The file of a plugin, and where its check stands in the example of a smoke test. None: a
+    /// compiler sees what is wrong.
+    pub(crate) fn source(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Language::Rust => None,
+            Language::JavaScript => Some(("src/plugin.js", "src/plugin.js:21")),
+            Language::Python => Some(("plugin.py", "plugin.py:19")),
+        }
+    }
+
     /// The tests of the SDK itself. Those of the Rust one belong to the workspace.
     pub(crate) fn test_sdk(self, root: &Path) -> Result<()> {
         match self {

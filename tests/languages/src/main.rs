@@ -124,7 +124,33 @@ impl Stage {
                 took.as_secs_f64()
             );
         }
+        self.mistake(language, &projects)?;
         Ok(answers)
+    }
+
+    /// A typing error in a language that no compiler checks ends in an answer that names the line: not
+    /// in a trap, which would tell an author nothing, and not in a pass.
+    fn mistake(&self, language: Language, projects: &Path) -> Result<()> {
+        let Some((source, line)) = language.source() else {
+            return Ok(());
+        };
+        let project = projects.join("smoke-test");
+        let file = project.join(source);
+        let text = std::fs::read_to_string(&file)?;
+        ensure!(text.contains("t.check("), "{} has no check", file.display());
+        std::fs::write(&file, text.replace("t.check(", "t.chek("))?;
+        let said = self
+            .sluice(&["test", "--case", "healthy"])
+            .arg(&project)
+            .run()
+            .err()
+            .context("a plugin that does not work passes")?
+            .to_string();
+        ensure!(
+            said.contains("plugin/said-other") && said.contains(line),
+            "an author's mistake is not told with its line, {line}:\n{said}"
+        );
+        Ok(())
     }
 
     fn sluice(&self, words: &[&str]) -> Run {

@@ -54,6 +54,7 @@ function tool(project) {
 }
 
 main().catch((error) => {
-  console.error(`error: ${error.message}`);
+  // The tool's own messages begin with an empty part.
+  console.error(`error: ${error.message.replace(/^: /, "")}`);
   process.exitCode = 1;
 });

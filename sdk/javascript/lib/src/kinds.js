@@ -158,9 +158,14 @@ function guarded(calls) {
     } catch (error) {
       if (error instanceof Unable) throw error;
       if (error instanceof NetError) throw unreached(error);
-      const at = String(error?.stack ?? "").trim().split("\n").find((line) => line.includes("at "));
-      throw Unable.other(excerpt(`the plugin threw ${error} ${at?.trim() ?? ""}`, MESSAGE_CHARS));
+      throw Unable.other(excerpt(`the plugin threw ${error} ${where(error)}`, MESSAGE_CHARS));
     }
   };
   return Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, guard(call)]));
+}
+
+/** The author's line. */
+function where(error) {
+  const lines = String(error?.stack ?? "").split("\n").filter((line) => /^ *at /.test(line));
+  return (lines.find((line) => !line.includes("sluice-sdk")) ?? lines[0] ?? "").trim();
 }

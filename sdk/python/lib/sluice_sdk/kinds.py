@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Generic, TypeVar
 
@@ -49,10 +49,23 @@ class Plugin:
         except NetError as silence:
             raise unreached(silence) from None
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{place.filename}:{place.lineno}, in {place.name}"
-            why = f"the plugin raised {type(error).__name__}: {error} at {where}"
+            why = f"the plugin raised {type(error).__name__}: {error} at {_where(error)}"
             raise Unable.other(excerpt(why, MESSAGE_CHARS)) from error
+
+
+def _where(error: Exception) -> str:
+    """The author's line. By hand: `traceback` would look for the source file, and a component has
+    no files, not even to look in vain."""
+    place = "an unknown place"
+    at = error.__traceback__
+    while at is not None:
+        code = at.tb_frame.f_code
+        if "sluice_sdk/" not in code.co_filename:
+            # In a component, paths begin with the number of the folder that it was built from.
+            file = re.sub(r"^/[0-9]+/", "", code.co_filename)
+            place = f"{file}:{at.tb_lineno}, in {code.co_name}"
+        at = at.tb_next
+    return place
 
 
 def smoke_test(
