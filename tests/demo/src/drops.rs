@@ -63,14 +63,16 @@ impl Drops {
     }
 
     /// What to do, for whoever wants to try.
-    pub(crate) fn invitation(&self) -> String {
+    pub(crate) fn invitation(&self, cli: &std::path::Path) -> String {
         format!(
             "To try a check of your own, copy a smoke test into the plugins folder:\n\n  \
-             sluice plugin new my-check --lang rust && cd my-check && sluice plugin build\n  \
+             {cli} plugin new my-check --lang rust\n  \
+             cd my-check && {cli} plugin build\n  \
              cp my-check.wasm {folder}/\n\n\
              The demo adds it to plugins.yaml and to the Pipeline's checks, and pushes the next release, \
              which goes\nno further than your check lets it. Change it and copy it again: the next release \
              is judged by what is\nthere then. What plugins may reach stands in {folder}/plugins.yaml.",
+            cli = cli.display(),
             folder = self.folder.display()
         )
     }

@@ -324,7 +324,7 @@ impl Stage {
     async fn stay(&self, mut drops: Drops) -> anyhow::Result<()> {
         println!(
             "The dashboard stays until you press Ctrl-C.\n\n{}\n",
-            drops.invitation()
+            drops.invitation(&people::cli()?)
         );
         let mut narrator = Narrator::silent_about(self.start, &self.world);
         let mut asked = BTreeSet::new();
