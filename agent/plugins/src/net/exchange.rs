@@ -26,7 +26,7 @@ use super::origin::{Origin, Scheme};
 use super::redact::Redactor;
 use super::target::{Admitted, Target, is_rollout_target};
 use super::template;
-use super::wire::{Body, Door, Exchange, SeenOutcome, Wire};
+use super::wire::{Body, Door, Exchange, SeenOutcome, Wire, wait};
 use crate::grant::{PermissionCell, Permissions};
 use crate::secret::{SecretSource, SecretValue};
 
@@ -165,12 +165,9 @@ impl Outbound {
             }
             Wire::Replay(tape) => {
                 // A server that is slower than the plugin's own patience is a time-out here too.
-                let due = Instant::now() + tape.delay();
+                let delay = tape.delay();
                 let outcome = tape.play(ready.on_tape());
-                tokio::time::sleep_until(due.min(deadline)).await;
-                if due > deadline {
-                    return Err(NetFault::Timeout);
-                }
+                wait(delay, deadline).await?;
                 outcome.answer(is_rollout_target(&ready.target))
             }
         }

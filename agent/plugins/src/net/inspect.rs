@@ -14,7 +14,7 @@ use super::der;
 use super::exchange::{Found, Outbound};
 use super::fault::NetFault;
 use super::origin::Scheme;
-use super::wire::{Door, Exchange, SeenOutcome, Wire};
+use super::wire::{Door, Exchange, SeenOutcome, Wire, wait};
 
 /// Longest chain that is reported.
 const MAX_CHAIN: usize = 16;
@@ -49,14 +49,10 @@ impl Outbound {
             outcome: SeenOutcome::Fault(NetFault::Timeout),
         };
         if let Wire::Replay(tape) = &self.wire {
-            let due = tokio::time::Instant::now() + tape.delay();
+            let delay = tape.delay();
             let outcome = tape.play(exchange);
-            tokio::time::sleep_until(due.min(deadline)).await;
-            return if due > deadline {
-                Err(NetFault::Timeout)
-            } else {
-                outcome.chain()
-            };
+            wait(delay, deadline).await?;
+            return outcome.chain();
         }
         let looking = async {
             // A certificate can bear what an earlier request brought there.

@@ -4,6 +4,10 @@
 //! Grants, header rules and quotas stand before this point and hold in all three. So a plugin that
 //! passes its recorded cases has used nothing that its manifest and grant do not give.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::exchange::{Answered, MAX_BODY_BYTES};
 use super::fault::NetFault;
 use super::headers::response_headers;
@@ -27,6 +31,20 @@ pub enum Wire {
     /// Nowhere: the tape answers, exchange for exchange, in its order. A request that it does not
     /// expect fails, and [`Tape::surprises`] tells of it.
     Replay(Tape),
+}
+
+/// Lets the time of a played answer pass; at most until the deadline, which is then over.
+pub(crate) async fn wait(delay: Duration, deadline: Instant) -> Result<(), NetFault> {
+    // Without this a timer would round nothing up to a millisecond.
+    if delay.is_zero() {
+        return Ok(());
+    }
+    let due = Instant::now() + delay;
+    tokio::time::sleep_until(due.min(deadline)).await;
+    if due > deadline {
+        return Err(NetFault::Timeout);
+    }
+    Ok(())
 }
 
 impl SeenOutcome {
