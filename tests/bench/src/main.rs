@@ -6,7 +6,6 @@
 //! run. Needs `make plugins`; JavaScript and Python are measured where `make languages` has built them.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,

@@ -7,8 +7,6 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
     reason = "a test program: it fails by panicking"
 )]
 

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sluice_core::plugin::{PluginAnswer, PluginCall, PluginFault, Report};
-use sluice_plugins::{COMPILE_MEMORY_MIB, Compiler, Host, HostOptions};
+use sluice_plugins::{Compiler, Host, HostOptions};
 
 use crate::support::{Folder, call, invocation, smoke, test_options};
 
-/// Options as the agent has them, but for loopback: a child compiles, in so many MiB.
-pub(crate) fn child(memory_mib: u32) -> HostOptions {
+/// Options as the agent has them, but for loopback: a child compiles.
+pub(crate) fn child(arguments: &[&str]) -> HostOptions {
     HostOptions {
         compiler: Compiler::Child {
             program: env!("CARGO_BIN_EXE_sluice-plugin-compile").into(),
-            arguments: vec![format!("--memory-mib={memory_mib}").into()],
+            arguments: arguments.iter().map(Into::into).collect(),
         },
         ..test_options()
     }
@@ -43,7 +43,7 @@ impl Setting {
         Setting {
             grants: json!({ "limits": limits }),
             secrets: json!({}),
-            options: child(COMPILE_MEMORY_MIB),
+            options: child(&[]),
         }
     }
 }
@@ -58,7 +58,7 @@ impl Ground {
         let folder = plugins();
         let options = HostOptions {
             cache: Some(folder.path().join("cache")),
-            ..child(COMPILE_MEMORY_MIB)
+            ..child(&[])
         };
         let setting = Setting {
             options,

@@ -10,9 +10,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests say what they expect by unwrapping; this one prints a table"
+    reason = "tests say what they expect by unwrapping"
 )]
 
 mod bystander;

@@ -149,7 +149,8 @@ pub(crate) async fn compile_bombs() -> String {
 
 pub(crate) async fn compiling() -> Ground {
     Ground::new(Setting {
-        options: child(128),
+        // An honest plugin in Rust takes a fifth of a second, and a fifth of the memory.
+        options: child(&["--memory-mib=128", "--cpu-seconds=1"]),
         ..Setting::limits(json!({}))
     })
     .await
@@ -173,6 +174,9 @@ fn compiled(ground: &Ground) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
+/// Does something to a kept file: its bytes, and where it is.
+type Tampering<'a> = &'a (dyn Fn(&[u8], &Path) + Sync);
+
 pub(crate) async fn tampered() -> String {
     let ground = Ground::cached().await;
     // Nobody can compile here: what serves came from the cache.
@@ -192,7 +196,7 @@ pub(crate) async fn tampered() -> String {
     assert!(kept.len() >= 3, "{kept:?}");
     let other = ground.path().join("elsewhere");
     std::fs::write(&other, &kept[0].0).unwrap();
-    let tamperings: [&(dyn Fn(&[u8], &Path) + Sync); 4] = [
+    let tamperings: [Tampering<'_>; 4] = [
         &|bytes, path| {
             let mut flipped = bytes.to_vec();
             let middle = flipped.len() / 2;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use sluice_core::plugin::Outcome;
 use sluice_core::port::BoxFuture;
-use sluice_plugins::{COMPILE_MEMORY_MIB, HostOptions, MemorySecrets, Resolve};
+use sluice_plugins::{HostOptions, MemorySecrets, Resolve};
 
 use super::bare;
 use crate::ground::{Ground, Setting, child, operator};
@@ -43,7 +43,7 @@ fn granted(url: &str) -> Setting {
             "allowLoopback": true, "plaintextSecrets": true,
         } }, "limits": { "cpu-ms": 5000 } }),
         secrets: json!({ "token": { "secret": "hostile", "key": "token" } }),
-        options: with_secret(child(COMPILE_MEMORY_MIB)),
+        options: with_secret(child(&[])),
     }
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn rebound() -> Ground {
     let setting = Setting {
         options: HostOptions {
             resolver: Arc::new(fickle),
-            ..with_secret(child(COMPILE_MEMORY_MIB))
+            ..with_secret(child(&[]))
         },
         ..granted("http://rebind.example")
     };
@@ -165,7 +165,7 @@ pub(crate) async fn to_metadata() -> Ground {
 pub(crate) async fn forbidden() -> String {
     let api_server = HostOptions {
         denied_addresses: vec!["10.96.0.1/32".parse().unwrap()],
-        ..with_secret(child(COMPILE_MEMORY_MIB))
+        ..with_secret(child(&[]))
     };
     let ground = Ground::new(Setting {
         options: api_server,
