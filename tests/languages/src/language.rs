@@ -86,10 +86,15 @@ impl Language {
         Ok(())
     }
 
-    /// The tests that a new project has. Those of Rust are played by the tests of `sluice plugin new`.
+    /// The tests that a new project has. Those of Rust also see that its schema is that of its settings.
     pub(crate) fn test_project(self, project: &Path) -> Result<()> {
         match self {
-            Language::Rust => Ok(()),
+            Language::Rust => Run::new("cargo")
+                .args(["test", "--quiet"])
+                // That of the component: below the folder of all projects.
+                .env("CARGO_TARGET_DIR", "../../../rust-target")
+                .within(project)
+                .run(),
             Language::JavaScript => Run::new("npm").arg("test").within(project).run(),
             Language::Python => python("python3")
                 .args(["-m", "unittest"])

@@ -18,11 +18,14 @@ pub(super) fn of(
     let mut files = BTreeMap::new();
     let shared = format!("sdk/templates/{}", kind.name());
     for (path, content) in embedded::below(&shared) {
-        let for_all =
-            path.starts_with("cases/") || matches!(path, "plugin.toml" | "settings.schema.json");
+        let for_all = path.starts_with("cases/")
+            || matches!(path, "README.md" | "plugin.toml" | "settings.schema.json");
         if language == Language::Rust || for_all {
             files.insert(path.to_owned(), named(content, name));
         }
+    }
+    if let Some(text) = files.get_mut("README.md") {
+        *text = in_language(text, language);
     }
     match language {
         Language::Rust => {
@@ -61,6 +64,31 @@ pub(super) fn of(
         files.insert(format!("vendor/wit/{path}"), content.to_vec());
     }
     Ok(files)
+}
+
+/// The page about the project, which is written for Rust, in the words of another language.
+fn in_language(text: &[u8], language: Language) -> Vec<u8> {
+    let own_tests = match language {
+        Language::Rust => return text.to_vec(),
+        Language::Javascript => "npm test                # its own tests",
+        Language::Python => "python3 -m unittest     # its own tests",
+    };
+    let replaced = [
+        ("src/lib.rs", language.source()),
+        (
+            "cargo test              # the same cases natively; and the schema of the settings",
+            own_tests,
+        ),
+        (
+            "made from the type of the settings by `cargo test`",
+            "what the settings may be, for people and editors",
+        ),
+    ];
+    let mut text = String::from_utf8_lossy(text).into_owned();
+    for (from, to) in replaced {
+        text = text.replace(from, to);
+    }
+    text.into_bytes()
 }
 
 /// The content with the plugin's name. Whatever is no text stays as it is.

@@ -55,6 +55,36 @@ fn every_rust_project_is_whole() {
 }
 
 #[test]
+fn every_project_in_another_language_is_whole() {
+    for language in [Language::Javascript, Language::Python] {
+        for kind in KINDS {
+            let files = files::of(language, kind, "shop-smoke").unwrap();
+            for needed in ["README.md", "cases/failing-target.toml", language.source()] {
+                assert!(
+                    files.contains_key(needed),
+                    "{language:?} {kind:?}: {needed}"
+                );
+            }
+            let sdk = files
+                .keys()
+                .any(|path| path.starts_with("vendor/sluice-sdk/"));
+            assert!(
+                sdk && files.contains_key("vendor/wit/types.wit"),
+                "{language:?}"
+            );
+            let page = String::from_utf8_lossy(&files["README.md"]);
+            assert!(
+                !page.contains("cargo") && !page.contains("lib.rs"),
+                "{page}"
+            );
+            assert!(page.contains(language.source()), "{page}");
+            let manifest = sluice_plugins::Manifest::parse(&files["plugin.toml"], "x").unwrap();
+            assert_eq!(Kind::from(manifest.plugin.kind), kind);
+        }
+    }
+}
+
+#[test]
 fn the_vendored_crates_stand_alone() {
     for path in ["sdk/Cargo.toml", "sdk/case/Cargo.toml"] {
         let text = manifest::vendored(path).unwrap();
