@@ -70,7 +70,10 @@ pub fn of(page: &Value, name: &str) -> Result<String, String> {
 /// The parts that a page names.
 fn parts(page: &Value) -> Vec<(&str, &Value)> {
     match PLACES.iter().find_map(|place| page.get(place)) {
-        Some(Value::Object(map)) => map.iter().map(|(name, part)| (name.as_str(), part)).collect(),
+        Some(Value::Object(map)) => map
+            .iter()
+            .map(|(name, part)| (name.as_str(), part))
+            .collect(),
         Some(Value::Array(list)) => list
             .iter()
             .filter_map(|part| Some((part.get("name").and_then(Value::as_str)?, part)))
@@ -154,7 +157,10 @@ mod tests {
         let page = json!({"dependencies": {"db": {"status": "UP"}, "cache": "down", "odd": {}}});
         assert_eq!(of(&page, "db"), Ok("UP".into()));
         assert_eq!(of(&page, "cache"), Err("down".into()));
-        assert_eq!(of(&page, "odd"), Err("the page names it without a state".into()));
+        assert_eq!(
+            of(&page, "odd"),
+            Err("the page names it without a state".into())
+        );
         assert_eq!(
             of(&page, "queue"),
             Err("the page does not name it, only cache, db, odd".into())
