@@ -1,5 +1,6 @@
 //! The plugins of this repository, through the whole host, against servers that look closely.
 
+mod budget;
 mod notify;
 mod prometheus;
 mod readmes;
