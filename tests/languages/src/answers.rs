@@ -14,14 +14,17 @@ impl Answers {
     pub(crate) fn add(&mut self, kind: &str, written: &str) -> Result<usize> {
         let document: Value = serde_json::from_str(written)
             .with_context(|| format!("{kind}: this is no answer of `sluice plugin test`"))?;
-        ensure!(document["failed"] == 0, "{kind}: {document:#}");
-        let cases = document["cases"].as_array().context("no cases")?;
+        let failed = document.get("failed").and_then(Value::as_u64);
+        ensure!(failed == Some(0), "{kind}: {document:#}");
+        let cases = document.get("cases").and_then(Value::as_array);
+        let cases = cases.context("no cases")?;
         ensure!(!cases.is_empty(), "{kind}: no case was played");
         let answers = cases
             .iter()
             .map(|case| {
-                let name = case["case"].as_str().context("a case has a name")?;
-                Ok((name.to_owned(), plain(&case["answer"])))
+                let name = case.get("case").and_then(Value::as_str);
+                let answer = case.get("answer").context("a case has an answer")?;
+                Ok((name.context("a case has a name")?.to_owned(), plain(answer)))
             })
             .collect::<Result<Vec<_>>>()?;
         let count = answers.len();

@@ -4,6 +4,12 @@
 //!
 //! The components stay in `target/languages/LANGUAGE/KIND.wasm`.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program whose work is to print what it saw"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
