@@ -304,9 +304,9 @@ pub(crate) async fn hog() -> String {
     "two calls at once; circuit-open after five faults".to_owned()
 }
 
-/// Twenty calls want to run at once.
+/// Eight calls want to run at once, of two attackers.
 pub(crate) async fn crowd(ground: &Ground) {
-    let calls = (0..10).map(|_| ground.blow(mode("loop")));
+    let calls = (0..4).map(|_| ground.blow(mode("loop")));
     futures::future::join_all(calls).await;
 }
 
