@@ -172,8 +172,8 @@ fn the_container_of_plugins_has_no_token_and_no_signing_secret() {
         assert_eq!(pod["automountServiceAccountToken"], false, "{set}");
         assert_ne!(pod["shareProcessNamespace"], true, "{set}");
         let (agent, plugins) = (container(pod, "agent"), container(pod, "plugins"));
-        assert!(agent.iter().any(|volume| holds_token(volume)), "{set}");
-        assert!(!plugins.iter().any(|volume| holds_token(volume)), "{set}");
+        assert!(agent.iter().any(holds_token), "{set}");
+        assert!(!plugins.iter().any(holds_token), "{set}");
         for volume in &plugins {
             let name = volume["name"].as_str().unwrap();
             let own = ["records", "policy", "oidc", "tmp"].contains(&name);
