@@ -315,7 +315,10 @@ fn every_refusal_says_whether_it_is_worth_another_try() {
         (Reply::error(NetError::NotGranted("path".into())), "Denied("),
     ] {
         let came = format!("{:?}", refused(reply));
-        assert!(came.starts_with(&format!("Error::{kind}")), "{kind}: {came}");
+        assert!(
+            came.starts_with(&format!("Error::{kind}")),
+            "{kind}: {came}"
+        );
     }
 }
 

@@ -65,7 +65,13 @@ fn make_builds_every_plugin() {
         .map(|member| member.package)
         .collect();
     assert_eq!(list("PLUGINS"), there);
-    let fixtures = ["hostile", "hostile-approver", "hostile-measurer", "hostile-strategist"].map(str::to_owned);
+    let fixtures = [
+        "hostile",
+        "hostile-approver",
+        "hostile-measurer",
+        "hostile-strategist",
+    ]
+    .map(str::to_owned);
     assert_eq!(list("FIXTURES"), BTreeSet::from(fixtures));
 }
 
