@@ -58,6 +58,7 @@ impl SmokeTest for Hostile {
         let settings = call.settings();
         match attack(&settings).as_str() {
             "none" => Ok(report(Outcome::Pass, "nothing was attacked", Vec::new())),
+            "work" => Ok(work()),
             // 1
             "loop" => spin(),
             // 2
@@ -165,6 +166,17 @@ fn check(name: &str, outcome: Outcome, message: &str) -> Check {
         message: message.to_owned(),
         elapsed_ms: 0,
     }
+}
+
+/// No attack: a plugin that uses most of its memory and a good part of its CPU, and answers. What it
+/// costs the others is what they have to bear.
+fn work() -> Report {
+    let mut block = vec![1u8; 48 << 20];
+    for value in 0..8u8 {
+        block.fill(black_box(value));
+    }
+    black_box(&block);
+    report(Outcome::Pass, "worked within the budget", Vec::new())
 }
 
 fn spin() -> ! {

@@ -14,6 +14,9 @@ mod loads;
 mod network;
 mod slow;
 
+/// What is repeated, on that ground.
+pub(crate) type Blow = fn(Arc<Ground>) -> BoxFuture<'static, ()>;
+
 /// One attack.
 pub(crate) struct Row {
     /// Its number in plugins.md section 10.
@@ -25,7 +28,7 @@ pub(crate) struct Row {
     /// Where it is repeated.
     pub(crate) ground: fn() -> BoxFuture<'static, Ground>,
     /// One repetition.
-    pub(crate) blow: fn(Arc<Ground>) -> BoxFuture<'static, ()>,
+    pub(crate) blow: Blow,
 }
 
 /// The row of an attack of the hostile smoke test that needs nothing but limits.

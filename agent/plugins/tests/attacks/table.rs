@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
+use serde_json::json;
+use sluice_core::port::BoxFuture;
 
 use crate::bystander::{Bystander, median};
 use crate::ground::Ground;
-use crate::rows::{ROWS, Row};
+use crate::rows::{Blow, ROWS, Row};
 
-/// Pairs of phases, alone and under attack.
-const PAIRS: usize = 5;
+/// Rounds of three phases: alone, beside an honest plugin, under attack.
+const ROUNDS: usize = 5;
 /// Length of one phase.
 const PHASE: Duration = Duration::from_millis(120);
 /// What an attack needs to be under way.
@@ -23,33 +25,51 @@ const RUN_UP: Duration = Duration::from_millis(30);
 const PAUSE: Duration = Duration::from_millis(10);
 /// Calls of the attacker at once: as many as one plugin may have (`SLOTS_PER_PLUGIN`).
 const ATTACKERS: usize = 2;
-/// The others' p99 may grow by so much, in percent.
+/// The others' p99 may be so much above what an honest plugin costs them, in percent.
 const GROWTH: u32 = 20;
 /// What the scheduler adds in any case: where two threads meet on a core, one waits for up to a
 /// slice of the other, and Linux gives slices of 0.7 to 3 ms. A call here takes less than one.
 const FLOOR: Duration = Duration::from_millis(1);
+/// A guest may compute for a tick of 10 ms before it is looked at. Whoever waits for nearly as long
+/// (8 to 12 ms) stands behind it on its thread; beside it, on another one, it is less than this.
+const CEILING: Duration = Duration::from_millis(7);
 
+/// The neighbour's p99.
+///
+/// Alone is what it is with the machine for itself. On two cores no scheduler can hold that beside
+/// others who compute, so the measure of an attack is what a plugin costs that stays within its grant
+/// and uses most of it: an attack must not get more out of the machine than it was given.
 struct Measured {
     alone: Duration,
+    honest: Duration,
     during: Duration,
-    /// What the phases without attack differ by among themselves: what the machine does by itself. On
-    /// one that does nothing else it is a fraction of a millisecond.
+    /// What the phases of a kind differ by among themselves, the two without attack together: what the
+    /// machine does by itself.
     noise: Duration,
 }
 
 impl Measured {
-    fn of(mut alone: Vec<Duration>, during: Vec<Duration>) -> Measured {
-        alone.sort();
+    fn of(alone: Vec<Duration>, honest: Vec<Duration>, during: Vec<Duration>) -> Measured {
         Measured {
-            noise: alone[alone.len() - 1] - alone[0],
+            noise: spread(&alone).max(spread(&honest)),
             alone: median(alone),
+            honest: median(honest),
             during: median(during),
         }
     }
 
     fn within(&self) -> bool {
-        self.during <= self.alone * (100 + GROWTH) / 100 + FLOOR + self.noise
+        let grown = |base: Duration| base * (100 + GROWTH) / 100 + self.noise;
+        self.during <= grown(self.alone.max(self.honest)) + FLOOR
+            && self.during <= grown(self.alone) + CEILING
     }
+}
+
+/// Between the quartiles: one bad moment of the machine is no excuse.
+fn spread(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort();
+    times[times.len() * 3 / 4] - times[times.len() / 4]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,16 +102,17 @@ async fn every_attack_ends_as_it_must_and_its_neighbour_does_not_notice() {
         let mark = if measured.within() { "" } else { "  TOO SLOW" };
         if !measured.within() {
             failures.push(format!(
-                "attack {} ({}): the neighbour's p99 went from {:?} to {:?}",
-                row.number, row.attack, measured.alone, measured.during
+                "attack {} ({}): the neighbour's p99 is {:?} alone, {:?} beside an honest plugin, {:?} under attack",
+                row.number, row.attack, measured.alone, measured.honest, measured.during
             ));
         }
         println!(
-            "attack {:>2}  {:<44} {outcome}, {} ms; neighbour's p99 {:.2} ms alone (+- {:.2}), {:.2} ms during{mark}",
+            "attack {:>2}  {:<44} {outcome}, {} ms; neighbour's p99 {:.2} ms alone, {:.2} ms beside an honest plugin (noise {:.2}), {:.2} ms during{mark}",
             row.number,
             row.attack,
             took.as_millis(),
             measured.alone.as_secs_f64() * 1e3,
+            measured.honest.as_secs_f64() * 1e3,
             measured.noise.as_secs_f64() * 1e3,
             measured.during.as_secs_f64() * 1e3,
         );
@@ -99,33 +120,45 @@ async fn every_attack_ends_as_it_must_and_its_neighbour_does_not_notice() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The bystander's p99 without and with the attack, in turns.
+/// The bystander's p99 alone, beside an honest plugin and under attack, in turns.
 async fn neighbours(row: &Row) -> Measured {
     let ground = Arc::new((row.ground)().await);
     let bystander = Bystander::start(&ground.host);
     // The first calls find cold caches.
     bystander.phase(PHASE).await;
-    let (mut alone, mut during) = (Vec::new(), Vec::new());
-    for _ in 0..PAIRS {
+    let (mut alone, mut honest, mut during) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
         alone.push(bystander.phase(PHASE).await);
-        let attack = Attack::start(row, &ground);
-        tokio::time::sleep(RUN_UP).await;
-        during.push(bystander.phase(PHASE).await);
-        attack.end().await;
+        honest.push(beside(&bystander, work, &ground).await);
+        during.push(beside(&bystander, row.blow, &ground).await);
     }
     drop(bystander);
-    Measured::of(alone, during)
+    Measured::of(alone, honest, during)
+}
+
+/// One phase beside something that is repeated all the while.
+async fn beside(bystander: &Bystander, blow: Blow, ground: &Arc<Ground>) -> Duration {
+    let attack = Attack::start(blow, ground);
+    tokio::time::sleep(RUN_UP).await;
+    let p99 = bystander.phase(PHASE).await;
+    attack.end().await;
+    p99
+}
+
+fn work(ground: Arc<Ground>) -> BoxFuture<'static, ()> {
+    Box::pin(async move { ground.blow(json!({ "attack": "work" })).await })
 }
 
 #[test]
-fn noise_excuses_no_more_than_itself() {
-    let ms = Duration::from_millis;
-    let quiet = vec![ms(10); 5];
-    assert!(Measured::of(quiet.clone(), vec![ms(13); 5]).within());
-    assert!(!Measured::of(quiet, vec![ms(14); 5]).within());
-    let noisy = [10, 11, 12, 13, 14].map(ms).to_vec();
-    assert!(Measured::of(noisy.clone(), vec![ms(19); 5]).within());
-    assert!(!Measured::of(noisy, vec![ms(20); 5]).within());
+fn neither_noise_nor_an_honest_neighbour_excuses_more_than_itself() {
+    let ms = |times: [u64; 5]| times.map(Duration::from_millis).to_vec();
+    let within =
+        |alone, honest, during| Measured::of(ms(alone), ms(honest), ms([during; 5])).within();
+    assert!(within([10; 5], [10; 5], 13) && !within([10; 5], [10; 5], 14));
+    assert!(within([10; 5], [14; 5], 17) && !within([10; 5], [14; 5], 18));
+    assert!(
+        within([10, 11, 12, 13, 90], [10; 5], 17) && !within([10, 11, 12, 13, 90], [10; 5], 18)
+    );
 }
 
 /// An attack that is repeated until it is ended.
@@ -135,11 +168,11 @@ struct Attack {
 }
 
 impl Attack {
-    fn start(row: &Row, ground: &Arc<Ground>) -> Attack {
+    fn start(blow: Blow, ground: &Arc<Ground>) -> Attack {
         let over = Arc::new(AtomicBool::new(false));
         let mut attackers = tokio::task::JoinSet::new();
         for _ in 0..ATTACKERS {
-            let (over, ground, blow) = (over.clone(), ground.clone(), row.blow);
+            let (over, ground) = (over.clone(), ground.clone());
             attackers.spawn(async move {
                 while !over.load(Ordering::Relaxed) {
                     blow(ground.clone()).await;
