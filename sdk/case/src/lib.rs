@@ -8,6 +8,7 @@ mod arguments;
 mod compare;
 mod exchange;
 mod release;
+mod tell;
 mod write;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use arguments::{Arguments, Event, Observation, Severity, Step, Window};
 pub use compare::{Difference, differences, matches_text};
 pub use exchange::{Answered, Certificate, Chain, Exchange, Made, Trouble, Wanted};
 pub use release::{Release, Workload};
+pub use tell::told;
 pub use write::{Recorded, toml_inline, toml_of};
 
 /// Folder of the cases within a plugin's project.

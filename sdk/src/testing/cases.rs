@@ -139,7 +139,7 @@ pub(super) fn faults(case: &Case, plugin: &dyn Playable) -> Vec<String> {
         found.push(format!("/expect{difference}"));
     }
     if !found.is_empty() {
-        found.push(format!("the answer was {came}"));
+        found.extend(sluice_case::told(&came));
     }
     found
 }

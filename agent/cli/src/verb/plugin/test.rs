@@ -194,8 +194,8 @@ fn show(result: &Outcome, width: usize, out: &mut Output) -> Result<(), Failure>
     for fault in &result.faults {
         out.text(&format!("       {fault}"))?;
     }
-    for line in &result.log {
+    for line in result.log.iter().chain(&sluice_case::told(&result.answer)) {
         out.text(&format!("       {line}"))?;
     }
-    out.text(&format!("       the answer was {}", result.answer))
+    Ok(())
 }
