@@ -26,12 +26,20 @@ pub struct Card {
     pub change: String,
 }
 
+/// Longest part of a card, in bytes: room for a grant to paste, and for little else.
+const PART: usize = 8 << 10;
+
+/// Every part passes here: names of files and of plugins are foreign text, too.
+fn part(text: impl Into<String>) -> String {
+    crate::text::block(&text.into(), PART)
+}
+
 impl Card {
     /// A card about `subject`. The effect is filled in by whoever knows what still serves.
     pub(crate) fn new(code: &str, subject: impl Into<String>) -> Card {
         Card {
             code: code.to_owned(),
-            subject: subject.into(),
+            subject: crate::text::line(&subject.into(), PART),
             effect: "was not loaded".to_owned(),
             place: String::new(),
             why: Vec::new(),
@@ -41,33 +49,33 @@ impl Card {
 
     /// What follows.
     pub(crate) fn effect(mut self, effect: impl Into<String>) -> Card {
-        self.effect = effect.into();
+        self.effect = part(effect);
         self
     }
 
     /// Where the cause stands.
     pub(crate) fn at(mut self, place: impl Into<String>) -> Card {
-        self.place = place.into();
+        self.place = part(place);
         self
     }
 
     /// Adds a reason.
     pub(crate) fn because(mut self, why: impl Into<String>) -> Card {
-        self.why.push(why.into());
+        self.why.push(part(why));
         self
     }
 
     /// What to do about it.
     pub(crate) fn change(mut self, change: impl Into<String>) -> Card {
-        self.change = change.into();
+        self.change = part(change);
         self
     }
 
     /// Puts `place` before what the card already says about where.
     pub(crate) fn within(mut self, place: &str) -> Card {
         self.place = match self.place.is_empty() {
-            true => place.to_owned(),
-            false => format!("{place}; {}", self.place),
+            true => part(place),
+            false => part(format!("{place}; {}", self.place)),
         };
         self
     }
