@@ -107,7 +107,11 @@ pub struct TargetRequest {
 impl Manifest {
     /// `slack 1.2.0`.
     pub(crate) fn subject(&self) -> String {
-        format!("{} {}", self.plugin.name, self.plugin.version)
+        // It also names manifests whose name is refused.
+        crate::text::line(
+            &format!("{} {}", self.plugin.name, self.plugin.version),
+            160,
+        )
     }
 
     /// Finds and reads the manifest of a component.

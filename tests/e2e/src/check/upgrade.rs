@@ -1,9 +1,11 @@
 //! `helm upgrade` and a change of the configuration in mid-rollout lose nothing.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use sluice_scenarios::both::{Ground as _, Release};
+use tokio::time::sleep;
 
 use crate::check::same_end::cleared;
 use crate::cluster::Cluster;
@@ -13,6 +15,8 @@ use crate::table::Traffic;
 use crate::told::told;
 
 const APP: &str = "upgraded";
+/// A pod of the agent ends within its grace period, which is 15 s.
+const ENDS: Duration = Duration::from_secs(45);
 /// Another environment, which changes nothing for those that are there.
 const MORE_POLICY: &str = "
   rehearsal:
@@ -43,11 +47,7 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
         ],
     )
     .await?;
-    let after = pods(cluster).await?;
-    ensure!(
-        after.iter().all(|p| !before.contains(p)),
-        "the pod was not replaced: {after:?}"
-    );
+    replaced(cluster, &before).await?;
     play.phase("production", tag, "Succeeded")
         .await
         .map_err(told)?;
@@ -55,4 +55,17 @@ pub(crate) async fn check(cluster: &Arc<Cluster>) -> anyhow::Result<Traffic> {
     Ok(Traffic::note(
         "a new pod and a new policy in mid-rollout; it went on to its end",
     ))
+}
+
+/// Helm waits for the new pod alone: the old one may still be ending.
+async fn replaced(cluster: &Cluster, before: &[String]) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let now = pods(cluster).await?;
+        if !now.is_empty() && now.iter().all(|p| !before.contains(p)) {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < ENDS, "the pod was not replaced: {now:?}");
+        sleep(Duration::from_millis(500)).await;
+    }
 }

@@ -58,7 +58,11 @@ fn resolved(path: &str) -> String {
         let plain = segment.to_lowercase().replace("%2e", ".");
         match plain.as_str() {
             ".." => {
-                out.pop();
+                // The `url` crate leaves no segment that looks like a drive, also where there are no
+                // files. What it admits is what is sent, so nothing is gained by it.
+                if !out.last().is_some_and(|left| is_drive(left)) {
+                    out.pop();
+                }
                 if last {
                     out.push(String::new());
                 }
@@ -69,6 +73,10 @@ fn resolved(path: &str) -> String {
         }
     }
     format!("/{}", out.join("/"))
+}
+
+fn is_drive(segment: &str) -> bool {
+    matches!(segment.as_bytes(), [letter, b':' | b'|'] if letter.is_ascii_alphabetic())
 }
 
 fn encoded(text: &str, odd: &str) -> String {
