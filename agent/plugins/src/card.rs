@@ -34,12 +34,17 @@ fn part(text: impl Into<String>) -> String {
     crate::text::block(&text.into(), PART)
 }
 
+/// The first words of a card, in one line.
+fn named(subject: impl Into<String>) -> String {
+    crate::text::line(&subject.into(), PART)
+}
+
 impl Card {
     /// A card about `subject`. The effect is filled in by whoever knows what still serves.
     pub(crate) fn new(code: &str, subject: impl Into<String>) -> Card {
         Card {
             code: code.to_owned(),
-            subject: crate::text::line(&subject.into(), PART),
+            subject: named(subject),
             effect: "was not loaded".to_owned(),
             place: String::new(),
             why: Vec::new(),
@@ -62,6 +67,12 @@ impl Card {
     /// Adds a reason.
     pub(crate) fn because(mut self, why: impl Into<String>) -> Card {
         self.why.push(part(why));
+        self
+    }
+
+    /// Adds all of these reasons.
+    pub(crate) fn because_of(mut self, reasons: impl IntoIterator<Item = String>) -> Card {
+        self.why.extend(reasons.into_iter().map(part));
         self
     }
 

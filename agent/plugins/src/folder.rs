@@ -330,10 +330,11 @@ impl Host {
             |code| Card::new(code, serving.manifest.subject()).at(format!("{place}.settings"));
         match self.validate(serving, settings).await {
             Ok(Reply::Settings(issues)) if issues.is_empty() => None,
-            Ok(Reply::Settings(issues)) => Some(Card {
-                why: issues.iter().map(issue_text).collect(),
-                ..card("plugin/settings-invalid").change("correct the settings")
-            }),
+            Ok(Reply::Settings(issues)) => Some(
+                card("plugin/settings-invalid")
+                    .because_of(issues.iter().map(issue_text))
+                    .change("correct the settings"),
+            ),
             Ok(
                 Reply::Report(_)
                 | Reply::Measurement(_)
@@ -396,15 +397,11 @@ fn failed(
     let problems: Vec<Card> = cards
         .into_iter()
         .map(|card| {
-            let place = if card.place.is_empty() {
-                file.clone()
-            } else {
-                card.place.clone()
+            let card = match card.place.is_empty() {
+                true => card.at(&file),
+                false => card,
             };
-            Card {
-                place,
-                ..card.effect(format!("was not loaded; {follows}"))
-            }
+            card.effect(format!("was not loaded; {follows}"))
         })
         .collect();
     Arc::new(Slot {

@@ -392,11 +392,12 @@ impl Gaps {
                 .iter()
                 .map(|(name, grant)| format!("{name}: {{ {grant} }}"))
                 .collect();
-            let mut card = Card::new("plugin/grant-missing", manifest.subject())
-                .at(format!("{place}; import sluice:plugin/http"))
-                .change(format!("add   http: {{ {} }}", targets.join(", ")));
-            card.why = self.why;
-            cards.push(card);
+            cards.push(
+                Card::new("plugin/grant-missing", manifest.subject())
+                    .at(format!("{place}; import sluice:plugin/http"))
+                    .because_of(self.why)
+                    .change(format!("add   http: {{ {} }}", targets.join(", "))),
+            );
         }
         if self.wasi_http {
             cards.push(

@@ -107,11 +107,7 @@ pub struct TargetRequest {
 impl Manifest {
     /// `slack 1.2.0`.
     pub(crate) fn subject(&self) -> String {
-        // It also names manifests whose name is refused.
-        crate::text::line(
-            &format!("{} {}", self.plugin.name, self.plugin.version),
-            160,
-        )
+        format!("{} {}", self.plugin.name, self.plugin.version)
     }
 
     /// Finds and reads the manifest of a component.
@@ -171,12 +167,12 @@ impl Manifest {
         if faults.is_empty() {
             return Ok(manifest);
         }
-        let card = invalid(String::new(), "correct plugin.toml and rebuild");
-        Err(Card {
-            subject: manifest.subject(),
-            why: faults,
-            ..card
-        })
+        // The name may be what is wrong: no more of it than a line has room for.
+        let subject = crate::text::line(&manifest.subject(), 160);
+        Err(Card::new("plugin/manifest-invalid", subject)
+            .at("plugin.toml")
+            .because_of(faults)
+            .change("correct plugin.toml and rebuild"))
     }
 
     fn faults(&self) -> Vec<String> {

@@ -139,10 +139,7 @@ impl PluginsFile {
         if faults.is_empty() {
             return Ok(file);
         }
-        Err(Card {
-            why: faults,
-            ..card().change("correct the file")
-        })
+        Err(card().because_of(faults).change("correct the file"))
     }
 
     fn faults(&self) -> Vec<String> {

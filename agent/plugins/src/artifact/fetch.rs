@@ -277,13 +277,10 @@ impl Work {
             Ok(found) => match rule.judge(&found) {
                 Ok(()) => return Ok(Vec::new()),
                 Err(missing) => Trouble {
-                    card: Card {
-                        why: missing,
-                        ..card("plugin/not-signed").change(
-                            "have it signed, with cosign or sluice plugin sign, or correct verify; it \
-                             is looked at again by itself",
-                        )
-                    },
+                    card: card("plugin/not-signed").because_of(missing).change(
+                        "have it signed, with cosign or sluice plugin sign, or correct verify; it is \
+                         looked at again by itself",
+                    ),
                     again: Some(Duration::ZERO),
                 },
             },

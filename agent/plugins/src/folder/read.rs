@@ -102,9 +102,9 @@ fn from_file(file: PluginsFile, folders: &Folders) -> Vec<Wanted> {
 
 /// What is to be pulled, and by which rule. Files of keys are read here, with the folder.
 fn registry(entry: &PluginEntry, reference: &str, folders: &Folders) -> Origin {
-    let card = |why: Vec<String>| Card {
-        why,
-        ..Card::new("plugin/verify-invalid", reference)
+    let card = |why: Vec<String>| {
+        Card::new("plugin/verify-invalid", reference)
+            .because_of(why)
             .change("correct verify, or put the key there")
     };
     let at = match ArtifactRef::parse(reference) {

@@ -137,13 +137,14 @@ pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<Vec
     }
     let mut misfits = Vec::new();
     if !refused.is_empty() {
-        misfits.push(Card {
-            why: shortened(refused),
-            ..Card::new("plugin/import-refused", &subject).change(format!(
-                "build it without these imports; a {} needs none of them",
-                kind_name(kind)
-            ))
-        });
+        misfits.push(
+            Card::new("plugin/import-refused", &subject)
+                .because_of(shortened(refused))
+                .change(format!(
+                    "build it without these imports; a {} needs none of them",
+                    kind_name(kind)
+                )),
+        );
     }
     // Of another age: each difference in detail would only say that once more.
     if let Some(version) = built_for {
@@ -155,11 +156,11 @@ pub(crate) fn check(bytes: &[u8], manifest: &Manifest, file: &str) -> Result<Vec
                 .change("upgrade the agent to one that serves it, or rebuild with sluice-sdk 0.1"),
         );
     } else if !differ.differences.is_empty() {
-        misfits.push(Card {
-            why: shortened(differ.differences),
-            ..Card::new("plugin/api-mismatch", &subject)
-                .change("rebuild with sluice-sdk 0.1, or upgrade the agent if the plugin is newer")
-        });
+        misfits.push(
+            Card::new("plugin/api-mismatch", &subject)
+                .because_of(shortened(differ.differences))
+                .change("rebuild with sluice-sdk 0.1, or upgrade the agent if the plugin is newer"),
+        );
     }
     Ok(misfits)
 }
