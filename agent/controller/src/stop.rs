@@ -104,20 +104,10 @@ fn shown(text: &str) -> String {
 /// Whether a Request about everything may be taken up, whatever else is in force.
 pub(crate) fn allowed(request: &Request, policy: &Policy, now: Timestamp) -> Result<(), String> {
     let spec = &request.spec;
-    let action = match spec.action {
-        RequestAction::Stop => Action::Stop,
-        RequestAction::Start => Action::Start,
-        RequestAction::Deploy
-        | RequestAction::Rollback
-        | RequestAction::Abort
-        | RequestAction::Pause
-        | RequestAction::Resume
-        | RequestAction::Promote
-        | RequestAction::Retry
-        | RequestAction::LiftQuarantine
-        | RequestAction::Adopt => {
-            return Err("the Request names neither a Pipeline nor a Rollout".into());
-        }
+    let action = match request.about_everything(String::new()) {
+        Some(Wish::Stop(_)) => Action::Stop,
+        Some(Wish::Start(_)) => Action::Start,
+        None => return Err("the Request names neither a Pipeline nor a Rollout".into()),
     };
     if spec.pipeline.is_some() || spec.environment.is_some() || spec.rollout.is_some() {
         return Err(format!(

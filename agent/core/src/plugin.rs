@@ -408,6 +408,26 @@ pub enum PluginAnswer {
     Failed(PluginFault),
 }
 
+impl PluginAnswer {
+    /// Why this is no answer to what was asked, for whoever expected another kind of answer.
+    pub fn no_answer(&self) -> String {
+        match self {
+            PluginAnswer::Failed(fault) => format!("[{}] {}", fault.code, fault.message),
+            PluginAnswer::Report(_)
+            | PluginAnswer::Measurement(_)
+            | PluginAnswer::Plan(_)
+            | PluginAnswer::Judgement(_)
+            | PluginAnswer::Notified(_)
+            | PluginAnswer::Approval(_)
+            | PluginAnswer::Withdrawn
+            | PluginAnswer::ApprovalCallback(_)
+            | PluginAnswer::Settings(_) => {
+                "the answer is of another kind than the question".to_owned()
+            }
+        }
+    }
+}
+
 /// Why a call gave no answer. Never a verdict about the candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -97,7 +97,7 @@ fn answered(
             other => {
                 *attempt = attempt.saturating_add(1);
                 *not_before = again(now);
-                journal.fault = Some(no_answer(other));
+                journal.fault = Some(clip(&other.no_answer()));
             }
         },
         State::Progressing(step) | State::Promoting(step) => {
@@ -144,7 +144,7 @@ fn checked(
         PluginAnswer::Report(r) => bounded(r),
         other => Report {
             outcome: Outcome::Inconclusive,
-            summary: no_answer(other),
+            summary: clip(&other.no_answer()),
             checks: Vec::new(),
         },
     };
@@ -261,7 +261,7 @@ fn judged(
             other => {
                 *faults = faults.saturating_add(1);
                 *not_before = again(now);
-                journal.fault = Some(no_answer(other));
+                journal.fault = Some(clip(&other.no_answer()));
             }
         }
     }
@@ -311,21 +311,6 @@ fn put_step(journal: &mut Journal, step: StepState) {
     } else {
         State::Progressing(step)
     };
-}
-
-fn no_answer(answer: &PluginAnswer) -> String {
-    match answer {
-        PluginAnswer::Failed(fault) => clip(&format!("[{}] {}", fault.code, fault.message)),
-        PluginAnswer::Report(_)
-        | PluginAnswer::Measurement(_)
-        | PluginAnswer::Plan(_)
-        | PluginAnswer::Judgement(_)
-        | PluginAnswer::Notified(_)
-        | PluginAnswer::Approval(_)
-        | PluginAnswer::Withdrawn
-        | PluginAnswer::ApprovalCallback(_)
-        | PluginAnswer::Settings(_) => "the answer is of another kind than the question".into(),
-    }
 }
 
 fn again(now: Timestamp) -> Timestamp {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Asked, Errand, Key, ProviderDecision, open_hash, using};
 use crate::approval::Decision;
 use crate::plugin::{ApprovalDecision, ApprovalStatus, PluginAnswer};
-use crate::rollout::journal::{bytes, clip, clip_short, cut};
+use crate::rollout::journal::{bytes, clip_short, cut};
 use crate::rollout::{Journal, RolloutView};
 
 /// Longest ticket, in bytes (plugins.md section 1).
@@ -53,7 +53,7 @@ fn withdrawn(
     if journal.asked.len() < before && !matches!(answer, PluginAnswer::Withdrawn) {
         let text = format!(
             "{plugin} still shows a request that is closed: {}",
-            no_answer(answer)
+            clip_short(&answer.no_answer())
         );
         journal.note(now, "not-withdrawn", &text);
     }
@@ -112,7 +112,7 @@ fn status(
                 ));
             }
         }
-        other => entry.trouble = Some(no_answer(other)),
+        other => entry.trouble = Some(clip_short(&other.no_answer())),
     }
     keep(journal, entry, &mut notes);
     for (kind, text) in notes {
@@ -213,19 +213,4 @@ fn too_long(bytes: usize) -> String {
     format!(
         "its ticket of {bytes} bytes finds no room in the journal: the plugin should shorten it"
     )
-}
-
-fn no_answer(answer: &PluginAnswer) -> String {
-    match answer {
-        PluginAnswer::Failed(fault) => clip_short(&format!("[{}] {}", fault.code, fault.message)),
-        PluginAnswer::Report(_)
-        | PluginAnswer::Measurement(_)
-        | PluginAnswer::Plan(_)
-        | PluginAnswer::Judgement(_)
-        | PluginAnswer::Notified(_)
-        | PluginAnswer::Approval(_)
-        | PluginAnswer::Withdrawn
-        | PluginAnswer::ApprovalCallback(_)
-        | PluginAnswer::Settings(_) => clip("the answer is of another kind than the question"),
-    }
 }
