@@ -28,6 +28,7 @@ mod digest;
 mod fault;
 mod host;
 mod link;
+mod part;
 pub mod poll;
 mod realm;
 mod recent;

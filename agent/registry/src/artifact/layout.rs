@@ -9,6 +9,7 @@ use sluice_core::hash::sha256_hex;
 use super::{ArtifactFault, LAYOUT, WasmLayer};
 use crate::digest::Digest;
 use crate::fault::{Ask, quotable};
+use crate::part::Part;
 
 /// Media type of the configuration.
 pub(super) const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
@@ -56,14 +57,6 @@ struct Document {
     config: Option<Part>,
     #[serde(default)]
     layers: Option<Vec<Part>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Part {
-    media_type: String,
-    digest: String,
-    size: u64,
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use sluice_core::port::RegistryFault;
 use super::{MOST_LIST_BYTES, MOST_SIGNATURE_BYTES, MOST_SIGNATURES, Search};
 use crate::content;
 use crate::digest::Digest;
+use crate::part::Part;
 use crate::signature::Signature;
 
 /// Bundles of this version alone: older ones may lack the proof that the log has the entry.
@@ -40,14 +41,6 @@ struct Manifest {
     subject: Option<Part>,
     #[serde(default)]
     layers: Option<Vec<Part>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Part {
-    media_type: String,
-    digest: String,
-    size: u64,
 }
 
 impl Descriptor {

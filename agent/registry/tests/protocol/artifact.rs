@@ -63,8 +63,8 @@ pub(super) async fn up_and_down(client: &OciRegistry, repository: &str) -> Strin
     digest
 }
 
-#[tokio::test]
-async fn what_was_pushed_is_pulled_by_the_digest_that_push_names() {
+/// Everybody may pull, and one account may push.
+async fn guarded() -> Registry {
     let registry = Registry::start().await.unwrap();
     let account = Auth::Bearer {
         username: USERNAME.to_owned(),
@@ -73,6 +73,12 @@ async fn what_was_pushed_is_pulled_by_the_digest_that_push_names() {
         lifetime: Duration::from_secs(60),
     };
     registry.behave(|b| b.auth = account);
+    registry
+}
+
+#[tokio::test]
+async fn what_was_pushed_is_pulled_by_the_digest_that_push_names() {
+    let registry = guarded().await;
     let repository = registry.repository("plugins/slack");
     let client = client(with_account(registry.host()));
     up_and_down(&client, &repository).await;
@@ -89,14 +95,7 @@ async fn what_was_pushed_is_pulled_by_the_digest_that_push_names() {
 
 #[tokio::test]
 async fn who_may_not_push_is_told() {
-    let registry = Registry::start().await.unwrap();
-    let account = Auth::Bearer {
-        username: USERNAME.to_owned(),
-        password: PASSWORD.to_owned(),
-        anonymous_pull: true,
-        lifetime: Duration::from_secs(60),
-    };
-    registry.behave(|b| b.auth = account);
+    let registry = guarded().await;
     let reader = client(plain(registry.host()));
     let repository = registry.repository("plugins/slack");
     let refused = reader
