@@ -34,6 +34,20 @@ pub fn excerpt(text: &str, limit: usize) -> String {
     out
 }
 
+/// Longest id of somebody else's in a path, in bytes.
+pub const ID_BYTES: usize = 128;
+
+/// Whether a stranger's id can stand in a path as it is: letters, digits, `-`, `_`, `.` and `~`, no dot
+/// first, at most [`ID_BYTES`].
+#[must_use]
+pub fn is_path_id(text: &str) -> bool {
+    (1..=ID_BYTES).contains(&text.len())
+        && !text.starts_with('.')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

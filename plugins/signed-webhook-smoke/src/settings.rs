@@ -13,12 +13,6 @@ use crate::style::SignSettings;
 
 /// Most webhooks: five deliveries each, with room for some repetitions in the manifest's budget.
 const MAX_WEBHOOKS: usize = 8;
-/// Most repetitions of one delivery.
-const MAX_RETRIES: u32 = 10;
-/// Longest wait before a repetition, in milliseconds.
-const MAX_WAIT_MS: u32 = 30_000;
-/// Longest wait for an answer, in milliseconds: the wall time of the manifest.
-const MAX_TIMEOUT_MS: u32 = 60_000;
 /// Oldest time that can be sent: a week. No receiver that looks at times takes that.
 const MAX_AGE_S: u32 = 7 * 24 * 60 * 60;
 /// Methods that the manifest asks for.
@@ -215,11 +209,7 @@ impl WebhookSettings {
             let hint = "use a style with a time, or put {{timestamp}} into the body";
             complaints.refuse(timeless, "/stale", message, hint);
         }
-        if let Some(retries) = self.retries {
-            complaints.range("/retries", retries, 0, MAX_RETRIES);
-        }
-        complaints.range("/retryWaitMs", self.retry_wait_ms, 0, MAX_WAIT_MS);
-        complaints.range("/timeoutMs", self.timeout_ms, 1, MAX_TIMEOUT_MS);
+        complaints.patience("", self.retries, self.retry_wait_ms, self.timeout_ms);
     }
 }
 

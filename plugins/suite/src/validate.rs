@@ -15,12 +15,6 @@ const MAX_SERVICES: usize = 19;
 const MAX_LINES: usize = smoke::MAX_CHECKS;
 /// Most requests without a repetition: those of the manifest.
 const MAX_REQUESTS: usize = 64;
-/// Most repetitions.
-const MAX_RETRIES: u32 = 10;
-/// Longest wait before a repetition, in milliseconds.
-const MAX_WAIT_MS: u32 = 30_000;
-/// Longest wait for an answer, in milliseconds: half the wall time of the manifest.
-const MAX_TIMEOUT_MS: u32 = 60_000;
 /// Longest name in the report.
 const MAX_NAME_CHARS: usize = 63;
 
@@ -114,19 +108,8 @@ fn about(service: &ServiceSettings, all: &[ServiceSettings], complaints: &mut Co
     }
     if let Some(readiness) = &service.readiness {
         complaints.path("/readiness/path", &readiness.path);
-        complaints.range("/readiness/retries", readiness.retries, 0, MAX_RETRIES);
-        complaints.range(
-            "/readiness/retryWaitMs",
-            readiness.retry_wait_ms,
-            0,
-            MAX_WAIT_MS,
-        );
-        complaints.range(
-            "/readiness/timeoutMs",
-            readiness.timeout_ms,
-            1,
-            MAX_TIMEOUT_MS,
-        );
+        let (wait_ms, timeout_ms) = (readiness.retry_wait_ms, readiness.timeout_ms);
+        complaints.patience("/readiness", Some(readiness.retries), wait_ms, timeout_ms);
         let never = readiness.max_ms == Some(0);
         complaints.refuse(never, "/readiness/maxMs", "nothing is that fast", "");
         let empty = readiness.dependencies.0.iter().any(String::is_empty);
@@ -139,14 +122,8 @@ fn about(service: &ServiceSettings, all: &[ServiceSettings], complaints: &mut Co
     }
     if let Some(metrics) = &service.metrics {
         complaints.path("/metrics/path", &metrics.path);
-        complaints.range("/metrics/retries", metrics.retries, 0, MAX_RETRIES);
-        complaints.range(
-            "/metrics/retryWaitMs",
-            metrics.retry_wait_ms,
-            0,
-            MAX_WAIT_MS,
-        );
-        complaints.range("/metrics/timeoutMs", metrics.timeout_ms, 1, MAX_TIMEOUT_MS);
+        let (wait_ms, timeout_ms) = (metrics.retry_wait_ms, metrics.timeout_ms);
+        complaints.patience("/metrics", Some(metrics.retries), wait_ms, timeout_ms);
         for series in &metrics.series.0 {
             let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
             let name = series.strip_suffix('*').unwrap_or(series);

@@ -2,11 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use sluice_sdk::text::excerpt;
+use sluice_sdk::text::{ID_BYTES, excerpt, is_path_id};
 use sluice_sdk::{Decision, Error, Response, Status, patience_ms};
-
-/// Longest id of a request, in bytes: it becomes a ticket and a part of a path.
-const MAX_ID: usize = 128;
 
 /// Where a request stands, as the other system says. The same document comes from `POST`, `GET`
 /// and, without `status`, in a callback.
@@ -53,10 +50,10 @@ pub(crate) fn read(response: &Response, known: Option<&str>) -> Result<Status, E
             return Err(Error::Other("the answer is about another request".into()));
         }
         (Some(known), _) => known.to_owned(),
-        (None, Some(id)) if is_id(id) => id.to_owned(),
+        (None, Some(id)) if is_path_id(id) => id.to_owned(),
         (None, _) => {
             return Err(Error::Other(format!(
-                "the answer has no `id` of letters, digits, `-`, `_`, `.` and `~`, at most {MAX_ID}"
+                "the answer has no `id` of letters, digits, `-`, `_`, `.` and `~`, at most {ID_BYTES}"
             )));
         }
     };
@@ -95,15 +92,6 @@ pub(crate) fn callback(body: &[u8], ticket: &str, subject: &str) -> Option<Decis
     };
     let approved = standing.approved.filter(|_| ours)?;
     standing.decision(approved)
-}
-
-/// An id that can stand in a path as it is.
-pub(crate) fn is_id(text: &str) -> bool {
-    (1..=MAX_ID).contains(&text.len())
-        && !text.starts_with('.')
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
 }
 
 pub(crate) fn refusal(status: u16, response: &Response) -> Error {

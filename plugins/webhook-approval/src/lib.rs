@@ -11,6 +11,7 @@ mod answer;
 mod settings;
 
 use serde_json::{Value, json};
+use sluice_sdk::text::is_path_id;
 use sluice_sdk::{Client, Error, Remote, Request, Response, Status};
 
 use settings::Settings as S;
@@ -89,7 +90,7 @@ pub fn on_callback(
 }
 
 fn place(settings: &S, ticket: &str) -> Result<String, Error> {
-    if answer::is_id(ticket) {
+    if is_path_id(ticket) {
         return Ok(format!("{}/{ticket}", settings.path));
     }
     Err(Error::Denied("the ticket is none of this plugin's".into()))

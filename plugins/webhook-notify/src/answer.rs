@@ -1,9 +1,7 @@
 //! What the server's answer means for the event.
 
-use sluice_sdk::text::{EXCERPT_CHARS, excerpt};
+use sluice_sdk::text::{EXCERPT_CHARS, excerpt, is_path_id};
 use sluice_sdk::{Error, Response, find_json, patience_ms};
-
-use crate::thread::is_id;
 
 /// Whether what was to be updated is no longer there.
 pub(crate) fn is_gone(response: &Response) -> bool {
@@ -53,5 +51,5 @@ pub(crate) fn reference(response: &Response, pointer: &str) -> Option<String> {
         Some(text) => text.to_owned(),
         None => found.as_u64()?.to_string(),
     };
-    is_id(&id).then_some(id)
+    is_path_id(&id).then_some(id)
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// Longest id of a server, in bytes: it becomes a part of a path.
-const MAX_ID: usize = 128;
+use sluice_sdk::text::is_path_id;
 
 /// What the server calls the rollout, and what it was told last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +20,7 @@ impl Thread {
         let (reference, last) = text.split_once(' ')?;
         let reference = match reference {
             "" => None,
-            given if is_id(given) => Some(given.to_owned()),
+            given if is_path_id(given) => Some(given.to_owned()),
             _ => return None,
         };
         let last = last.to_owned();
@@ -46,15 +45,6 @@ impl fmt::Display for Thread {
     }
 }
 
-/// An id that can stand in a path as it is.
-pub(crate) fn is_id(text: &str) -> bool {
-    (1..=MAX_ID).contains(&text.len())
-        && !text.starts_with('.')
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +63,6 @@ mod tests {
         for text in ["", "x", "../x e", "a/b e", ".. e", "%2e e"] {
             assert_eq!(Thread::read(text), None, "{text}");
         }
-        assert!(!is_id(&"x".repeat(129)));
+        assert!(!is_path_id(&"x".repeat(129)));
     }
 }

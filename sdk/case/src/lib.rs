@@ -4,6 +4,7 @@
 //! `cargo test`. Both read them here, and compare here, so that they agree. The format is described
 //! for people in `sdk/templates/README.md`.
 
+pub mod answer;
 mod arguments;
 mod compare;
 mod exchange;

@@ -4,12 +4,6 @@ use super::settings::RequestSettings;
 use crate::Issue;
 use crate::settings::{Complaints, step};
 
-/// Most repetitions of one request.
-const MAX_RETRIES: u32 = 10;
-/// Longest wait before a repetition, in milliseconds.
-const MAX_WAIT_MS: u32 = 30_000;
-/// Longest wait for an answer, in milliseconds: more than any grant leaves to one call.
-const MAX_TIMEOUT_MS: u32 = 60_000;
 /// Methods that a grant knows.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
@@ -33,11 +27,12 @@ fn about(request: &RequestSettings, complaints: &mut Complaints<'_>) {
     complaints.refuse(!known, "/method", &message, &hint);
     complaints.path("/path", &request.path);
     complaints.name("/target", request.target(), "target");
-    complaints.range("/timeoutMs", request.timeout_ms, 1, MAX_TIMEOUT_MS);
-    complaints.range("/retryWaitMs", request.retry_wait_ms, 0, MAX_WAIT_MS);
-    if let Some(retries) = request.retries {
-        complaints.range("/retries", retries, 0, MAX_RETRIES);
-    }
+    complaints.patience(
+        "",
+        request.retries,
+        request.retry_wait_ms,
+        request.timeout_ms,
+    );
 }
 
 fn about_headers(request: &RequestSettings, complaints: &mut Complaints<'_>) {

@@ -3,6 +3,13 @@
 use super::issue;
 use crate::Issue;
 
+/// Most repetitions of one request.
+const MAX_RETRIES: u32 = 10;
+/// Longest wait before a repetition, in milliseconds.
+const MAX_WAIT_MS: u32 = 30_000;
+/// Longest wait for an answer, in milliseconds: more than any grant leaves to one call.
+const MAX_TIMEOUT_MS: u32 = 60_000;
+
 /// Complaints about one part of the settings.
 pub struct Complaints<'i> {
     at: String,
@@ -31,6 +38,15 @@ impl<'i> Complaints<'i> {
         let fits = (least..=most).contains(&number);
         let message = format!("{number} is out of range");
         self.refuse(!fits, place, &message, &format!("from {least} to {most}"));
+    }
+
+    /// How patient a request is: `retries`, `retryWaitMs` and `timeoutMs` below `place`.
+    pub fn patience(&mut self, place: &str, retries: Option<u32>, wait_ms: u32, timeout_ms: u32) {
+        if let Some(retries) = retries {
+            self.range(&format!("{place}/retries"), retries, 0, MAX_RETRIES);
+        }
+        self.range(&format!("{place}/retryWaitMs"), wait_ms, 0, MAX_WAIT_MS);
+        self.range(&format!("{place}/timeoutMs"), timeout_ms, 1, MAX_TIMEOUT_MS);
     }
 
     /// HTTP statuses.

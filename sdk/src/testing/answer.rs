@@ -1,6 +1,7 @@
-//! Answers as values of the contract, in its spelling: what cases are compared with.
+//! Answers of the SDK's types, written as cases have them.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use sluice_case::answer;
 
 use crate::{Error, Issue, Judgement, Measurement, Outcome, Report, Role, Status, Step};
 
@@ -14,27 +15,15 @@ pub(super) fn of<T>(answer: Result<T, Error>, value: impl FnOnce(T) -> Value) ->
         Err(Error::Denied(why)) => ("denied", why),
         Err(Error::Other(why)) => ("other", why),
     };
-    json!({"error": {"code": format!("plugin/said-{code}"), "message": message}})
+    answer::error(&format!("plugin/said-{code}"), &message)
 }
 
 pub(super) fn report(report: Report) -> Value {
-    let checks: Vec<Value> = report
-        .checks
-        .iter()
-        .map(|check| {
-            json!({
-                "name": check.name,
-                "outcome": outcome(check.outcome),
-                "message": check.message,
-                "elapsed-ms": check.elapsed_ms,
-            })
-        })
-        .collect();
-    json!({
-        "outcome": outcome(report.outcome),
-        "summary": report.summary,
-        "checks": checks,
-    })
+    let checks = report.checks.iter().map(|check| {
+        let outcome = outcome(check.outcome);
+        answer::check(&check.name, outcome, &check.message, check.elapsed_ms)
+    });
+    answer::report(outcome(report.outcome), &report.summary, checks.collect())
 }
 
 fn outcome(outcome: Outcome) -> &'static str {
@@ -47,73 +36,48 @@ fn outcome(outcome: Outcome) -> &'static str {
 }
 
 pub(super) fn measurement(measurement: Measurement) -> Value {
-    let series: Vec<Value> = measurement
-        .series
-        .iter()
-        .map(|series| {
-            let role = match series.role {
-                Role::Stable => "stable",
-                Role::Candidate => "candidate",
-            };
-            json!({
-                "role": role,
-                "events": series.events,
-                "total": series.total,
-                "value": series.value,
-            })
-        })
-        .collect();
-    json!({"series": series, "summary": measurement.summary})
+    let series = measurement.series.iter().map(|series| {
+        let role = match series.role {
+            Role::Stable => "stable",
+            Role::Candidate => "candidate",
+        };
+        answer::series(role, series.events, series.total, series.value)
+    });
+    answer::measurement(series.collect(), &measurement.summary)
 }
 
 pub(super) fn status(status: Status) -> Value {
     match status {
-        Status::Pending(ticket) => json!({ "pending": ticket }),
-        Status::Expired => json!({"expired": true}),
-        Status::Decided(decision) => json!({"decided": {
-            "approved": decision.approved,
-            "approver": decision.approver,
-            "reason": decision.reason,
-            "subject-digest": decision.subject_digest,
-        }}),
+        Status::Pending(ticket) => answer::pending(&ticket),
+        Status::Expired => answer::expired(),
+        Status::Decided(of) => {
+            answer::decided(of.approved, &of.approver, &of.reason, &of.subject_digest)
+        }
     }
 }
 
-pub(super) fn plan(steps: &[Step]) -> Value {
-    let steps: Vec<Value> = steps
-        .iter()
-        .map(|step| {
-            json!({
-                "name": step.name,
-                "weight-bp": step.weight_bp,
-                "capacity-replicas": step.capacity_replicas,
-                "hold-ms": step.hold_ms,
-                "checks": step.checks,
-                "gate": step.gate,
-            })
-        })
-        .collect();
-    json!({ "steps": steps })
+pub(super) fn plan(steps: Vec<Step>) -> Value {
+    answer::plan(steps.into_iter().map(|step| sluice_case::Step {
+        name: step.name,
+        weight_bp: step.weight_bp,
+        capacity_replicas: step.capacity_replicas,
+        hold_ms: step.hold_ms,
+        checks: step.checks,
+        gate: step.gate,
+    }))
 }
 
 pub(super) fn judgement(judgement: Judgement) -> Value {
     match judgement {
-        Judgement::Proceed => json!({"proceed": true}),
-        Judgement::Hold(ms) => json!({ "hold": ms }),
-        Judgement::Rollback(why) => json!({ "rollback": why }),
+        Judgement::Proceed => answer::proceed(),
+        Judgement::Hold(ms) => answer::hold(ms),
+        Judgement::Rollback(why) => answer::rollback(&why),
     }
 }
 
 pub(super) fn issues(issues: &[Issue]) -> Value {
-    let issues: Vec<Value> = issues
+    let issues = issues
         .iter()
-        .map(|issue| {
-            json!({
-                "pointer": issue.pointer,
-                "message": issue.message,
-                "hint": issue.hint,
-            })
-        })
-        .collect();
-    json!({ "issues": issues })
+        .map(|issue| answer::issue(&issue.pointer, &issue.message, issue.hint.as_deref()));
+    answer::issues(issues.collect())
 }

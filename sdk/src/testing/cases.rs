@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sluice_case::{Case, Exchange, Made, Trouble};
 
 use super::answer;
@@ -235,7 +235,7 @@ impl<S: DeserializeOwned> Playable for Plugin<S, NotifyFn<S>> {
         match export {
             "notify" => Ok(answer::of(
                 self.notify(script, &event(&case.arguments.event)),
-                |thread| json!({ "thread": thread }),
+                |thread| sluice_case::answer::thread(thread.as_deref()),
             )),
             "validate" => Ok(validate(self, case)),
             _ => Err(unknown(export, "notify")),
@@ -250,7 +250,7 @@ impl<S: DeserializeOwned> Playable for Plugin<S, (PlanFn<S>, JudgeFn<S>)> {
 
     fn ask(&self, export: &str, script: &Script, case: &Case) -> Result<Value, String> {
         match export {
-            "plan" => Ok(answer::of(self.plan(script), |steps| answer::plan(&steps))),
+            "plan" => Ok(answer::of(self.plan(script), answer::plan)),
             "judge" => {
                 let step = step(&case.arguments.step);
                 let seen: Vec<Observation> = case
@@ -281,16 +281,15 @@ impl<S: DeserializeOwned> Playable for Plugin<S, Approval<S>> {
         match export {
             "ask" => Ok(answer::of(self.ask(script), answer::status)),
             "poll" => Ok(answer::of(self.poll(script, ticket), answer::status)),
-            "withdraw" => Ok(answer::of(
-                self.withdraw(script, ticket),
-                |()| json!({"withdrawn": true}),
-            )),
+            "withdraw" => Ok(answer::of(self.withdraw(script, ticket), |()| {
+                sluice_case::answer::withdrawn()
+            })),
             "on-callback" => {
                 let headers: Vec<(String, String)> =
                     arguments.headers.clone().into_iter().collect();
                 let answer = self.on_callback(script, ticket, &headers, &arguments.body());
                 Ok(answer::of(answer, |status| {
-                    status.map_or_else(|| json!({"not-ours": true}), answer::status)
+                    status.map_or_else(sluice_case::answer::not_ours, answer::status)
                 }))
             }
             "validate" => Ok(validate(self, case)),

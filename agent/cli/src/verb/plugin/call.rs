@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use sluice_case::{Case, Exchange as Expected, Made, Trouble};
+use serde_json::Value;
+use sluice_case::{Case, Exchange as Expected, Made, Trouble, answer};
 use sluice_core::plugin::{
     ApprovalStatus, Event, Invocation, Judgement, Measurement, PlanStep, PluginAnswer, PluginCall,
     PluginKind, Release, Report, SeriesRole, Severity, StepObservation, Targets, WorkloadRef,
@@ -249,48 +249,36 @@ pub(crate) fn made(exchange: &Exchange) -> Made {
 }
 
 /// The answer as the value of the contract, in its spelling.
-pub(crate) fn value(answer: &PluginAnswer) -> Value {
-    match answer {
+pub(crate) fn value(given: &PluginAnswer) -> Value {
+    match given {
         PluginAnswer::Report(report) => of_report(report),
         PluginAnswer::Measurement(measurement) => of_measurement(measurement),
-        PluginAnswer::Plan(steps) => {
-            json!({"steps": steps.iter().map(of_step).collect::<Vec<_>>()})
-        }
-        PluginAnswer::Judgement(Judgement::Proceed) => json!({"proceed": true}),
-        PluginAnswer::Judgement(Judgement::Hold(ms)) => json!({ "hold": ms }),
-        PluginAnswer::Judgement(Judgement::Rollback(why)) => json!({ "rollback": why }),
-        PluginAnswer::Notified(thread) => json!({ "thread": thread }),
+        PluginAnswer::Plan(steps) => answer::plan(steps.iter().map(of_step)),
+        PluginAnswer::Judgement(Judgement::Proceed) => answer::proceed(),
+        PluginAnswer::Judgement(Judgement::Hold(ms)) => answer::hold(*ms),
+        PluginAnswer::Judgement(Judgement::Rollback(why)) => answer::rollback(why),
+        PluginAnswer::Notified(thread) => answer::thread(thread.as_deref()),
         PluginAnswer::Approval(status) | PluginAnswer::ApprovalCallback(Some(status)) => {
             of_status(status)
         }
-        PluginAnswer::ApprovalCallback(None) => json!({"not-ours": true}),
-        PluginAnswer::Withdrawn => json!({"withdrawn": true}),
+        PluginAnswer::ApprovalCallback(None) => answer::not_ours(),
+        PluginAnswer::Withdrawn => answer::withdrawn(),
         PluginAnswer::Settings(issues) => {
-            let issues = issues.iter().map(|issue| {
-                json!({"pointer": issue.pointer, "message": issue.message, "hint": issue.hint})
-            });
-            json!({"issues": issues.collect::<Vec<_>>()})
+            let issues = issues
+                .iter()
+                .map(|issue| answer::issue(&issue.pointer, &issue.message, issue.hint.as_deref()));
+            answer::issues(issues.collect())
         }
-        PluginAnswer::Failed(fault) => {
-            json!({"error": {"code": fault.code, "message": fault.message}})
-        }
+        PluginAnswer::Failed(fault) => answer::error(&fault.code, &fault.message),
     }
 }
 
 fn of_report(report: &Report) -> Value {
-    let checks = report.checks.iter().map(|check| {
-        json!({
-            "name": check.name,
-            "outcome": check.outcome,
-            "message": check.message,
-            "elapsed-ms": check.elapsed_ms,
-        })
-    });
-    json!({
-        "outcome": report.outcome,
-        "summary": report.summary,
-        "checks": checks.collect::<Vec<_>>(),
-    })
+    let checks = report
+        .checks
+        .iter()
+        .map(|check| answer::check(&check.name, check.outcome, &check.message, check.elapsed_ms));
+    answer::report(report.outcome, &report.summary, checks.collect())
 }
 
 fn of_measurement(measurement: &Measurement) -> Value {
@@ -299,36 +287,28 @@ fn of_measurement(measurement: &Measurement) -> Value {
             SeriesRole::Stable => "stable",
             SeriesRole::Candidate => "candidate",
         };
-        json!({
-            "role": role,
-            "events": series.events,
-            "total": series.total,
-            "value": series.value,
-        })
+        answer::series(role, series.events, series.total, series.value)
     });
-    json!({"series": series.collect::<Vec<_>>(), "summary": measurement.summary})
+    answer::measurement(series.collect(), &measurement.summary)
 }
 
-fn of_step(step: &PlanStep) -> Value {
-    json!({
-        "name": step.name,
-        "weight-bp": step.weight_bp,
-        "capacity-replicas": step.capacity_replicas,
-        "hold-ms": step.hold_ms,
-        "checks": step.checks,
-        "gate": step.gate,
-    })
+fn of_step(step: &PlanStep) -> sluice_case::Step {
+    sluice_case::Step {
+        name: step.name.clone(),
+        weight_bp: step.weight_bp,
+        capacity_replicas: step.capacity_replicas,
+        hold_ms: step.hold_ms,
+        checks: step.checks,
+        gate: step.gate.clone(),
+    }
 }
 
 fn of_status(status: &ApprovalStatus) -> Value {
     match status {
-        ApprovalStatus::Pending(ticket) => json!({ "pending": ticket }),
-        ApprovalStatus::Expired => json!({"expired": true}),
-        ApprovalStatus::Decided(decision) => json!({"decided": {
-            "approved": decision.approved,
-            "approver": decision.approver,
-            "reason": decision.reason,
-            "subject-digest": decision.subject_digest,
-        }}),
+        ApprovalStatus::Pending(ticket) => answer::pending(ticket),
+        ApprovalStatus::Expired => answer::expired(),
+        ApprovalStatus::Decided(of) => {
+            answer::decided(of.approved, &of.approver, &of.reason, &of.subject_digest)
+        }
     }
 }

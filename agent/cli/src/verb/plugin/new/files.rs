@@ -43,9 +43,10 @@ pub(super) fn of(
         }
         Language::Javascript | Language::Python => {
             let folder = format!("sdk/{}", language.name());
-            let own = format!("{folder}/templates/{}", kind.name());
-            for (path, content) in embedded::below(&own) {
-                files.insert(path.to_owned(), named(content, name));
+            for of in ["every", kind.name()] {
+                for (path, content) in embedded::below(&format!("{folder}/templates/{of}")) {
+                    files.insert(path.to_owned(), named(content, name));
+                }
             }
             if !files.contains_key(language.source()) {
                 return Err(Failure::new(
