@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::Client;
@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::app::{PRODUCTION, restricted_container, restricted_pod};
 use crate::cluster::Cluster;
+use crate::table::Traffic;
 
 /// Fresh connections a second.
 const RATE: u32 = 200;
@@ -34,6 +35,26 @@ pub(crate) struct Met {
 }
 
 impl Met {
+    /// What goes into the table, with what else is worth a line.
+    ///
+    /// # Errors
+    /// A request failed, or none was sent.
+    pub(crate) fn unharmed(self, notes: Vec<String>) -> anyhow::Result<Traffic> {
+        ensure!(
+            self.sent > 0 && self.failed == 0,
+            "{} of {} requests failed:\n{}",
+            self.failed,
+            self.sent,
+            self.errors.join("\n")
+        );
+        Ok(Traffic {
+            sent: Some(self.sent),
+            failed: Some(self.failed),
+            notes,
+            skipped: None,
+        })
+    }
+
     /// Percent of the answers that came from this version.
     pub(crate) fn share(&self, version: &str) -> f64 {
         let all: u64 = self.by_version.iter().map(|(_, n)| n).sum();

@@ -8,6 +8,9 @@
     expect(unreachable_pub, reason = "the generated bindings are")
 )]
 
+#[path = "../manifest.rs"]
+mod manifest;
+
 // Bindings of the contract, made from its text.
 mod bindings {
     wit_bindgen::generate!({
@@ -33,11 +36,7 @@ use bindings::sluice::plugin::types::{Check, Error, NetError, Outcome};
 
 struct Hostile;
 
-#[cfg(target_arch = "wasm32")]
-#[expect(unsafe_code, reason = "a custom section needs its link_section")]
-#[used]
-#[unsafe(link_section = "sluice:manifest")]
-static MANIFEST: [u8; include_bytes!("../plugin.toml").len()] = *include_bytes!("../plugin.toml");
+manifest::embed_manifest!();
 
 impl Settings for Hostile {
     fn validate(settings: String) -> Vec<Issue> {

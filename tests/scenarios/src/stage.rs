@@ -104,6 +104,44 @@ impl Stage {
         }
     }
 
+    /// One more service of that image in staging, with a Pipeline of its own that people start.
+    pub fn add_service(&self, name: &str, replicas: u32, strategy: &Value, smoke: &Value) {
+        let apply = |object: Value| self.cluster.apply(object).expect("an object");
+        apply(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": name, "namespace": STAGING},
+            "spec": {
+                "replicas": replicas, "selector": {"matchLabels": {"app": name}},
+                "template": {
+                    "metadata": {"labels": {"app": name}},
+                    "spec": {"containers": [{
+                        "name": "web", "image": format!("{REPOSITORY}:v1.0.0"),
+                        "ports": [{"name": "http", "containerPort": 8080}],
+                    }]},
+                },
+            },
+        }));
+        apply(json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": name, "namespace": STAGING},
+            "spec": {"selector": {"app": name}, "ports": [{"port": 8080, "targetPort": "http"}]},
+        }));
+        apply(json!({
+            "apiVersion": "sluice.dev/v1alpha1", "kind": "Pipeline",
+            "metadata": {"name": name, "namespace": "delivery"},
+            "spec": {
+                "image": {"repository": REPOSITORY, "tags": {"semver": ">=1.0.0 <2.0.0"}},
+                "environments": [{
+                    "name": "staging",
+                    "target": {"namespace": STAGING, "deployment": name, "service": name},
+                    "triggers": [{"manual": {}}],
+                    "strategy": strategy,
+                    "checks": [{"plugin": "http-smoke", "settings": smoke}],
+                }],
+            },
+        }));
+    }
+
     /// A person pushes a tag.
     pub fn push(&self, tag: &str, letter: char) {
         self.registry.push(REPOSITORY, tag, &digest(letter));

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_core::policy::Policy;
-use sluice_scenarios::{
-    Crew, Life, POLICY, REPOSITORY, STAGING, Stage, beside, digest, on_virtual_time, until,
-};
+use sluice_scenarios::{Crew, Life, POLICY, Stage, beside, digest, on_virtual_time, until};
 use sluice_sim::{Fault, Resource};
 
 const HOURS: Duration = Duration::from_secs(5 * 3600);
@@ -55,41 +53,8 @@ fn crowd(policy: &str) -> (Stage, Arc<Mutex<Seen>>) {
     let mut stage = Stage::new(11);
     stage.policy = Arc::new(Policy::parse(policy).unwrap());
     for n in 0..SERVICES {
-        let name = format!("svc-{n}");
-        let apply = |object: Value| stage.cluster.apply(object).unwrap();
-        apply(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": name, "namespace": STAGING},
-            "spec": {
-                "replicas": 2, "selector": {"matchLabels": {"app": name}},
-                "template": {
-                    "metadata": {"labels": {"app": name}},
-                    "spec": {"containers": [{
-                        "name": "web", "image": format!("{REPOSITORY}:v1.0.0"),
-                        "ports": [{"name": "http", "containerPort": 8080}],
-                    }]},
-                },
-            },
-        }));
-        apply(json!({
-            "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": name, "namespace": STAGING},
-            "spec": {"selector": {"app": name}, "ports": [{"port": 8080, "targetPort": "http"}]},
-        }));
-        apply(json!({
-            "apiVersion": "sluice.dev/v1alpha1", "kind": "Pipeline",
-            "metadata": {"name": name, "namespace": "delivery"},
-            "spec": {
-                "image": {"repository": REPOSITORY, "tags": {"semver": ">=1.0.0 <2.0.0"}},
-                "environments": [{
-                    "name": "staging",
-                    "target": {"namespace": STAGING, "deployment": name, "service": name},
-                    "triggers": [{"manual": {}}],
-                    "strategy": {"plugin": "rolling"},
-                    "checks": [{"plugin": "http-smoke", "settings": {}}],
-                }],
-            },
-        }));
+        let (strategy, smoke) = (json!({"plugin": "rolling"}), json!({}));
+        stage.add_service(&format!("svc-{n}"), 2, &strategy, &smoke);
     }
     stage.push("v1.0.0", 'a');
     let seen = Arc::new(Mutex::new(Seen::default()));

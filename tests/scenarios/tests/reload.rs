@@ -22,9 +22,7 @@ use sluice_core::plugin::{PluginAnswer, PluginCall, PluginInfo};
 use sluice_core::policy::Policy;
 use sluice_core::port::{BoxFuture, PluginHost};
 use sluice_plugins::{Host, HostOptions};
-use sluice_scenarios::{
-    Crew, Life, POLICY, REPOSITORY, STAGING, Stage, beside, digest, on_virtual_time, until,
-};
+use sluice_scenarios::{Crew, Life, POLICY, Stage, beside, digest, on_virtual_time, until};
 use sluice_sim::Resource;
 use tokio::runtime::Runtime;
 
@@ -219,50 +217,17 @@ impl PluginHost for Outside {
 fn stage() -> Stage {
     let mut stage = Stage::new(23);
     stage.policy = Arc::new(Policy::parse(POLICY).unwrap());
+    let strategy = json!({
+        "plugin": "canary",
+        "router": {"replicas": {}},
+        "settings": {"steps": [
+            {"weight": "25%", "hold": "1m"},
+            {"weight": "50%", "hold": "1m"},
+            {"weight": "100%"},
+        ]},
+    });
     for n in 0..ROLLOUTS {
-        let name = format!("svc-{n}");
-        let apply = |object: Value| stage.cluster.apply(object).unwrap();
-        apply(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": name, "namespace": STAGING},
-            "spec": {
-                "replicas": 4, "selector": {"matchLabels": {"app": name}},
-                "template": {
-                    "metadata": {"labels": {"app": name}},
-                    "spec": {"containers": [{
-                        "name": "web", "image": format!("{REPOSITORY}:v1.0.0"),
-                        "ports": [{"name": "http", "containerPort": 8080}],
-                    }]},
-                },
-            },
-        }));
-        apply(json!({
-            "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": name, "namespace": STAGING},
-            "spec": {"selector": {"app": name}, "ports": [{"port": 8080, "targetPort": "http"}]},
-        }));
-        apply(json!({
-            "apiVersion": "sluice.dev/v1alpha1", "kind": "Pipeline",
-            "metadata": {"name": name, "namespace": "delivery"},
-            "spec": {
-                "image": {"repository": REPOSITORY, "tags": {"semver": ">=1.0.0 <2.0.0"}},
-                "environments": [{
-                    "name": "staging",
-                    "target": {"namespace": STAGING, "deployment": name, "service": name},
-                    "triggers": [{"manual": {}}],
-                    "strategy": {
-                        "plugin": "canary",
-                        "router": {"replicas": {}},
-                        "settings": {"steps": [
-                            {"weight": "25%", "hold": "1m"},
-                            {"weight": "50%", "hold": "1m"},
-                            {"weight": "100%"},
-                        ]},
-                    },
-                    "checks": [{"plugin": "http-smoke", "settings": {"attack": "nap"}}],
-                }],
-            },
-        }));
+        stage.add_service(&format!("svc-{n}"), 4, &strategy, &json!({"attack": "nap"}));
     }
     stage.push("v1.0.0", 'a');
     stage

@@ -1,13 +1,12 @@
 //! What a guest sees of the network: nothing but what was granted, and never a secret.
 
-use std::sync::Arc;
-
 use serde_json::json;
 use sluice_core::plugin::Outcome;
-use sluice_plugins::{HostOptions, MemorySecrets};
 
 use crate::server;
-use crate::support::{Folder, invocation, operator_file, smoke, test_options, with_lines};
+use crate::support::{
+    Folder, invocation, operator_file, smoke, test_options, with_lines, with_token,
+};
 
 const SECRET: &str = "xoxb-very-secret-0815";
 
@@ -26,16 +25,6 @@ fn granted(url: &str, plaintext: bool) -> Folder {
     )
 }
 
-fn with_secret(options: HostOptions) -> HostOptions {
-    let secrets = MemorySecrets::default()
-        .with("hostile", "token", SECRET)
-        .unwrap();
-    HostOptions {
-        secrets: Arc::new(secrets),
-        ..options
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attack_13_the_secret_reaches_the_server_and_never_the_guest() {
     let echo = server::start(|seen| {
@@ -52,7 +41,9 @@ async fn attack_13_the_secret_reaches_the_server_and_never_the_guest() {
     .await;
     let (options, lines) = with_lines();
     let folder = granted(&echo.url(), true);
-    let host = folder.host_with(with_secret(options)).await;
+    let host = folder
+        .host_with(with_token(options, "hostile", SECRET))
+        .await;
     assert_eq!(host.problems(), []);
     let pods = [echo.url()];
     let report = smoke(
@@ -97,7 +88,9 @@ async fn attack_13_the_secret_reaches_the_server_and_never_the_guest() {
 async fn secrets_are_not_sent_in_clear_unless_granted_so() {
     let echo = server::start(|_| server::text("hello")).await;
     let folder = granted(&echo.url(), false);
-    let host = folder.host_with(with_secret(test_options())).await;
+    let host = folder
+        .host_with(with_token(test_options(), "hostile", SECRET))
+        .await;
     let call = invocation(
         json!({ "attack": "theft" }),
         &["http://127.0.0.1:9".to_owned()],
@@ -138,7 +131,9 @@ async fn attack_11_a_redirect_is_an_answer_not_a_journey() {
 async fn a_grant_that_is_taken_away_holds_for_the_next_request() {
     let echo = server::start(|_| server::text("hello")).await;
     let folder = granted(&echo.url(), true);
-    let host = folder.host_with(with_secret(test_options())).await;
+    let host = folder
+        .host_with(with_token(test_options(), "hostile", SECRET))
+        .await;
     let call = || {
         let settings = json!({ "attack": "fetch", "target": "echo" });
         invocation(settings, &["http://127.0.0.1:9".to_owned()])

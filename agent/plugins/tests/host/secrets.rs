@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
-use sluice_plugins::{Host, HostOptions, MemorySecrets, Tape, Wire};
+use sluice_plugins::{Host, HostOptions, Tape, Wire};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -18,7 +18,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::support::{Folder, invocation, operator_file, smoke, with_lines};
+use crate::support::{Folder, invocation, operator_file, smoke, with_lines, with_token};
 
 const SECRET: &str = "xoxb-4711-rarely-seen-words";
 /// Every way in which a server can give back what it was sent.
@@ -170,13 +170,9 @@ async fn host(echo: &Echo, url: &str, options: HostOptions) -> (Folder, Host) {
         "plugins.yaml",
         operator_file("hostile", "hostile.wasm", entry),
     );
-    let secrets = MemorySecrets::default()
-        .with("hostile", "token", SECRET)
-        .unwrap();
     let options = HostOptions {
-        secrets: Arc::new(secrets),
         extra_roots: vec![echo.certificate.clone()],
-        ..options
+        ..with_token(options, "hostile", SECRET)
     };
     let host = folder.host_with(options).await;
     (folder, host)

@@ -10,7 +10,7 @@ use sluice_core::plugin::{
     Invocation, PluginAnswer, PluginCall, PluginFault, Release, Report, Targets, WorkloadRef,
 };
 use sluice_core::port::PluginHost as _;
-use sluice_plugins::{Host, HostOptions, LogLine, LogSink};
+use sluice_plugins::{Host, HostOptions, LogLine, LogSink, MemorySecrets};
 
 /// Longest time that any single answer may take in these tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -174,6 +174,15 @@ pub(crate) async fn attack(host: &Host, attack: &str) -> Result<Report, PluginFa
         invocation(json!({ "attack": attack }), &nobody),
     )
     .await
+}
+
+/// The same, with this value behind key `token` of the Secret of that name.
+pub(crate) fn with_token(options: HostOptions, secret: &str, value: &str) -> HostOptions {
+    let secrets = MemorySecrets::default().with(secret, "token", value);
+    HostOptions {
+        secrets: Arc::new(secrets.unwrap()),
+        ..options
+    }
 }
 
 /// `plugins.yaml` with one plugin.

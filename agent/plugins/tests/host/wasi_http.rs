@@ -1,13 +1,11 @@
 //! The second door: guests that bring an HTTP library reach what is granted, and nothing else.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use sluice_plugins::{HostOptions, MemorySecrets, SeenOutcome, Tape, Wire};
+use sluice_plugins::{HostOptions, SeenOutcome, Tape, Wire};
 
 use crate::metrics::{measure, provider};
 use crate::server::{self, Reply};
-use crate::support::{Folder, operator_file, test_options, with_lines};
+use crate::support::{Folder, operator_file, test_options, with_lines, with_token};
 
 const SECRET: &str = "metrics-token-0815";
 
@@ -19,13 +17,7 @@ fn api(url: &str) -> Value {
 }
 
 fn options() -> HostOptions {
-    let secrets = MemorySecrets::default()
-        .with("measurer", "token", SECRET)
-        .unwrap();
-    HostOptions {
-        secrets: Arc::new(secrets),
-        ..test_options()
-    }
+    with_token(test_options(), "measurer", SECRET)
 }
 
 fn echo(seen: &server::Seen) -> Reply {

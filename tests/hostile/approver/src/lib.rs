@@ -9,6 +9,9 @@
     expect(unreachable_pub, reason = "the generated bindings are")
 )]
 
+#[path = "../../manifest.rs"]
+mod manifest;
+
 // Bindings of the contract, made from its text.
 mod bindings {
     wit_bindgen::generate!({
@@ -27,11 +30,7 @@ use bindings::sluice::plugin::types::Error;
 
 struct Liar;
 
-#[cfg(target_arch = "wasm32")]
-#[expect(unsafe_code, reason = "a custom section needs its link_section")]
-#[used]
-#[unsafe(link_section = "sluice:manifest")]
-static MANIFEST: [u8; include_bytes!("../plugin.toml").len()] = *include_bytes!("../plugin.toml");
+manifest::embed_manifest!();
 
 impl Settings for Liar {
     fn validate(_: String) -> Vec<Issue> {

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use sluice_core::plugin::Outcome;
 use sluice_core::port::BoxFuture;
-use sluice_plugins::{HostOptions, MemorySecrets, Resolve};
+use sluice_plugins::{HostOptions, Resolve};
 
 use super::bare;
 use crate::ground::{Ground, Setting, child, operator};
 use crate::server::{self, Server};
-use crate::support::with_lines;
+use crate::support::{with_lines, with_token};
 
 const SECRET: &str = "xoxb-very-secret-0815";
 /// Other spellings of this machine and of the metadata address.
@@ -43,17 +43,7 @@ fn granted(url: &str) -> Setting {
             "allowLoopback": true, "plaintextSecrets": true,
         } }, "limits": { "cpu-ms": 5000 } }),
         secrets: json!({ "token": { "secret": "hostile", "key": "token" } }),
-        options: with_secret(child(&[])),
-    }
-}
-
-fn with_secret(options: HostOptions) -> HostOptions {
-    let secrets = MemorySecrets::default()
-        .with("hostile", "token", SECRET)
-        .unwrap();
-    HostOptions {
-        secrets: Arc::new(secrets),
-        ..options
+        options: with_token(child(&[]), "hostile", SECRET),
     }
 }
 
@@ -114,7 +104,7 @@ pub(crate) async fn rebound() -> Ground {
     let setting = Setting {
         options: HostOptions {
             resolver: Arc::new(fickle),
-            ..with_secret(child(&[]))
+            ..with_token(child(&[]), "hostile", SECRET)
         },
         ..granted("http://rebind.example")
     };
@@ -134,6 +124,14 @@ pub(crate) async fn rebinding() -> String {
     "resolved once a request; the second answer is refused".to_owned()
 }
 
+/// The attacker's pod is this server.
+async fn beside(pod: server::Server) -> Ground {
+    let mut ground = bare(json!({})).await;
+    ground.pods = vec![pod.url()];
+    ground.servers.push(Box::new(pod));
+    ground
+}
+
 pub(crate) async fn redirecting() -> Ground {
     let pod = server::start(|_| {
         http::Response::builder()
@@ -143,10 +141,7 @@ pub(crate) async fn redirecting() -> Ground {
             .unwrap()
     })
     .await;
-    let mut ground = bare(json!({})).await;
-    ground.pods = vec![pod.url()];
-    ground.servers.push(Box::new(pod));
-    ground
+    beside(pod).await
 }
 
 pub(crate) async fn redirects() -> String {
@@ -165,7 +160,7 @@ pub(crate) async fn to_metadata() -> Ground {
 pub(crate) async fn forbidden() -> String {
     let api_server = HostOptions {
         denied_addresses: vec!["10.96.0.1/32".parse().unwrap()],
-        ..with_secret(child(&[]))
+        ..with_token(child(&[]), "hostile", SECRET)
     };
     let ground = Ground::new(Setting {
         options: api_server,
@@ -233,7 +228,7 @@ pub(crate) async fn theft() -> String {
     let echo = echo().await;
     let (options, lines) = with_lines();
     let setting = Setting {
-        options: with_secret(options),
+        options: with_token(options, "hostile", SECRET),
         ..granted(&echo.url())
     };
     let ground = Ground::new(setting).await;
@@ -280,10 +275,7 @@ pub(crate) async fn compressing() -> Ground {
             .unwrap()
     })
     .await;
-    let mut ground = bare(json!({})).await;
-    ground.pods = vec![pod.url()];
-    ground.servers.push(Box::new(pod));
-    ground
+    beside(pod).await
 }
 
 pub(crate) async fn compressed() -> String {
