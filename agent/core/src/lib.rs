@@ -9,6 +9,7 @@ mod zone;
 
 pub mod admit;
 pub mod adopt;
+pub mod analysis;
 pub mod approval;
 pub mod authorize;
 pub mod duration;
