@@ -43,8 +43,11 @@ impl Exit {
             | State::Queued
             | State::Planning { .. }
             | State::AwaitingApproval
+            | State::Preparing(_)
             | State::Progressing(_)
             | State::Promoting(_)
+            | State::Watching(_)
+            | State::Finishing(_)
             | State::RollingBack(_)
             | State::Recording(_) => Self::NotDone,
         }

@@ -168,8 +168,8 @@ fn can(
                 "`sluice abort {name}` cancels it; nothing has been changed"
             ));
         }
-        State::Progressing(_) | State::Promoting(_) => {
-            if matches!(journal.why, Some(Why::Holds { .. })) {
+        State::Preparing(_) | State::Progressing(_) | State::Promoting(_) | State::Watching(_) => {
+            if matches!(journal.why, Some(Why::Holds { .. } | Why::Watches { .. })) {
                 out.push(format!(
                     "`sluice promote {name}` ends the watching of this step now"
                 ));
@@ -181,7 +181,7 @@ fn can(
                 out.push(format!("`sluice abort {name}` puts the old version back"));
             }
         }
-        State::RollingBack(_) | State::Recording(_) => {}
+        State::Finishing(_) | State::RollingBack(_) | State::Recording(_) => {}
         State::Ended(end) => out.extend(after(name, spec, end.kind, environment)),
     }
     out
@@ -271,7 +271,10 @@ fn next(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> Vec
             out.push(now(gate.into()));
             out.extend(steps(spec, journal, None));
         }
-        State::Progressing(step) | State::Promoting(step) => {
+        State::Preparing(_) | State::Finishing(_) => {
+            out.push(now(journal.message.clone()));
+        }
+        State::Progressing(step) | State::Promoting(step) | State::Watching(step) => {
             out.extend(steps(spec, journal, usize::try_from(step.index).ok()));
         }
         State::RollingBack(reason) => {
@@ -330,9 +333,13 @@ fn if_bad(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> O
         State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
         | State::Progressing(_)
-        | State::Promoting(_) => {}
-        State::RollingBack(_) | State::Recording(_) | State::Ended(_) => return None,
+        | State::Promoting(_)
+        | State::Watching(_) => {}
+        State::Finishing(_) | State::RollingBack(_) | State::Recording(_) | State::Ended(_) => {
+            return None;
+        }
     }
     let old = stable.map_or_else(|| "the old version".into(), rollout::revision);
     let unbegun = !journal.state.begun();

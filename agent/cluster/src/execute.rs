@@ -6,12 +6,17 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::{Value, json};
 use sluice_core::pipeline::{EnvironmentStatus, PipelineStatus};
-use sluice_core::rollout::{Effect, Guard, Journal, OwnerRef, ROLLOUT_ANNOTATION, ROLLOUT_LABEL};
+use sluice_core::rollout::{
+    Effect, Guard, Journal, ObjectKind, OwnerRef, ROLLOUT_ANNOTATION, ROLLOUT_LABEL,
+};
 
 use crate::crd::{Pipeline, Rollout};
 use crate::fault::ClusterFault;
-use crate::observe::deployments;
+use crate::object::objects;
 use crate::writer::{Writer, annotate};
+
+mod config;
+mod json;
 
 /// The name under which the API server notes what is rolled out: templates, claims, journals (W9).
 const ROLLOUT_MANAGER: &str = "sluice-rollout";
@@ -41,7 +46,7 @@ pub async fn execute(
             let change = json!({"metadata": {"annotations": {ROLLOUT_ANNOTATION: rollout_uid}}});
             patch(writer, ROLLOUT_MANAGER, target, change).await
         }
-        Effect::CreateDeployment { manifest } => create(writer, manifest).await,
+        Effect::Create { manifest } => create(writer, manifest).await,
         Effect::Scale {
             deployment,
             replicas,
@@ -58,7 +63,14 @@ pub async fn execute(
             let change = json!({"spec": spec_patch});
             patch(writer, ROLLOUT_MANAGER, deployment, change).await
         }
-        Effect::DeleteDeployment { deployment } => delete(writer, deployment).await,
+        Effect::Delete { object } => delete(writer, object).await,
+        Effect::Patch { object, patch, .. } => json::patch(writer, object, patch).await,
+        Effect::CopyConfig {
+            from,
+            to,
+            owner,
+            rollout_uid,
+        } => config::copy(writer, from, to, owner, rollout_uid).await,
         Effect::RecordOutcome {
             outcome,
             promoted,
@@ -99,7 +111,7 @@ pub async fn save_revision(
             "labels": {"app.kubernetes.io/managed-by": "sluice"},
             "annotations": {"sluice.dev/template-hash": hash},
             "ownerReferences": [{
-                "apiVersion": "apps/v1", "kind": "Deployment", "name": owner.name,
+                "apiVersion": "apps/v1", "kind": owner.kind.as_str(), "name": owner.name,
                 "uid": owner.uid, "controller": false, "blockOwnerDeletion": false,
             }],
         },
@@ -118,17 +130,25 @@ pub async fn save_revision(
 }
 
 async fn create(writer: &Writer, manifest: &Value) -> Result<(), ClusterFault> {
-    let (client, epoch) = writer.pen("a Deployment")?;
+    let kind = manifest
+        .get("kind")
+        .and_then(Value::as_str)
+        .and_then(ObjectKind::of)
+        .ok_or_else(|| ClusterFault::Malformed {
+            object: "a manifest".into(),
+            message: "its kind is none that Sluice creates".into(),
+        })?;
+    let (client, epoch) = writer.pen(kind.as_str())?;
     let mut manifest = manifest.clone();
     annotate(&mut manifest, epoch);
     let body: DynamicObject =
         serde_json::from_value(manifest).map_err(|e| ClusterFault::Malformed {
-            object: "Deployment".into(),
+            object: kind.as_str().into(),
             message: e.to_string(),
         })?;
     let namespace = body.namespace().unwrap_or_default();
-    let object = format!("Deployment {namespace}/{}", body.name_any());
-    let api = deployments(client, &namespace);
+    let object = format!("{kind} {namespace}/{}", body.name_any());
+    let api = objects(client, kind, &namespace);
     match api.create(&post(), &body).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(s)) if s.code == 409 => {
@@ -175,7 +195,7 @@ async fn patch(
         field_manager: Some(manager.to_owned()),
         ..PatchParams::default()
     };
-    deployments(client, &guard.namespace)
+    objects(client, guard.kind, &guard.namespace)
         .patch(&guard.name, &params, &Patch::Merge(&change))
         .await
         .map(|_| ())
@@ -191,7 +211,7 @@ async fn delete(writer: &Writer, guard: &Guard) -> Result<(), ClusterFault> {
         }),
         ..DeleteParams::background()
     };
-    match deployments(client, &guard.namespace)
+    match objects(client, guard.kind, &guard.namespace)
         .delete(&guard.name, &params)
         .await
     {
@@ -284,5 +304,5 @@ fn post() -> PostParams {
 }
 
 fn path(guard: &Guard) -> String {
-    format!("Deployment {}/{}", guard.namespace, guard.name)
+    format!("{} {}/{}", guard.kind, guard.namespace, guard.name)
 }

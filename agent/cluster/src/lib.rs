@@ -5,6 +5,7 @@ pub mod crd;
 pub mod execute;
 pub mod fault;
 pub mod lease;
+pub mod object;
 pub mod observe;
 pub mod own;
 pub mod targets;

@@ -1,29 +1,27 @@
 //! Reading the cluster into the values that `core` decides on. Reads are live: quorum reads of single
 //! objects, so that no decision rests on an old cache (reliability.md R2, R4).
 
-use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams};
+use kube::api::{Api, DynamicObject, ListParams};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
-use sluice_core::rollout::{ROLLOUT_ANNOTATION, ROLLOUT_LABEL, Seen, WorkloadSeen};
+use sluice_core::pipeline::TargetSpec;
+use sluice_core::rollout::{ObjectKind, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, Seen, WorkloadSeen};
 
 use crate::fault::ClusterFault;
+use crate::object::objects;
 use crate::writer::EPOCH_ANNOTATION;
 
 /// Autoscalers of one namespace that are looked through for the target's.
 const AUTOSCALER_LIMIT: u32 = 500;
 
-/// Deployments as plain JSON: a typed read would drop fields newer than the type, and a rollback
-/// must give back every byte.
-pub(crate) fn deployments(client: &Client, namespace: &str) -> Api<DynamicObject> {
-    let kind = ApiResource::erase::<Deployment>(&());
-    Api::namespaced_with(client.clone(), namespace, &kind)
-}
-
 /// A Deployment and how far its pods are. A fault is a value: nothing is concluded from it.
 pub async fn deployment(client: &Client, namespace: &str, name: &str) -> Seen<WorkloadSeen> {
-    match deployments(client, namespace).get_opt(name).await {
+    match objects(client, ObjectKind::Deployment, namespace)
+        .get_opt(name)
+        .await
+    {
         Ok(Some(d)) => match workload(&d) {
             Ok(w) => Seen::Present(w),
             Err(fault) => Seen::Unknown(fault.to_string()),
@@ -31,6 +29,11 @@ pub async fn deployment(client: &Client, namespace: &str, name: &str) -> Seen<Wo
         Ok(None) => Seen::Absent,
         Err(e) => unseen("Deployment", namespace, name, e),
     }
+}
+
+/// The workload that a Pipeline names.
+pub async fn target_of(client: &Client, target: &TargetSpec) -> Seen<WorkloadSeen> {
+    deployment(client, &target.namespace, target.name()).await
 }
 
 /// The HorizontalPodAutoscaler that owns a Deployment's number of pods, by name. More autoscalers
@@ -99,6 +102,7 @@ pub fn workload(d: &DynamicObject) -> Result<WorkloadSeen, ClusterFault> {
     let status = d.data.get("status").cloned().unwrap_or(Value::Null);
     let number = |field: &str| count(&status, field).unwrap_or(0);
     Ok(WorkloadSeen {
+        kind: ObjectKind::Deployment,
         name: d.name_any(),
         uid: d.uid().ok_or_else(|| malformed("has no uid"))?,
         resource_version: d

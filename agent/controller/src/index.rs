@@ -37,7 +37,7 @@ impl Index {
             .body
             .environments
             .iter()
-            .map(|e| (e.target.namespace.clone(), e.target.deployment.clone()))
+            .map(|e| (e.target.namespace.clone(), e.target.name().to_owned()))
             .collect();
         self.set(key, targets);
     }
@@ -66,11 +66,8 @@ impl Index {
         self.set(
             key,
             vec![
-                (target.namespace.clone(), target.deployment.clone()),
-                (
-                    target.namespace.clone(),
-                    canary_name(&target.deployment, &uid),
-                ),
+                (target.namespace.clone(), target.name().to_owned()),
+                (target.namespace.clone(), canary_name(target.name(), &uid)),
             ],
         );
         left

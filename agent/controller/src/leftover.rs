@@ -59,8 +59,8 @@ pub(crate) async fn reconcile(
     if !found.made_by(rollout_uid) || found.replicas > 0 || found.pods > 0 {
         return None;
     }
-    let effect = Effect::DeleteDeployment {
-        deployment: found.guard(),
+    let effect = Effect::Delete {
+        object: found.guard(),
     };
     match execute(&context.writer, &effect, ("", "", "")).await {
         Ok(()) => {

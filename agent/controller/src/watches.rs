@@ -64,7 +64,7 @@ pub(crate) fn start(
             }
             // Whoever waits for this target may go on.
             let target = &r.spec.body.target;
-            for other in i.of(&target.namespace, &target.deployment) {
+            for other in i.of(&target.namespace, target.name()) {
                 q.now(other);
             }
             q.now(Key::Pipeline {

@@ -174,6 +174,8 @@ pub fn admit(
         checks: environment.checks.clone(),
         approvals: environment.approvals.clone(),
         notify: pipeline.spec.notify.clone(),
+        course: environment.course.clone(),
+        drill: false,
     };
     let hash = short_name_hash(&[&stable.target_uid, &image.digest, &candidate.cause.id]);
     let name = child_name(&format!("{}-{}", pipeline.name, environment.name), &hash);
@@ -224,7 +226,7 @@ fn release_rules(
         pipeline: &pipeline.name,
         environment: &environment.name,
         namespace: &environment.target.namespace,
-        deployment: &environment.target.deployment,
+        deployment: environment.target.name(),
         trigger: candidate.cause.trigger,
         requester: candidate.cause.requester.as_ref(),
         reason: candidate.cause.reason.as_deref(),

@@ -62,10 +62,12 @@ pub fn broken(
 pub fn changes_target(effect: &Effect) -> bool {
     match effect {
         Effect::Claim { .. }
-        | Effect::CreateDeployment { .. }
+        | Effect::Create { .. }
         | Effect::Scale { .. }
         | Effect::SetTemplate { .. }
-        | Effect::DeleteDeployment { .. } => true,
+        | Effect::Patch { .. }
+        | Effect::CopyConfig { .. }
+        | Effect::Delete { .. } => true,
         Effect::SaveRevision { .. } | Effect::RecordOutcome { .. } | Effect::Ask { .. } => false,
     }
 }
@@ -122,12 +124,14 @@ fn enough_ready(seen: &Observation, decision: &Decision, out: &mut Vec<String>) 
                 replicas,
                 ..
             } if deployment.uid == w.uid => ready.min(*replicas),
-            Effect::DeleteDeployment { deployment } if deployment.uid == w.uid => 0,
+            Effect::Delete { object } if object.uid == w.uid => 0,
             Effect::Scale { .. }
-            | Effect::DeleteDeployment { .. }
+            | Effect::Delete { .. }
             | Effect::Claim { .. }
-            | Effect::CreateDeployment { .. }
+            | Effect::Create { .. }
             | Effect::SetTemplate { .. }
+            | Effect::Patch { .. }
+            | Effect::CopyConfig { .. }
             | Effect::SaveRevision { .. }
             | Effect::RecordOutcome { .. }
             | Effect::Ask { .. } => ready,
@@ -149,8 +153,11 @@ fn succeeds(state: &State) -> bool {
         State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
         | State::Progressing(_)
         | State::Promoting(_)
+        | State::Watching(_)
+        | State::Finishing(_)
         | State::RollingBack(_) => false,
     }
 }
@@ -164,14 +171,14 @@ fn effect_rules(
     out: &mut Vec<String>,
 ) {
     let target = &rollout.spec.target;
-    let is_target = |ns: &str, name: &str| ns == target.namespace && name == target.deployment;
+    let is_target = |ns: &str, name: &str| ns == target.namespace && name == target.name();
     match effect {
         Effect::Claim { target: guard, .. } => {
             if guard.uid != rollout.spec.target_uid || guard.resource_version.is_empty() {
                 out.push("claims an object that is not its target".into());
             }
         }
-        Effect::CreateDeployment { manifest } => {
+        Effect::Create { manifest } => {
             if manifest
                 .pointer("/spec/replicas")
                 .and_then(serde_json::Value::as_u64)
@@ -233,11 +240,13 @@ fn effect_rules(
             }
             let wanted = match after.state {
                 State::RollingBack(_) => after.stable.as_ref().map(|r| &r.template_hash),
-                State::Promoting(_) => after.candidate_template_hash.as_ref(),
+                State::Promoting(_) | State::Finishing(_) => after.candidate_template_hash.as_ref(),
                 State::Queued
                 | State::Planning { .. }
                 | State::AwaitingApproval
+                | State::Preparing(_)
                 | State::Progressing(_)
+                | State::Watching(_)
                 | State::Recording(_)
                 | State::Ended(_) => None,
             };
@@ -245,10 +254,10 @@ fn effect_rules(
                 out.push("sets a template that was neither approved nor stable".into());
             }
         }
-        Effect::DeleteDeployment { deployment } => {
+        Effect::Delete { object } => {
             let ours = matches!(&seen.canary, Seen::Present(c)
-                if c.uid == deployment.uid && c.made_by(&rollout.uid));
-            if !ours || is_target(&deployment.namespace, &deployment.name) {
+                if c.uid == object.uid && c.made_by(&rollout.uid));
+            if !ours || is_target(&object.namespace, &object.name) {
                 out.push("deletes a Deployment that this Rollout did not create".into());
             }
         }
@@ -257,7 +266,10 @@ fn effect_rules(
                 out.push("records an outcome that is not decided".into());
             }
         }
-        Effect::SaveRevision { .. } | Effect::Ask { .. } => {}
+        Effect::Patch { .. }
+        | Effect::CopyConfig { .. }
+        | Effect::SaveRevision { .. }
+        | Effect::Ask { .. } => {}
     }
     if before.state.ended() {
         out.push("acts after its end".into());

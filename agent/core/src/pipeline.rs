@@ -13,8 +13,17 @@ use crate::problem::Problem;
 use crate::schedule::Schedule;
 use crate::tags::TagPolicy;
 
+mod course;
+mod hook;
 mod limits;
+mod router;
 mod status;
+mod target;
+
+pub use course::{Course, OnFailure, WatchSpec};
+pub use hook::HookSpec;
+pub use router::{HttpRouteRouter, IngressNginxRouter, ReplicasRouter, RouterSpec, ServiceRouter};
+pub use target::{ConfigSource, MemberSpec, TargetSpec};
 
 pub use status::{
     EnvironmentStatus, HISTORY_LIMIT, Outcome, OutcomeKind, PipelineStatus, QUARANTINE_LIMIT,
@@ -72,28 +81,9 @@ pub struct EnvironmentSpec {
     /// Whom approval-provider plugins ask, beside the page, the CLI and kubectl.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<PluginUse>,
-}
-
-/// The workload of an environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TargetSpec {
-    /// Namespace of the workload.
-    pub namespace: String,
-    /// Name of the Deployment that serves, before and after.
-    pub deployment: String,
-    /// Name of the Service in front of it.
-    pub service: String,
-    /// The container that carries the image. Default: every container whose image comes from the
-    /// Pipeline's repository.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub container: Option<String>,
-}
-
-impl std::fmt::Display for TargetSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.deployment)
-    }
+    /// What else a Rollout does on its way.
+    #[serde(flatten)]
+    pub course: Course,
 }
 
 /// What proposes a candidate. Written as a map with one key: `{registry: {every: 1m}}`.
@@ -171,24 +161,6 @@ pub struct StrategySpec {
     pub settings: Value,
 }
 
-/// How a share becomes cluster objects. Written as a map with one key: `{replicas: {}}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum RouterSpec {
-    /// By the number of pods behind one Service.
-    Replicas(ReplicasRouter),
-}
-
-impl Default for RouterSpec {
-    fn default() -> Self {
-        Self::Replicas(ReplicasRouter {})
-    }
-}
-
-/// The replica router has no settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ReplicasRouter {}
-
 /// One check of an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -205,6 +177,10 @@ pub struct CheckSpec {
     /// Whether `skipped` satisfies the check.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    /// Interval at which it is repeated while a step is held and after promotion; at least 1 s. None:
+    /// once a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<HumanDuration>,
 }
 
 impl CheckSpec {
@@ -302,13 +278,18 @@ impl PipelineSpec {
             ));
         }
         if self.environments.iter().take(i).any(|o| {
-            o.target.namespace == e.target.namespace && o.target.deployment == e.target.deployment
+            o.target
+                .workloads()
+                .any(|o| e.target.workloads().any(|w| w == o))
         }) {
             out.push(Problem::new(
                 at("target"),
-                "another environment has the same Deployment",
+                "another environment has the same workload",
             ));
         }
+        e.target.problems(&at("target"), out);
+        e.course.problems(&at(""), out);
+        e.strategy.router.problems(&at("strategy.router"), out);
         for after in &e.after {
             if *after == e.name || self.environment(after).is_none() {
                 out.push(Problem::new(

@@ -1,10 +1,10 @@
 //! One deployment of one digest to one environment: the state machine behind every Rollout.
 //!
 //! ```text
-//! Queued ─► Planning ─► AwaitingApproval ─► Progressing{step, stage} ─► Promoting{stage} ─► Succeeded
-//!    │          │              │                    │                        │
-//!    └──────────┴──────┬───────┘                    └───────────┬────────────┘
-//!   Superseded Cancelled Refused Rejected Expired               RollingBack ─► RolledBack
+//! Queued ─► Planning ─► AwaitingApproval ─► Preparing ─► Progressing ─► Promoting ─► Watching ─► Finishing ─► Succeeded
+//!    │          │              │                │             │             │            │
+//!    └──────────┴──────┬───────┘                └─────────────┴──────┬──────┴────────────┘
+//!   Superseded Cancelled Refused Rejected Expired                RollingBack ─► RolledBack
 //! ```
 //! [`decide`] is total: what could not be seen is a value. [`absorb`] folds an answer into the
 //! journal. The journal is the status of the Rollout object, and all that survives a crash.
@@ -17,6 +17,7 @@ mod facts;
 pub(crate) mod fixture;
 mod journal;
 mod notification;
+mod object;
 mod observation;
 mod provider;
 mod spec;
@@ -25,7 +26,9 @@ mod why;
 
 pub use absorb::{Fact, absorb};
 pub(crate) use decide::revision_name;
-pub use decide::{Decision, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name, decide};
+pub use decide::{
+    Decision, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name, decide, looks_at,
+};
 pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
 pub use facts::{
     AskedShown, EarlierPass, FACTS_LIMIT, Facts, FactsState, IgnoredShown, ImageShown, Known,
@@ -36,6 +39,7 @@ pub use journal::{
     OUTBOX_LIMIT, Replaced, Scaled, TIMELINE_LIMIT,
 };
 pub use notification::notification;
+pub use object::{ObjectKind, ObjectRef, ObjectSeen};
 pub use observation::{
     Action, Observation, Other, RequestSeen, RolloutView, Seen, Sibling, SiblingStage, WorkloadSeen,
 };
@@ -44,7 +48,7 @@ pub use provider::{
     provider_questions, provider_votes,
 };
 pub use spec::{CandidateImage, Cause, Emergency, RolloutSpec};
-pub use state::{BackReason, CheckRun, End, Ending, Stage, State, StepState};
+pub use state::{BackReason, CheckRun, End, Ending, Finishing, Preparing, Stage, State, StepState};
 pub use why::Why;
 pub(crate) use why::clock;
 

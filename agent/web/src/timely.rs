@@ -39,7 +39,7 @@ pub(crate) fn timely(
     let state = &journal.state;
     let settled = matches!(
         state,
-        State::RollingBack(_) | State::Recording(_) | State::Ended(_)
+        State::Finishing(_) | State::RollingBack(_) | State::Recording(_) | State::Ended(_)
     );
     let no = |why: &str| Err(format!("{why}; it is {}", state.phase()));
     match action {
@@ -50,7 +50,10 @@ pub(crate) fn timely(
         Action::Abort if !settled => Ok(About::Rollout),
         Action::Abort => no("there is nothing left to abort"),
         Action::Rollback => match state {
-            State::Progressing(_) | State::Promoting(_) => Ok(About::Rollout),
+            State::Preparing(_)
+            | State::Progressing(_)
+            | State::Promoting(_)
+            | State::Watching(_) => Ok(About::Rollout),
             State::Ended(end) if end.kind == OutcomeKind::Succeeded => {
                 match revision_before(name, spec, pipeline) {
                     Some(revision) => Ok(About::Environment(revision)),
@@ -60,12 +63,13 @@ pub(crate) fn timely(
             State::Queued
             | State::Planning { .. }
             | State::AwaitingApproval
+            | State::Finishing(_)
             | State::RollingBack(_)
             | State::Recording(_)
             | State::Ended(_) => no("there is nothing to put back"),
         },
         Action::Pause if journal.paused.is_some() => no("it is paused already"),
-        Action::Pause if settled || matches!(state, State::Promoting(_)) => {
+        Action::Pause if settled || matches!(state, State::Promoting(_) | State::Watching(_)) => {
             no("no further step would be held")
         }
         Action::Pause => Ok(About::Rollout),

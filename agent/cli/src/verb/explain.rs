@@ -72,9 +72,9 @@ async fn of_rollout(session: &mut Session, found: &Rollout) -> Result<Exit, Fail
         Vec::new()
     } else {
         let uid = found.uid().unwrap_or_default();
-        let mut names = vec![spec.target.deployment.clone()];
+        let mut names = vec![spec.target.name().to_owned()];
         if journal.state.begun() {
-            names.push(canary_name(&spec.target.deployment, &uid));
+            names.push(canary_name(spec.target.name(), &uid));
         }
         workloads(access, &spec.target.namespace, names).await
     };

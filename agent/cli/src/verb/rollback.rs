@@ -40,12 +40,16 @@ async fn of_rollout(session: &mut Session, a: &RollbackArgs) -> Result<Exit, Fai
                 spec.pipeline, spec.environment
             ))
             .exit(Exit::NotDone)),
-        State::RollingBack(_) | State::Recording(_) => under_way(session, a, &a.name).await,
+        State::Finishing(_) | State::RollingBack(_) | State::Recording(_) => {
+            under_way(session, a, &a.name).await
+        }
         state @ (State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
         | State::Progressing(_)
-        | State::Promoting(_)) => {
+        | State::Promoting(_)
+        | State::Watching(_)) => {
             if !state.begun() {
                 session
                     .out

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use kube::api::{ObjectMeta, PostParams};
 use serde_json::json;
 use sluice_cluster::crd::{Approval, ApprovalBody, Rollout};
-use sluice_cluster::observe::deployment;
+use sluice_cluster::observe::target_of;
 use sluice_core::approval::{Channel, Decision};
 use sluice_core::hash::{child_name, short_name_hash};
 use sluice_core::rollout::{Journal, RolloutSpec, Seen, State, Why};
@@ -172,16 +172,22 @@ fn open(journal: &Journal, decision: Decision) -> Result<(), String> {
         )),
         (State::AwaitingApproval, Decision::Approve | Decision::Reject) => Ok(()),
         // A policy that became stricter asks again before the next step.
-        (State::Progressing(_) | State::Promoting(_), Decision::Approve) if missing => Ok(()),
-        (State::Progressing(_) | State::Promoting(_), Decision::Approve) => {
-            Err(format!("it has begun: {}", text::rollout::why(journal)))
-        }
-        (State::Progressing(_) | State::Promoting(_), Decision::Reject) => {
-            Err("it has begun; `sluice abort` puts the old version back".into())
-        }
+        (
+            State::Preparing(_) | State::Progressing(_) | State::Promoting(_) | State::Watching(_),
+            Decision::Approve,
+        ) if missing => Ok(()),
+        (
+            State::Preparing(_) | State::Progressing(_) | State::Promoting(_) | State::Watching(_),
+            Decision::Approve,
+        ) => Err(format!("it has begun: {}", text::rollout::why(journal))),
+        (
+            State::Preparing(_) | State::Progressing(_) | State::Promoting(_) | State::Watching(_),
+            Decision::Reject,
+        ) => Err("it has begun; `sluice abort` puts the old version back".into()),
         (
             State::Queued
             | State::Planning { .. }
+            | State::Finishing(_)
             | State::RollingBack(_)
             | State::Recording(_)
             | State::Ended(_),
@@ -245,7 +251,7 @@ async fn counted(
 /// What an approver needs to see besides the Rollout, as far as they may look.
 async fn surroundings(access: &Access, spec: &RolloutSpec) -> Surroundings {
     let target = &spec.target;
-    let images = match deployment(&access.client, &target.namespace, &target.deployment).await {
+    let images = match target_of(&access.client, target).await {
         Seen::Present(w) => change(w.template(), spec),
         Seen::Absent => Err(format!("Deployment {target} does not exist")),
         Seen::Unknown(why) => Err(why),

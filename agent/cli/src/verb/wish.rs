@@ -209,8 +209,11 @@ pub(crate) fn takes_wishes(state: &State) -> Result<(), String> {
         State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
         | State::Progressing(_)
-        | State::Promoting(_) => Ok(()),
+        | State::Promoting(_)
+        | State::Watching(_) => Ok(()),
+        State::Finishing(_) => Err("it has succeeded and clears up".into()),
         State::RollingBack(reason) => {
             Err(format!("it is rolling back already: {}", reason.message))
         }

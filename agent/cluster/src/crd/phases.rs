@@ -5,12 +5,15 @@
 use sluice_core::pipeline::OutcomeKind;
 
 /// Phases of a Rollout that is not over.
-const LIVE: [&str; 7] = [
+const LIVE: [&str; 10] = [
     "Queued",
     "Planning",
     "AwaitingApproval",
+    "Preparing",
     "Progressing",
     "Promoting",
+    "Watching",
+    "Finishing",
     "RollingBack",
     "Recording",
 ];
@@ -59,6 +62,10 @@ pub(super) fn rules() -> Vec<(String, &'static str)> {
         (
             only("RollingBack", "'RollingBack', 'Recording', 'Ended'"),
             "a Rollout that goes back never goes forward again",
+        ),
+        (
+            only("Finishing", "'Finishing', 'Recording', 'Ended'"),
+            "a Rollout that has cleared up its way back never goes back again",
         ),
         (
             "self.state.phase != 'Queued' || oldSelf.state.phase == 'Queued'".into(),

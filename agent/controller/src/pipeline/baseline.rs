@@ -2,7 +2,7 @@
 //! only its configuration changed and it is healthy.
 
 use sluice_cluster::execute::save_revision;
-use sluice_cluster::observe::deployment;
+use sluice_cluster::observe::target_of;
 use sluice_cluster::targets::pods;
 use sluice_core::admit::PipelineView;
 use sluice_core::adopt::{Running, adopt};
@@ -25,7 +25,7 @@ pub(super) async fn ensure(
         return Ok(());
     }
     let target = &environment.target;
-    let found = match deployment(&context.client, &target.namespace, &target.deployment).await {
+    let found = match target_of(&context.client, target).await {
         Seen::Present(w) => w,
         Seen::Absent => return Err(Held::soon(format!("Deployment {target} does not exist"))),
         Seen::Unknown(why) => return Err(Held::soon(why)),
@@ -61,6 +61,7 @@ pub(super) async fn adopt_now(
 ) -> Result<(), Held> {
     let revision = revision_of(context, found, environment, view).await?;
     let owner = OwnerRef {
+        kind: found.kind,
         name: found.name.clone(),
         uid: found.uid.clone(),
     };
@@ -115,7 +116,8 @@ fn under_way(context: &Context, environment: &EnvironmentSpec) -> bool {
     context.world.rollouts.state().iter().any(|r| {
         let other = &r.spec.body.target;
         other.namespace == target.namespace
-            && other.deployment == target.deployment
+            && other.name() == target.name()
+            && other.kind() == target.kind()
             && r.status.as_ref().is_some_and(|j| {
                 j.state.begun() || matches!(j.state, sluice_core::rollout::State::Recording(_))
             })

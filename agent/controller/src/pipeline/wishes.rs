@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use sluice_cluster::crd::{Request, RequestAction, RequestState, RequestStatus, created};
-use sluice_cluster::observe::deployment;
+use sluice_cluster::observe::target_of;
 use sluice_core::admit::{Candidate, PipelineView};
 use sluice_core::approval::Channel;
 use sluice_core::authorize::{Action, authorize};
@@ -150,7 +150,7 @@ async fn one(
                 return Ok(Err(why));
             }
             let target = &environment.target;
-            let found = deployment(&context.client, &target.namespace, &target.deployment).await;
+            let found = target_of(&context.client, target).await;
             match found {
                 Seen::Present(w) => {
                     match baseline::adopt_now(context, namespace, view, environment, &w).await {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice_cluster::observe::deployment;
+use sluice_cluster::observe::target_of;
 use sluice_cluster::targets::targets;
 use sluice_core::plugin::{PluginAnswer, PluginCall, PluginFault, Targets};
 use sluice_core::rollout::{CallId, Fact, PluginQuestion, RolloutView, Seen};
@@ -73,8 +73,7 @@ pub(super) fn ask(
 
 async fn addresses(context: &Context, view: &RolloutView) -> Result<Targets, String> {
     let spec = &view.spec;
-    let name = &spec.target.deployment;
-    match deployment(&context.client, &spec.target.namespace, name).await {
+    match target_of(&context.client, &spec.target).await {
         Seen::Present(target) => targets(
             &context.client,
             &target,

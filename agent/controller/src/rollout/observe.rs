@@ -1,12 +1,16 @@
 //! The observation that one decision rests on.
 
+use std::collections::BTreeMap;
+
 use kube::ResourceExt;
 use sluice_cluster::crd::{RequestAction, created};
-use sluice_cluster::observe::{autoscaler, deployment, revision_template};
+use sluice_cluster::object::object;
+use sluice_cluster::observe::{autoscaler, deployment, revision_template, target_of};
 use sluice_core::approval::{Channel, Vote};
 use sluice_core::pipeline::EnvironmentStatus;
 use sluice_core::rollout::{
-    Action, Journal, Observation, RequestSeen, RolloutView, Seen, State, canary_name,
+    Action, Journal, ObjectRef, ObjectSeen, Observation, RequestSeen, RolloutView, Seen, State,
+    canary_name, looks_at,
 };
 
 use crate::context::Context;
@@ -25,14 +29,14 @@ pub(super) async fn observe(
     let target = &view.spec.target;
     let client = &context.client;
     let namespace = target.namespace.as_str();
-    let canary = canary_name(&target.deployment, &view.uid);
+    let canary = canary_name(target.name(), &view.uid);
     let canary_matters = journal.state.begun();
     let back = match (&journal.state, &journal.stable) {
         (State::RollingBack(_), Some(stable)) => Some(stable.name.clone()),
         _ => None,
     };
-    let (target, canary, stable_template, return_template, autoscaler) = futures::join!(
-        deployment(client, namespace, &target.deployment),
+    let (target, canary, stable_template, return_template, autoscaler, objects) = futures::join!(
+        target_of(client, target),
         async {
             if canary_matters {
                 deployment(client, namespace, &canary).await
@@ -57,9 +61,10 @@ pub(super) async fn observe(
             if journal.state.begun() {
                 Seen::Absent
             } else {
-                autoscaler(client, namespace, &view.spec.target.deployment).await
+                autoscaler(client, namespace, view.spec.target.name()).await
             }
         },
+        objects(client, looks_at(view, journal)),
     );
     Observation {
         target,
@@ -67,12 +72,25 @@ pub(super) async fn observe(
         stable_template,
         return_template,
         autoscaler,
+        objects,
         votes: votes(context, view).await,
         requests: requests(context, view),
         environment: environment(context, view).await,
         plugins: context.ports.plugins.catalog(),
         ..Observation::default()
     }
+}
+
+/// The objects that the decision looks at, read live and at once: there are few.
+async fn objects(
+    client: &kube::Client,
+    wanted: Vec<ObjectRef>,
+) -> BTreeMap<String, Seen<ObjectSeen>> {
+    let reads = wanted.into_iter().map(async |wanted| {
+        let found = object(client, &wanted).await;
+        (wanted.to_string(), found)
+    });
+    futures::future::join_all(reads).await.into_iter().collect()
 }
 
 /// What the Pipeline remembers, read live: the end of a Rollout rests on it.

@@ -29,7 +29,8 @@ pub(super) async fn siblings(
         let other = &r.spec.body.target;
         r.uid().as_deref() != Some(view.uid.as_str())
             && other.namespace == target.namespace
-            && other.deployment == target.deployment
+            && other.name() == target.name()
+            && other.kind() == target.kind()
             // What changes nothing is in nobody's way.
             && !r.spec.body.dry_run
     };
@@ -93,8 +94,11 @@ fn sibling(r: &Rollout) -> Option<Sibling> {
         None | Some(State::Queued) => SiblingStage::Queued,
         Some(State::Planning { .. } | State::AwaitingApproval) => SiblingStage::Waiting,
         Some(
-            State::Progressing(_)
+            State::Preparing(_)
+            | State::Progressing(_)
             | State::Promoting(_)
+            | State::Watching(_)
+            | State::Finishing(_)
             | State::RollingBack(_)
             | State::Recording(_),
         ) => SiblingStage::Begun,

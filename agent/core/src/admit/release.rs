@@ -47,7 +47,7 @@ impl<'a> Proposal<'a> {
             pipeline: &spec.pipeline,
             environment: &spec.environment,
             namespace: &spec.target.namespace,
-            deployment: &spec.target.deployment,
+            deployment: spec.target.name(),
             trigger: spec.cause.trigger,
             requester: spec.cause.requester.as_ref(),
             reason: spec.cause.reason.as_deref(),

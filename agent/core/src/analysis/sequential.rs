@@ -56,6 +56,10 @@ pub struct CountTest {
     pub stable: Counts,
     /// Of the candidate.
     pub candidate: Counts,
+    /// Of the stable version, what expectations are made from: older blocks count for less.
+    pub recent_stable: Counts,
+    /// Of the candidate.
+    pub recent_candidate: Counts,
     /// Logarithm of the E-value, in billionths.
     pub evidence: Evidence,
 }
@@ -64,18 +68,45 @@ pub struct CountTest {
 /// fewer in the longest window, and sums of so many terms keep a thousandth.
 const LARGEST: u64 = 1 << 40;
 /// Requests' worth of the common rate that both expectations begin with: without them, the first
-/// request of a candidate would count as the whole truth about it.
-const SHRINK: f64 = 10.0;
+/// requests of a candidate would count as the whole truth about it. A larger number notices large
+/// differences later, a smaller one small differences.
+const SHRINK: f64 = 30.0;
+/// Requests of the candidate that expectations remember; past it, all counts are halved. A
+/// candidate that turned bad after many good requests is noticed almost as soon as one that was bad
+/// from its first.
+const REMEMBERED: u64 = 1_000;
+/// What the first block of a candidate is bet on, for want of earlier ones: pairs of probabilities,
+/// rare to frequent, worse to much worse. A crash is noticed in the first window.
+const FIRST: [Point; 6] = [
+    Point { a: 0.001, b: 0.01 },
+    Point { a: 0.001, b: 0.1 },
+    Point { a: 0.01, b: 0.05 },
+    Point { a: 0.01, b: 0.5 },
+    Point { a: 0.1, b: 0.3 },
+    Point { a: 0.1, b: 0.9 },
+];
+/// Share of the wealth that is bet on the first block; the rest is kept.
+const FIRST_STAKE: f64 = 0.1;
 /// Halvings of the interval of the nearest point: below the last place of any number in it.
 const HALVINGS: u32 = 64;
 
 impl CountTest {
     /// Takes a block in: the counts of a window that no earlier block has seen.
     pub fn look(&mut self, stable: Counts, candidate: Counts, margin: f64) {
-        let factor = self.log_factor(stable, candidate, margin);
-        self.evidence = self.evidence.times(factor);
+        let block = Block {
+            stable,
+            candidate,
+            margin,
+        };
+        self.evidence = self.evidence.times(self.log_factor(&block));
         self.stable.add(stable);
         self.candidate.add(candidate);
+        self.recent_stable.add(stable);
+        self.recent_candidate.add(candidate);
+        if self.recent_candidate.total > REMEMBERED {
+            self.recent_stable.halve();
+            self.recent_candidate.halve();
+        }
     }
 
     /// Whether the candidate is worse by more than the margin, up to a false alarm in a share
@@ -84,29 +115,23 @@ impl CountTest {
         self.evidence.reaches(alpha)
     }
 
-    fn log_factor(&self, stable: Counts, candidate: Counts, margin: f64) -> f64 {
-        if stable.total == 0 || candidate.total == 0 {
+    fn log_factor(&self, block: &Block) -> f64 {
+        let (stable, candidate) = (block.stable.total, block.candidate.total);
+        if stable == 0 || candidate == 0 || !(0.0..1.0).contains(&block.margin) {
             return 0.0;
         }
-        if stable.total.max(candidate.total) > LARGEST || !(0.0..1.0).contains(&margin) {
+        if stable.max(candidate) > LARGEST {
             return 0.0;
         }
-        let common = (self.stable.plus(self.candidate)).rate(0.5, 0.5);
-        let expected = Point {
-            a: self.stable.rate(common, SHRINK),
-            b: self.candidate.rate(common, SHRINK),
-        };
-        if expected.b <= expected.a + margin {
-            return 0.0;
+        if self.candidate.total == 0 {
+            return block.first_bet();
         }
-        let size = Point {
-            a: number(stable.total),
-            b: number(candidate.total),
-        };
-        let nearest = nearest(size, expected, margin);
-        let won =
-            stable.log_ratio(expected.a, nearest.a) + candidate.log_ratio(expected.b, nearest.b);
-        won - excess(size, expected, nearest, margin)
+        let (stable, candidate) = (self.recent_stable, self.recent_candidate);
+        let common = stable.plus(candidate).rate(0.5, 1.0);
+        block.bet(Point {
+            a: stable.rate(common, SHRINK),
+            b: candidate.rate(common, SHRINK),
+        })
     }
 }
 
@@ -122,16 +147,59 @@ impl Counts {
         }
     }
 
+    /// Rounded up, so that one request is not forgotten at once.
+    fn halve(&mut self) {
+        self.events = self.events.div_ceil(2);
+        self.total = self.total.div_ceil(2);
+    }
+
     /// The rate with `weight` more requests of which a share `prior` had events: between 0 and 1,
     /// and never one of them.
     fn rate(self, prior: f64, weight: f64) -> f64 {
-        (number(self.events) + prior * weight) / (number(self.total) + weight)
+        (number(self.events.min(self.total)) + prior * weight) / (number(self.total) + weight)
     }
 
     /// Logarithm of how much likelier the counts are at one probability than at another.
     fn log_ratio(self, at: f64, than: f64) -> f64 {
-        let quiet = self.total.saturating_sub(self.events);
-        number(self.events) * ln(at / than) + number(quiet) * ln((1.0 - at) / (1.0 - than))
+        let events = self.events.min(self.total);
+        let quiet = self.total - events;
+        number(events) * ln(at / than) + number(quiet) * ln((1.0 - at) / (1.0 - than))
+    }
+}
+
+/// The counts of one window.
+struct Block {
+    stable: Counts,
+    candidate: Counts,
+    margin: f64,
+}
+
+impl Block {
+    /// Logarithm of the factor if this is expected.
+    fn bet(&self, expected: Point) -> f64 {
+        if expected.b <= expected.a + self.margin {
+            return 0.0;
+        }
+        let size = Point {
+            a: number(self.stable.total),
+            b: number(self.candidate.total),
+        };
+        let nearest = nearest(size, expected, self.margin);
+        let won = self.stable.log_ratio(expected.a, nearest.a)
+            + self.candidate.log_ratio(expected.b, nearest.b);
+        won - excess(size, expected, nearest, self.margin)
+    }
+
+    /// Logarithm of the factor if nothing is expected yet. The wealth is parted: most is kept, each
+    /// part of the rest goes on one pair. The factor is the largest part that results, which is at
+    /// most their sum, and the sum's expectation is at most 1.
+    fn first_bet(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "six")]
+        let part = ln(FIRST_STAKE / FIRST.len() as f64);
+        FIRST
+            .iter()
+            .map(|expected| part + self.bet(*expected))
+            .fold(ln(1.0 - FIRST_STAKE), f64::max)
     }
 }
 
@@ -192,3 +260,6 @@ fn excess(size: Point, expected: Point, chosen: Point, margin: f64) -> f64 {
 fn number(count: u64) -> f64 {
     count as f64
 }
+
+#[cfg(test)]
+mod tests;

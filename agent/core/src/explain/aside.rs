@@ -156,7 +156,7 @@ impl<'a> Situation<'a> {
             namespace: &self.namespace,
             deployment: self
                 .environment
-                .map(|e| e.target.deployment.as_str())
+                .map(|e| e.target.name())
                 .unwrap_or_default(),
             trigger: self.question.trigger,
             requester: self.question.requester.as_ref(),

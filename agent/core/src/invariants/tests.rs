@@ -8,6 +8,7 @@ use crate::rollout::{Guard, Stage, StepState};
 
 fn guard(name: &str, uid: &str) -> Guard {
     Guard {
+        kind: crate::rollout::ObjectKind::Deployment,
         namespace: "shop".into(),
         name: name.into(),
         uid: uid.into(),
@@ -181,7 +182,7 @@ fn templates_are_the_approved_or_the_stable_one() {
 fn only_what_this_rollout_made_is_scaled_and_removed() {
     let delete = |g: Guard| {
         move |d: &mut Decision| {
-            d.effects = vec![Effect::DeleteDeployment { deployment: g }];
+            d.effects = vec![Effect::Delete { object: g }];
         }
     };
     let c = mk_going_back(0);
@@ -213,7 +214,7 @@ fn only_what_this_rollout_made_is_scaled_and_removed() {
 
 #[test]
 fn created_deployments_are_empty_and_beside_the_target() {
-    let create = |manifest| Effect::CreateDeployment { manifest };
+    let create = |manifest| Effect::Create { manifest };
     let manifest = serde_json::json!({"metadata": {"namespace": "kube-system", "name": "x"},
         "spec": {"replicas": 3}});
     forged(

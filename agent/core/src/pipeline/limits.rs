@@ -19,9 +19,9 @@ pub(super) fn problems(spec: &PipelineSpec, out: &mut Vec<Problem>) {
         name(format!("{at}.name"), &e.name, out);
         name(format!("{at}.strategy.plugin"), &e.strategy.plugin, out);
         for (field, text) in [
-            ("namespace", &e.target.namespace),
-            ("deployment", &e.target.deployment),
-            ("service", &e.target.service),
+            ("namespace", e.target.namespace.as_str()),
+            ("deployment", e.target.name()),
+            ("service", e.target.service.as_str()),
         ] {
             name(format!("{at}.target.{field}"), text, out);
         }

@@ -71,7 +71,7 @@ fn every_mistake_at_once() {
         spec.environments[0].triggers[0].registry.every: shorter than 1s; registries limit their callers: 1m is usual
         spec.environments[0].triggers[2].cron: `61` is not a minute: 0 to 59; write minute, hour, day of month, month, day of week: 0 9 * * MON-FRI
         spec.environments[1].name: `production` stands here twice
-        spec.environments[1].target: another environment has the same Deployment
+        spec.environments[1].target: another environment has the same workload
         spec.environments[1].after: `staging` is no other environment of this pipeline
         spec.environments[1].triggers: no trigger: nothing could ever start here; add {manual: {}}
         spec.environments[1].checks[1]: a check named `http-smoke` is already there; give each use of a plugin its own `name`

@@ -100,7 +100,7 @@ fn answered(
                 journal.fault = Some(clip(&other.no_answer()));
             }
         },
-        State::Progressing(step) | State::Promoting(step) => {
+        State::Progressing(step) | State::Promoting(step) | State::Watching(step) => {
             let (before, mut step) = (step.clone(), step.clone());
             match &mut step.stage {
                 Stage::Check { runs, .. } => {
@@ -126,6 +126,8 @@ fn answered(
         State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
+        | State::Finishing(_)
         | State::RollingBack(_)
         | State::Recording(_)
         | State::Ended(_) => {}
@@ -305,12 +307,7 @@ fn delivered(
 }
 
 fn put_step(journal: &mut Journal, step: StepState) {
-    let promoting = matches!(journal.state, State::Promoting(_));
-    journal.state = if promoting {
-        State::Promoting(step)
-    } else {
-        State::Progressing(step)
-    };
+    journal.state = journal.state.with_step(step);
 }
 
 fn again(now: Timestamp) -> Timestamp {

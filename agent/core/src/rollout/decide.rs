@@ -5,19 +5,25 @@
 mod approval_hash;
 mod back;
 mod check;
+mod config;
 mod context;
 mod dry_run;
+mod finish;
 mod foreign;
 mod gate;
 mod hold;
+mod hooks;
+mod looks;
 mod messages;
 mod plan;
+mod prepare;
 mod queue;
 mod record;
 mod requests;
 mod shift;
 mod slot;
 mod start;
+mod watch;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,6 +39,7 @@ pub(super) use check::check_key;
 pub(crate) use context::revision_name;
 pub use context::{ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name};
 pub(super) use hold::judge_key;
+pub use looks::looks_at;
 pub(super) use messages::tell;
 pub(super) use plan::plan_key;
 
@@ -130,7 +137,10 @@ impl Turn<'_> {
                 not_before,
             } => self.planning(attempt, not_before),
             State::AwaitingApproval => self.gate(),
+            State::Preparing(preparing) => self.preparing(&preparing),
             State::Progressing(step) | State::Promoting(step) => self.step(step),
+            State::Watching(step) => self.watching(step),
+            State::Finishing(finishing) => self.finishing(&finishing),
             State::RollingBack(reason) => self.back(&reason),
             State::Recording(ending) => self.record(&ending),
             State::Ended(end) => Flow::Wait(Why::Ended {

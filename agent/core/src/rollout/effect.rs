@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::journal::Intent;
+use super::object::ObjectKind;
 use crate::pipeline::{Outcome, Quarantine, Revision};
 use crate::plugin::{Invocation, PlanStep, StepObservation};
 
 /// The object of a write, and the version it must still have (reliability.md W3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
+    /// What it is.
+    #[serde(default)]
+    pub kind: ObjectKind,
     /// Namespace.
     pub namespace: String,
     /// Name.
@@ -25,7 +29,10 @@ pub struct Guard {
 /// A non-controller owner in the same namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerRef {
-    /// Name of the Deployment.
+    /// What it is.
+    #[serde(default)]
+    pub kind: ObjectKind,
+    /// Name of the workload.
     pub name: String,
     /// Its uid.
     pub uid: String,
@@ -58,10 +65,33 @@ pub enum Effect {
         /// uid of this Rollout.
         rollout_uid: String,
     },
-    /// Create a Deployment from this manifest. Existing with our label is success.
-    CreateDeployment {
-        /// The manifest, with zero replicas.
+    /// Create an object from this manifest. Existing with our label is success.
+    Create {
+        /// The manifest; a workload without pods, a Job suspended (W4).
         manifest: Value,
+    },
+    /// Change an object by a JSON patch (RFC 6902) that tests what it replaces. Nothing else of the
+    /// object is written, so that what others have in it stays byte for byte.
+    Patch {
+        /// The object.
+        object: Guard,
+        /// The operations, in order.
+        patch: Value,
+        /// The wanted result, for the journal.
+        detail: String,
+    },
+    /// Keep what a ConfigMap or Secret holds now as an object of its own that never changes. Its data
+    /// goes from the API server to the API server and is never decided on. Existing with our label
+    /// is success.
+    CopyConfig {
+        /// The object, exactly as it was seen.
+        from: Guard,
+        /// Name of the copy.
+        to: String,
+        /// The target beside it.
+        owner: OwnerRef,
+        /// uid of this Rollout.
+        rollout_uid: String,
     },
     /// Set `spec.replicas`.
     Scale {
@@ -81,10 +111,10 @@ pub enum Effect {
         /// Hash of the template that results.
         template_hash: String,
     },
-    /// Remove a Deployment that Sluice created.
-    DeleteDeployment {
-        /// The Deployment.
-        deployment: Guard,
+    /// Remove an object that Sluice created.
+    Delete {
+        /// The object.
+        object: Guard,
     },
     /// Fold the outcome into the Pipeline's status. Idempotent per Rollout.
     RecordOutcome {
@@ -151,7 +181,7 @@ impl Effect {
                 ..
             } => ("save-revision", format!("{namespace}/{name}"), hash.clone()),
             Self::Claim { target, .. } => ("claim", target.path(), target.uid.clone()),
-            Self::CreateDeployment { manifest } => (
+            Self::Create { manifest } => (
                 "create",
                 format!(
                     "{}/{}",
@@ -170,9 +200,9 @@ impl Effect {
                 template_hash,
                 ..
             } => ("set-template", deployment.path(), template_hash.clone()),
-            Self::DeleteDeployment { deployment } => {
-                ("delete", deployment.path(), deployment.uid.clone())
-            }
+            Self::Delete { object } => ("delete", object.path(), object.uid.clone()),
+            Self::Patch { object, detail, .. } => ("patch", object.path(), detail.clone()),
+            Self::CopyConfig { from, to, .. } => ("copy", from.path(), to.clone()),
             Self::RecordOutcome { outcome, .. } => (
                 "record",
                 outcome.rollout.clone(),
@@ -194,8 +224,12 @@ impl Effect {
 }
 
 impl Guard {
-    fn path(&self) -> String {
-        format!("{}/{}", self.namespace, self.name)
+    /// `namespace/name`, and before it what it is, where that is no Deployment.
+    pub fn path(&self) -> String {
+        match self.kind {
+            ObjectKind::Deployment => format!("{}/{}", self.namespace, self.name),
+            kind => format!("{kind} {}/{}", self.namespace, self.name),
+        }
     }
 }
 

@@ -265,7 +265,7 @@ pub fn facts(
         service: spec.pipeline.clone(),
         environment: spec.environment.clone(),
         namespace: spec.target.namespace.clone(),
-        workload: spec.target.deployment.clone(),
+        workload: spec.target.name().to_owned(),
         image: image(spec, policy),
         replaces: request.and_then(|r| r.replaces.clone()),
         changes: request
@@ -388,7 +388,12 @@ fn stands(journal: &Journal, tally: &Tally, policy_open: bool) -> FactsState {
                 Some(_) => FactsState::Open,
             }
         }
-        State::Progressing(_) | State::Promoting(_) | State::RollingBack(_) => FactsState::Begun,
+        State::Preparing(_)
+        | State::Progressing(_)
+        | State::Promoting(_)
+        | State::Watching(_)
+        | State::Finishing(_)
+        | State::RollingBack(_) => FactsState::Begun,
         State::Recording(_) | State::Ended(_) => FactsState::Closed,
     }
 }
@@ -400,8 +405,11 @@ fn outcome(state: &State) -> Option<OutcomeKind> {
         State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
         | State::Progressing(_)
         | State::Promoting(_)
+        | State::Watching(_)
+        | State::Finishing(_)
         | State::RollingBack(_) => None,
     }
 }

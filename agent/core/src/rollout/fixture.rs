@@ -113,6 +113,7 @@ pub(crate) fn mk_person(name: &str) -> Identity {
 /// A healthy Deployment.
 pub(crate) fn mk_workload(name: &str, uid: &str, letter: char, replicas: u32) -> WorkloadSeen {
     WorkloadSeen {
+        kind: ObjectKind::Deployment,
         epoch: 0,
         namespace: "shop".into(),
         name: name.into(),
@@ -241,12 +242,7 @@ pub(crate) fn mk_view() -> RolloutView {
         spec: RolloutSpec {
             pipeline: "storefront".into(),
             environment: "production".into(),
-            target: TargetSpec {
-                namespace: "shop".into(),
-                deployment: "storefront".into(),
-                service: "storefront".into(),
-                container: None,
-            },
+            target: TargetSpec::of_deployment("shop", "storefront", "storefront"),
             target_uid: "target-1".into(),
             image: CandidateImage::new(REPOSITORY.into(), Some("v1.1.0".into()), mk_digest('b')),
             cause: Cause {
@@ -260,7 +256,7 @@ pub(crate) fn mk_view() -> RolloutView {
             dry_run: false,
             strategy: StrategySpec {
                 plugin: "canary".into(),
-                router: RouterSpec::Replicas(ReplicasRouter {}),
+                router: RouterSpec::Replicas(ReplicasRouter::default()),
                 settings: json!({}),
             },
             checks: vec![mk_check("http-smoke")],
@@ -269,6 +265,8 @@ pub(crate) fn mk_view() -> RolloutView {
                 plugin: "notes".into(),
                 settings: json!({}),
             }],
+            course: crate::pipeline::Course::default(),
+            drill: false,
         },
     }
 }
@@ -279,6 +277,7 @@ pub(crate) fn mk_check(plugin: &str) -> CheckSpec {
         name: None,
         settings: json!({}),
         optional: false,
+        every: None,
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn release(rollout: &RolloutView, journal: &Journal, hash: &str) -> R
             cluster: "default".into(),
             namespace: spec.target.namespace.clone(),
             kind: "Deployment".into(),
-            name: spec.target.deployment.clone(),
+            name: spec.target.name().to_owned(),
             uid: spec.target_uid.clone(),
         },
         from_revision: journal.stable.as_ref().map(|r| r.digest.clone()),

@@ -1,5 +1,7 @@
 //! What can be seen of the world at one moment. Absent and unknown are values, not errors.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use super::decide::ROLLOUT_LABEL;
 use super::effect::Guard;
+use super::object::{ObjectKind, ObjectRef, ObjectSeen};
 use super::spec::RolloutSpec;
 use crate::approval::Vote;
 use crate::pipeline::EnvironmentStatus;
@@ -79,8 +82,20 @@ pub struct Observation {
     pub stop: Option<Stop>,
     /// What the Pipeline remembers of the environment.
     pub environment: Seen<EnvironmentStatus>,
+    /// Other objects that it looks at or writes: those of [`super::looks_at`], each by
+    /// [`ObjectRef`]'s words.
+    #[serde(default)]
+    pub objects: BTreeMap<String, Seen<ObjectSeen>>,
     /// The plugins that serve now.
     pub plugins: Vec<PluginInfo>,
+}
+
+impl Observation {
+    /// What was seen of an object; unknown where nobody looked.
+    pub fn object(&self, object: &ObjectRef) -> Seen<ObjectSeen> {
+        let found = self.objects.get(&object.to_string()).cloned();
+        found.unwrap_or_else(|| Seen::Unknown("it was not looked at yet".into()))
+    }
 }
 
 /// Another live Rollout, whatever its target.
@@ -99,6 +114,9 @@ pub struct Other {
 /// A Deployment and how far its pods are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadSeen {
+    /// What it is.
+    #[serde(default)]
+    pub kind: ObjectKind,
     /// Namespace.
     pub namespace: String,
     /// Name.
@@ -143,6 +161,7 @@ impl WorkloadSeen {
     /// What a write of it must find unchanged.
     pub fn guard(&self) -> Guard {
         Guard {
+            kind: self.kind,
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             uid: self.uid.clone(),

@@ -343,8 +343,11 @@ fn rules<'a>(view: &RolloutView, policy: &'a Policy) -> Option<&'a EnvironmentPo
 fn open_hash<'a>(view: &RolloutView, journal: &'a Journal) -> Option<&'a str> {
     let before = match &journal.state {
         State::Queued | State::Planning { .. } | State::AwaitingApproval => true,
-        State::Progressing(_)
+        State::Preparing(_)
+        | State::Progressing(_)
         | State::Promoting(_)
+        | State::Watching(_)
+        | State::Finishing(_)
         | State::RollingBack(_)
         | State::Recording(_)
         | State::Ended(_) => false,

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::facts::ImageFacts;
-use crate::pipeline::{CheckSpec, PluginUse, Revision, StrategySpec, TargetSpec, TriggerKind};
+use crate::pipeline::{
+    CheckSpec, Course, PluginUse, Revision, StrategySpec, TargetSpec, TriggerKind,
+};
 use crate::policy::Identity;
 
 /// The spec of a Rollout. Copied from the Pipeline, so that an edit there changes nothing in flight.
@@ -44,6 +46,12 @@ pub struct RolloutSpec {
     /// Who is told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<PluginUse>,
+    /// What else it does on its way.
+    #[serde(flatten)]
+    pub course: Course,
+    /// An exercise: it goes the whole way with the version that serves, and then back on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
 }
 
 /// What a person asked to leave out.

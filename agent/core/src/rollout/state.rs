@@ -24,10 +24,17 @@ pub enum State {
     },
     /// Everything is ready to sign; the gate is closed: votes, timer, windows.
     AwaitingApproval,
+    /// What has to be done before traffic moves: copies of configuration, hooks.
+    Preparing(Preparing),
     /// Traffic is being shared with the candidate.
     Progressing(StepState),
     /// The candidate becomes the stable version.
     Promoting(StepState),
+    /// The candidate serves and is watched: it still goes back by itself, and where the old version
+    /// was kept, at once. The step is the last one.
+    Watching(StepState),
+    /// It stays: what was kept for the way back is cleared up, and the last hooks run.
+    Finishing(Finishing),
     /// The stable revision is being put back.
     RollingBack(BackReason),
     /// The end is decided and is being written to the Pipeline, which outlives the Rollout.
@@ -45,6 +52,9 @@ impl State {
             Self::AwaitingApproval => "AwaitingApproval",
             Self::Progressing(_) => "Progressing",
             Self::Promoting(_) => "Promoting",
+            Self::Preparing(_) => "Preparing",
+            Self::Watching(_) => "Watching",
+            Self::Finishing(_) => "Finishing",
             Self::RollingBack(_) => "RollingBack",
             Self::Recording(_) => "Recording",
             Self::Ended(end) => end.kind.phase(),
@@ -55,7 +65,12 @@ impl State {
     pub fn begun(&self) -> bool {
         matches!(
             self,
-            Self::Progressing(_) | Self::Promoting(_) | Self::RollingBack(_)
+            Self::Preparing(_)
+                | Self::Progressing(_)
+                | Self::Promoting(_)
+                | Self::Watching(_)
+                | Self::Finishing(_)
+                | Self::RollingBack(_)
         )
     }
 
@@ -69,11 +84,31 @@ impl State {
         matches!(self, Self::Ended(_))
     }
 
+    /// The same phase with the step as it is now.
+    #[must_use]
+    pub fn with_step(&self, step: StepState) -> Self {
+        match self {
+            Self::Promoting(_) => Self::Promoting(step),
+            Self::Watching(_) => Self::Watching(step),
+            Self::Progressing(_)
+            | Self::Preparing(_)
+            | Self::Finishing(_)
+            | Self::Queued
+            | Self::Planning { .. }
+            | Self::AwaitingApproval
+            | Self::RollingBack(_)
+            | Self::Recording(_)
+            | Self::Ended(_) => Self::Progressing(step),
+        }
+    }
+
     /// The step that is under way.
     pub fn step(&self) -> Option<&StepState> {
         match self {
-            Self::Progressing(s) | Self::Promoting(s) => Some(s),
-            Self::Queued
+            Self::Progressing(s) | Self::Promoting(s) | Self::Watching(s) => Some(s),
+            Self::Preparing(_)
+            | Self::Finishing(_)
+            | Self::Queued
             | Self::Planning { .. }
             | Self::AwaitingApproval
             | Self::RollingBack(_)
@@ -98,6 +133,22 @@ impl OutcomeKind {
             Self::Planned => "Planned",
         }
     }
+}
+
+/// What comes before the first step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preparing {
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What comes when nothing goes back any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Finishing {
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A step under way.

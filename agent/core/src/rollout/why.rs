@@ -180,6 +180,68 @@ pub enum Why {
         /// The gate's name.
         gate: String,
     },
+    /// A Job runs that has to end first.
+    RunsHook {
+        /// The hook.
+        hook: String,
+        /// Its Job.
+        job: String,
+        /// When waiting for it ends.
+        until: Timestamp,
+    },
+    /// Before anything may change, something has to be put right.
+    NotReady {
+        /// Everything that is wrong, one sentence each.
+        problems: Vec<String>,
+    },
+    /// The router is being told to send another share to the candidate.
+    ShiftsTraffic {
+        /// The step, for people from 1; none while going back or finishing.
+        step: Option<u32>,
+        /// The object that is written.
+        object: String,
+        /// The share that the candidate is to have, in basis points.
+        share_bp: u16,
+    },
+    /// Metrics of the step are being judged.
+    Analysing {
+        /// The step, for people from 1.
+        step: u32,
+        /// Analyses without enough good measurements yet.
+        running: Vec<String>,
+        /// When waiting ends in a rollback.
+        until: Timestamp,
+    },
+    /// Metrics could not be judged; nothing moves meanwhile.
+    AnalysisInconclusive {
+        /// The step, for people from 1.
+        step: u32,
+        /// The analysis.
+        analysis: String,
+        /// Why.
+        message: String,
+        /// When waiting ends in a rollback.
+        until: Timestamp,
+    },
+    /// The candidate was found bad, and the Pipeline wants a person to decide.
+    FailedHolds {
+        /// What was found.
+        message: String,
+        /// When it goes back by itself.
+        until: Timestamp,
+    },
+    /// The candidate serves and is watched.
+    Watches {
+        /// Until when.
+        until: Timestamp,
+        /// Whether the old version stands beside it for an instant return.
+        kept: bool,
+    },
+    /// It stays; what is left is cleared up.
+    Finishes {
+        /// What is being done.
+        what: String,
+    },
     /// The outcome is being written to the Pipeline.
     Records,
     /// The stable revision is being put back.
@@ -217,6 +279,7 @@ impl Why {
                 | Self::Paused { .. }
                 | Self::Drifted { .. }
                 | Self::Rescaled { .. }
+                | Self::FailedHolds { .. }
         )
     }
 
@@ -267,7 +330,27 @@ impl Why {
             Self::CheckInconclusive { check, .. } => {
                 format!("see why {check} could not tell; `sluice abort {rollout}` rolls back now")
             }
+            Self::NotReady { .. } => "put these right; it goes on by itself".into(),
+            Self::AnalysisInconclusive { analysis, .. } => format!(
+                "see why {analysis} has no numbers; `sluice abort {rollout}` rolls back now"
+            ),
+            Self::FailedHolds { .. } => format!(
+                "`sluice rollback {rollout}` goes back now, `sluice promote {rollout}` goes on all \
+                 the same"
+            ),
+            Self::Watches { kept: true, .. } => format!(
+                "`sluice rollback {rollout}` returns at once; `sluice promote {rollout}` ends the watch"
+            ),
+            Self::Watches { kept: false, .. } => {
+                format!(
+                    "`sluice rollback {rollout}` goes back; `sluice promote {rollout}` ends the watch"
+                )
+            }
+            Self::RunsHook { job, .. } => format!("`kubectl logs job/{job}` shows what it does"),
             Self::AskingForPlan { .. }
+            | Self::ShiftsTraffic { .. }
+            | Self::Analysing { .. }
+            | Self::Finishes { .. }
             | Self::StrategyUnavailable { .. }
             | Self::WaitsForTimer { .. }
             | Self::TooYoung { .. }
@@ -434,6 +517,63 @@ impl fmt::Display for Why {
                 )
             }
             Self::WaitsForGate { gate } => write!(f, "waits for a person to open `{gate}`"),
+            Self::RunsHook { hook, job, until } => write!(
+                f,
+                "runs the hook {hook} (Job {job}); it may take until {}",
+                clock(until)
+            ),
+            Self::NotReady { problems } => {
+                write!(f, "not ready to begin: {}", problems.join("; "))
+            }
+            Self::ShiftsTraffic {
+                step: Some(n),
+                object,
+                share_bp,
+            } => write!(
+                f,
+                "step {n}: gives the candidate {} by {object}",
+                percent(*share_bp)
+            ),
+            Self::ShiftsTraffic { object, .. } => {
+                write!(
+                    f,
+                    "gives the traffic back to the target's own pods by {object}"
+                )
+            }
+            Self::Analysing {
+                step,
+                running,
+                until,
+            } => write!(
+                f,
+                "step {step}: measures {}; rolls back at {} without enough good measurements",
+                running.join(", "),
+                clock(until)
+            ),
+            Self::AnalysisInconclusive {
+                step,
+                analysis,
+                message,
+                until,
+            } => write!(
+                f,
+                "step {step}: {analysis} is inconclusive, which is not a pass: {message}; rolls back \
+                 at {}",
+                clock(until)
+            ),
+            Self::FailedHolds { message, until } => write!(
+                f,
+                "failed, and holds as the pipeline asks: {message}; goes back by itself at {}",
+                clock(until)
+            ),
+            Self::Watches { until, kept } => {
+                write!(f, "serves everything; watched until {}", clock(until))?;
+                if *kept {
+                    f.write_str("; the old version stands beside it for an instant return")?;
+                }
+                Ok(())
+            }
+            Self::Finishes { what } => write!(f, "stays; {what}"),
             Self::Records => f.write_str("writes the outcome to the pipeline"),
             Self::RollsBack { reason } => write!(f, "rolls back: {reason}"),
             Self::Ended { message } => f.write_str(message),

@@ -107,7 +107,7 @@ fn a_tagged_enum_is_one_object_with_all_its_tags() {
             .as_array()
             .unwrap()
             .len(),
-        8
+        11
     );
     assert_eq!(state["required"], serde_json::json!(["phase"]));
     let stage = &state["properties"]["stage"]["properties"];

@@ -118,10 +118,15 @@ fn place(state: &State, index: usize) -> Place {
         }
     };
     match state {
-        State::Queued | State::Planning { .. } | State::AwaitingApproval | State::Recording(_) => {
-            Place::Ahead
+        State::Queued
+        | State::Planning { .. }
+        | State::AwaitingApproval
+        | State::Preparing(_)
+        | State::Recording(_) => Place::Ahead,
+        State::Progressing(step) | State::Promoting(step) | State::Watching(step) => {
+            against(step.index, Place::Now)
         }
-        State::Progressing(step) | State::Promoting(step) => against(step.index, Place::Now),
+        State::Finishing(_) => Place::Done,
         State::RollingBack(reason) => match reason.step {
             Some(step) => against(step, Place::Failed),
             None => Place::Ahead,
@@ -139,7 +144,7 @@ pub(crate) fn split(journal: &Journal) -> Option<Split> {
         steps.get(index).map_or(0, |s| s.achieved_bp)
     };
     match &journal.state {
-        State::Progressing(step) | State::Promoting(step) => {
+        State::Progressing(step) | State::Promoting(step) | State::Watching(step) => {
             let target = share(step.index);
             let before = step.index.checked_sub(1).map_or(0, share);
             Some(match &step.stage {
@@ -157,6 +162,10 @@ pub(crate) fn split(journal: &Journal) -> Option<Split> {
             candidate_bp: 0,
             text: "goes back to 0 %".to_owned(),
         }),
+        State::Finishing(_) => Some(Split {
+            candidate_bp: ALL_TRAFFIC,
+            text: format!("{} of the traffic", percent(ALL_TRAFFIC)),
+        }),
         State::Ended(end) if end.kind == OutcomeKind::Succeeded => Some(Split {
             candidate_bp: ALL_TRAFFIC,
             text: format!("{} of the traffic", percent(ALL_TRAFFIC)),
@@ -164,6 +173,7 @@ pub(crate) fn split(journal: &Journal) -> Option<Split> {
         State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
         | State::Recording(_)
         | State::Ended(_) => None,
     }

@@ -191,13 +191,20 @@ fn tone(journal: &Journal) -> &'static str {
         State::Queued
         | State::Planning { .. }
         | State::AwaitingApproval
+        | State::Preparing(_)
         | State::Progressing(_)
         | State::Promoting(_)
+        | State::Watching(_)
+        | State::Finishing(_)
             if journal.why.as_ref().is_some_and(stuck) =>
         {
             "hold"
         }
-        State::Progressing(_) | State::Promoting(_) => "run",
+        State::Preparing(_)
+        | State::Progressing(_)
+        | State::Promoting(_)
+        | State::Watching(_)
+        | State::Finishing(_) => "run",
         State::Queued | State::Planning { .. } | State::AwaitingApproval => "wait",
     }
 }

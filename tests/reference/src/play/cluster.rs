@@ -157,12 +157,12 @@ impl Cluster {
                     d.version += 1;
                 }
             }
-            Effect::DeleteDeployment { deployment } => {
-                if self.guarded(deployment).is_some() {
+            Effect::Delete { object } => {
+                if self.guarded(object).is_some() {
                     self.canary = None;
                 }
             }
-            Effect::CreateDeployment { manifest } if self.canary.is_none() => {
+            Effect::Create { manifest } if self.canary.is_none() => {
                 self.made += 1;
                 let label = &manifest["metadata"]["labels"][ROLLOUT_LABEL];
                 self.canary = Some(Deployment {
@@ -178,8 +178,11 @@ impl Cluster {
                 self.revisions
                     .push((template_hash(template), template.clone()));
             }
-            Effect::CreateDeployment { .. } | Effect::RecordOutcome { .. } | Effect::Ask { .. } => {
-            }
+            Effect::Create { .. }
+            | Effect::Patch { .. }
+            | Effect::CopyConfig { .. }
+            | Effect::RecordOutcome { .. }
+            | Effect::Ask { .. } => {}
         }
     }
 
@@ -187,7 +190,7 @@ impl Cluster {
     pub(super) fn grows(&self, effect: &Effect, uid: &str) -> bool {
         match effect {
             Effect::Claim { .. } => !self.claimed_by(uid),
-            Effect::CreateDeployment { .. } => true,
+            Effect::Create { .. } => true,
             Effect::SetTemplate {
                 template_hash: hash,
                 ..
@@ -200,7 +203,9 @@ impl Cluster {
                 canary.uid == deployment.uid
                     && u64::from(*replicas) > canary.spec["replicas"].as_u64().unwrap()
             }),
-            Effect::DeleteDeployment { .. }
+            Effect::Delete { .. }
+            | Effect::Patch { .. }
+            | Effect::CopyConfig { .. }
             | Effect::SaveRevision { .. }
             | Effect::RecordOutcome { .. }
             | Effect::Ask { .. } => false,

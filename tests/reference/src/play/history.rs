@@ -265,10 +265,12 @@ impl History<'_> {
             }
             Effect::SaveRevision { .. }
             | Effect::Claim { .. }
-            | Effect::CreateDeployment { .. }
+            | Effect::Create { .. }
             | Effect::Scale { .. }
             | Effect::SetTemplate { .. }
-            | Effect::DeleteDeployment { .. } => {}
+            | Effect::Delete { .. }
+            | Effect::Patch { .. }
+            | Effect::CopyConfig { .. } => {}
         }
     }
     /// Nothing but what serves and what was asked for is in any template.

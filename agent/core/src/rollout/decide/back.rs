@@ -105,6 +105,9 @@ impl Turn<'_> {
             },
             Convergence::WaitFor { .. } => Flow::Wait(why),
             Convergence::Reached => {
+                if let Some(flow) = self.undo_hooks() {
+                    return flow;
+                }
                 let stable_name = stable.tag.clone().unwrap_or(stable.digest);
                 self.restored(&Ending {
                     kind: reason.ends_as,

@@ -89,6 +89,7 @@ impl Turn<'_> {
 
     pub(super) fn owner(w: &WorkloadSeen) -> OwnerRef {
         OwnerRef {
+            kind: w.kind,
             name: w.name.clone(),
             uid: w.uid.clone(),
         }
@@ -131,8 +132,8 @@ impl Turn<'_> {
                 workload: WorkloadRef {
                     cluster: "default".into(),
                     namespace: spec.target.namespace.clone(),
-                    kind: "Deployment".into(),
-                    name: spec.target.deployment.clone(),
+                    kind: spec.target.kind().as_str().into(),
+                    name: spec.target.name().to_owned(),
                     uid: spec.target_uid.clone(),
                 },
                 from_revision: self.journal.stable.as_ref().map(|r| r.digest.clone()),

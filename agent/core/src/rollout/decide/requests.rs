@@ -39,7 +39,18 @@ impl Turn<'_> {
                 Err("it rolls back already; nothing else can be asked of it".into())
             }
             (State::Recording(_) | State::Ended(_), _) => Err("it is over".into()),
-            (State::Queued | State::Planning { .. } | State::AwaitingApproval, Action::Promote) => {
+            (State::Finishing(_), _) => Err(
+                "it has succeeded and clears up: ask for the way back with `sluice rollback` when it \
+                 is over"
+                    .into(),
+            ),
+            (
+                State::Queued
+                | State::Planning { .. }
+                | State::AwaitingApproval
+                | State::Preparing(_),
+                Action::Promote,
+            ) => {
                 Err("it has not begun: there is no step to promote".into())
             }
             (_, Action::Resume) if self.journal.paused.is_none() => Err("it is not paused".into()),
@@ -47,8 +58,10 @@ impl Turn<'_> {
                 State::Queued
                 | State::Planning { .. }
                 | State::AwaitingApproval
+                | State::Preparing(_)
                 | State::Progressing(_)
-                | State::Promoting(_),
+                | State::Promoting(_)
+                | State::Watching(_),
                 Action::Abort | Action::Rollback | Action::Pause | Action::Resume | Action::Promote,
             ) => Ok(()),
         }
@@ -128,7 +141,9 @@ impl Turn<'_> {
                 Flow::Again
             }
             Action::Promote => {
-                if let State::Progressing(step) | State::Promoting(step) = &mut self.journal.state {
+                if let State::Progressing(step) | State::Promoting(step) | State::Watching(step) =
+                    &mut self.journal.state
+                {
                     step.promoted = true;
                 }
                 self.happened(

@@ -216,15 +216,17 @@ impl Turn<'_> {
     fn exposure_held(&mut self, mut step: StepState) -> Result<StepState, Flow> {
         let canary = self.seen.canary.present();
         let grows = self.effects.iter().any(|e| match e {
-            Effect::CreateDeployment { .. } | Effect::SetTemplate { .. } => true,
+            Effect::Create { .. } | Effect::SetTemplate { .. } => true,
             Effect::Scale {
                 deployment,
                 replicas,
                 ..
             } => canary.is_some_and(|c| c.uid == deployment.uid && *replicas > c.replicas),
             Effect::Claim { .. }
+            | Effect::Patch { .. }
+            | Effect::CopyConfig { .. }
             | Effect::SaveRevision { .. }
-            | Effect::DeleteDeployment { .. }
+            | Effect::Delete { .. }
             | Effect::RecordOutcome { .. }
             | Effect::Ask { .. } => false,
         });
@@ -252,7 +254,7 @@ impl Turn<'_> {
             let canary = self.seen.canary.present();
             let takes_pods_away = m.takes_pods_away(target, canary);
             let effect = match (m, canary) {
-                (Move::CreateCanary, _) => Effect::CreateDeployment {
+                (Move::CreateCanary, _) => Effect::Create {
                     manifest: self.canary_manifest(target)?,
                 },
                 (Move::ScaleStable(n), _) => {
@@ -268,8 +270,8 @@ impl Turn<'_> {
                     replicas: *n,
                     takes_pods_away,
                 },
-                (Move::DeleteCanary, Some(c)) => Effect::DeleteDeployment {
-                    deployment: Self::guard(c),
+                (Move::DeleteCanary, Some(c)) => Effect::Delete {
+                    object: Self::guard(c),
                 },
                 (Move::ScaleCanary(_) | Move::DeleteCanary, None) => continue,
             };
@@ -405,9 +407,9 @@ impl Turn<'_> {
     /// Whether it is pods of the candidate that are waited for. Stable pods on a drained node, or a
     /// write that was refused, say nothing about the candidate (D1).
     fn candidate_unwell(&self, planned: &PlannedStep, waiting: &Why) -> bool {
-        let target = &self.rollout.spec.target.deployment;
+        let target = self.rollout.spec.target.name();
         let candidate = if planned.promotes() {
-            target.clone()
+            target.to_owned()
         } else {
             super::canary_name(target, &self.rollout.uid)
         };
@@ -438,12 +440,7 @@ impl Turn<'_> {
 
     /// Writes the step back into the state, keeping its phase.
     pub(super) fn set_step(&mut self, step: StepState) {
-        let promoting = matches!(self.journal.state, State::Promoting(_));
-        self.journal.state = if promoting {
-            State::Promoting(step)
-        } else {
-            State::Progressing(step)
-        };
+        self.journal.state = self.journal.state.with_step(step);
     }
 
     /// How long pods and checks of one step may take, in milliseconds.

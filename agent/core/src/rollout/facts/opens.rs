@@ -27,8 +27,11 @@ pub(super) fn sentence(
                 State::Queued
                 | State::Planning { .. }
                 | State::AwaitingApproval
+                | State::Preparing(_)
                 | State::Progressing(_)
                 | State::Promoting(_)
+                | State::Watching(_)
+                | State::Finishing(_)
                 | State::RollingBack(_) => journal.message.clone(),
             };
         }
@@ -106,6 +109,7 @@ fn told_by_engine(why: &Why, stop: Option<&Stop>) -> bool {
         | Why::Claimed { .. }
         | Why::TooYoung { .. }
         | Why::CannotSee { .. }
+        | Why::NotReady { .. }
         | Why::Paused { .. } => true,
         Why::Stopped { .. } => stop.is_none(),
         Why::AskingForPlan { .. }
@@ -123,6 +127,13 @@ fn told_by_engine(why: &Why, stop: Option<&Stop>) -> bool {
         | Why::Judging { .. }
         | Why::StrategyHolds { .. }
         | Why::WaitsForGate { .. }
+        | Why::RunsHook { .. }
+        | Why::ShiftsTraffic { .. }
+        | Why::Analysing { .. }
+        | Why::AnalysisInconclusive { .. }
+        | Why::FailedHolds { .. }
+        | Why::Watches { .. }
+        | Why::Finishes { .. }
         | Why::Records
         | Why::RollsBack { .. }
         | Why::Ended { .. } => false,

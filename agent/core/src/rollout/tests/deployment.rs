@@ -162,6 +162,7 @@ impl Deployment {
 
     pub(super) fn seen(&self) -> WorkloadSeen {
         WorkloadSeen {
+            kind: crate::rollout::ObjectKind::Deployment,
             epoch: 0,
             namespace: "shop".into(),
             name: self.name.clone(),

@@ -83,7 +83,7 @@ impl World {
         {
             self.oracle.subjects.insert(a.hash.clone(), subject);
         }
-        if let (Some(s), State::Progressing(_) | State::Promoting(_)) =
+        if let (Some(s), State::Progressing(_) | State::Promoting(_) | State::Watching(_)) =
             (&after.stable, &after.state)
         {
             self.oracle.stable = Some(s.template_hash.clone());
@@ -112,7 +112,7 @@ impl World {
                     .as_ref()
                     .is_some_and(|t| t.claimed_by.as_ref() == Some(&s.uid))
             });
-            let own_canary = matches!(effect, Effect::DeleteDeployment { .. })
+            let own_canary = matches!(effect, Effect::Delete { .. })
                 || matches!(effect, Effect::Scale { deployment, replicas: 0, .. }
                     if deployment.name != "storefront");
             assert!(
@@ -146,7 +146,7 @@ impl World {
         match effect {
             // A claim that somebody took off in the middle is not the first write.
             Effect::Claim { .. } => !before.claimed,
-            Effect::CreateDeployment { .. } | Effect::SetTemplate { .. } => true,
+            Effect::Create { .. } | Effect::SetTemplate { .. } => true,
             Effect::Scale {
                 deployment,
                 replicas,
@@ -155,7 +155,9 @@ impl World {
                 .canary
                 .present()
                 .is_some_and(|c| c.uid == deployment.uid && *replicas > c.replicas),
-            Effect::DeleteDeployment { .. }
+            Effect::Delete { .. }
+            | Effect::Patch { .. }
+            | Effect::CopyConfig { .. }
             | Effect::SaveRevision { .. }
             | Effect::RecordOutcome { .. }
             | Effect::Ask { .. } => false,
@@ -169,12 +171,16 @@ impl World {
             return;
         };
         let on = match &after.state {
-            State::Progressing(s) | State::Promoting(s) => s.index > left.index,
+            State::Progressing(s) | State::Promoting(s) | State::Watching(s) => {
+                s.index > left.index
+            }
+            State::Finishing(_) => true,
             State::Recording(e) => e.kind == OutcomeKind::Succeeded,
             State::Ended(e) => e.kind == OutcomeKind::Succeeded,
             State::Queued
             | State::Planning { .. }
             | State::AwaitingApproval
+            | State::Preparing(_)
             | State::RollingBack(_) => false,
         };
         if !on {

@@ -203,6 +203,7 @@ impl World {
             siblings: self.siblings.clone(),
             others: Vec::new(),
             stop: None,
+            objects: std::collections::BTreeMap::new(),
             plugins: self.plugins.clone(),
         }
     }
@@ -264,9 +265,11 @@ impl World {
             Effect::Claim { target, .. } => Some(target),
             Effect::Scale { deployment, .. }
             | Effect::SetTemplate { deployment, .. }
-            | Effect::DeleteDeployment { deployment } => Some(deployment),
+            | Effect::Delete { object: deployment } => Some(deployment),
             Effect::SaveRevision { .. }
-            | Effect::CreateDeployment { .. }
+            | Effect::Create { .. }
+            | Effect::Patch { .. }
+            | Effect::CopyConfig { .. }
             | Effect::RecordOutcome { .. }
             | Effect::Ask { .. } => None,
         };
@@ -302,8 +305,8 @@ impl World {
                     self.seed
                 );
             }
-            (Effect::DeleteDeployment { .. }, Some(Some(_))) => self.canary = None,
-            (Effect::CreateDeployment { manifest }, _) => {
+            (Effect::Delete { .. }, Some(Some(_))) => self.canary = None,
+            (Effect::Create { manifest }, _) => {
                 if self.canary.is_none() {
                     let name = manifest["metadata"]["name"].as_str().unwrap().to_owned();
                     let uid = self.uid("canary");
@@ -336,9 +339,12 @@ impl World {
                 Effect::Claim { .. }
                 | Effect::Scale { .. }
                 | Effect::SetTemplate { .. }
-                | Effect::DeleteDeployment { .. },
+                | Effect::Delete { .. },
                 None,
             ) => unreachable!("guarded above"),
+            (Effect::Patch { .. } | Effect::CopyConfig { .. }, _) => {
+                unreachable!("the replica router alone writes no such object")
+            }
         }
         true
     }

@@ -83,7 +83,7 @@ fn the_canary_owns_no_pod_of_the_stable_deployment() {
     c.target().spec["minReadySeconds"] = 7.into();
     c.seen.canary = Seen::Absent;
     let d = c.decide();
-    let [Effect::CreateDeployment { manifest }] = d.effects.as_slice() else {
+    let [Effect::Create { manifest }] = d.effects.as_slice() else {
         panic!("{:?}", d.effects);
     };
     let own = serde_json::json!({"app": "storefront", "sluice.dev/role": "canary",
