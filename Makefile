@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 
 WASM := wasm32-wasip2
 # Each is a crate that becomes a component: the first-party plugins, and what attacks the host in tests.
-PLUGINS := canary http-smoke prometheus rolling signed-webhook-smoke slack-approval slack-notify suite tls-smoke webhook-approval webhook-notify
+PLUGINS := blue-green canary http-smoke prometheus rolling signed-webhook-smoke slack-approval slack-notify suite tls-smoke webhook-approval webhook-notify
 FIXTURES := hostile hostile-approver hostile-measurer hostile-strategist
 COMPONENTS := $(PLUGINS:%=-p %) $(FIXTURES:%=-p %)
 

@@ -34,6 +34,7 @@ mod remote;
 pub mod settings;
 pub mod slack;
 pub mod smoke;
+pub mod strategy;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod text;

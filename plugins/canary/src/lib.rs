@@ -1,14 +1,11 @@
 //! A canary: the new version takes a share of the traffic, is tested and watched, then takes more.
 
-mod judge;
 mod settings;
-mod units;
 
-use sluice_sdk::{Context, Error, Step};
+use sluice_sdk::strategy::opinion;
+use sluice_sdk::{Context, Error, Judgement, Observation, Step};
 
-pub use judge::judge;
 pub use settings::{Settings, StepSettings, validate};
-pub use units::{Hold, Weight};
 
 /// The steps as the settings say, each named after its share.
 ///
@@ -33,6 +30,20 @@ fn step(settings: StepSettings) -> Step {
         checks: settings.checks,
         gate: settings.gate,
     }
+}
+
+/// Proceeds when the newest look is healthy, holds otherwise, and rolls back when the step has
+/// been unhealthy for longer than the settings allow.
+///
+/// # Errors
+/// None.
+pub fn judge(
+    _: &Context<'_>,
+    settings: Settings,
+    step: &Step,
+    seen: &[Observation],
+) -> Result<Judgement, Error> {
+    Ok(opinion(step, seen, settings.max_unhealthy_ms))
 }
 
 sluice_sdk::export_traffic_strategy!(plan, judge, validate = validate);

@@ -3,17 +3,13 @@
 use serde::Deserialize;
 use sluice_sdk::Issue;
 use sluice_sdk::settings::issue;
-
-use crate::units::{Hold, Weight};
+use sluice_sdk::strategy::{Hold, Weight, impatience, nameless_gate};
 
 /// Most steps. A plan is shown to approvers, who have to read it.
 const MAX_STEPS: usize = 32;
 
 /// Hold of the default steps.
 const DEFAULT_HOLD: Hold = Hold::from_ms(120_000);
-
-/// Longest `maxUnhealthyMs`: an hour of failing users is no canary.
-const MAX_UNHEALTHY_MS: u64 = 3_600_000;
 
 /// The plugin's settings.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,7 +28,8 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct StepSettings {
-    /// Share of the traffic, such as `10%`.
+    /// Share of the traffic, such as `10%`. The first step may have `0%`: it runs and is tested
+    /// without traffic, where the router can keep traffic away.
     pub weight: Weight,
     /// How long to watch it after its checks passed, such as `2m`. None: go on at once.
     #[serde(default)]
@@ -88,25 +85,10 @@ pub fn validate(settings: &Settings) -> Vec<Issue> {
         Some(_) => {}
     }
     for (index, step) in steps.iter().enumerate() {
-        if step.weight.basis_points() == 0 {
-            issues.push(issue(
-                &format!("/steps/{index}/weight"),
-                "a step without traffic shows nothing",
-                "begin with \"1%\" or more",
-            ));
-        }
-        if step
-            .gate
-            .as_ref()
-            .is_some_and(|gate| gate.trim().is_empty())
-        {
-            let hint = "name the gate, or leave `gate` out";
-            issues.push(issue(
-                &format!("/steps/{index}/gate"),
-                "a gate without a name",
-                hint,
-            ));
-        }
+        issues.extend(nameless_gate(
+            &format!("/steps/{index}"),
+            step.gate.as_deref(),
+        ));
     }
     for (index, (before, step)) in steps.iter().zip(steps.iter().skip(1)).enumerate() {
         if step.weight <= before.weight {
@@ -120,16 +102,6 @@ pub fn validate(settings: &Settings) -> Vec<Issue> {
             ));
         }
     }
-    if settings
-        .max_unhealthy_ms
-        .is_some_and(|ms| ms == 0 || ms > MAX_UNHEALTHY_MS)
-    {
-        let message = "out of range";
-        issues.push(issue(
-            "/maxUnhealthyMs",
-            message,
-            &format!("from 1 to {MAX_UNHEALTHY_MS}"),
-        ));
-    }
+    issues.extend(impatience(settings.max_unhealthy_ms));
     issues
 }

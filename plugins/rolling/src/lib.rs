@@ -1,10 +1,8 @@
 //! The plainest strategy: the new version takes all traffic in one step, and is tested there.
 
 use sluice_sdk::settings::NoSettings;
+use sluice_sdk::strategy::opinion;
 use sluice_sdk::{Context, Error, Judgement, Observation, Step};
-
-/// How long to wait before looking again, in milliseconds.
-const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// One step with all traffic.
 ///
@@ -28,19 +26,17 @@ pub fn plan(_: &Context<'_>, _: NoSettings) -> Result<Vec<Step>, Error> {
 pub fn judge(
     _: &Context<'_>,
     _: NoSettings,
-    _: &Step,
+    step: &Step,
     seen: &[Observation],
 ) -> Result<Judgement, Error> {
-    Ok(match seen.last() {
-        Some(last) if last.healthy => Judgement::Proceed,
-        Some(_) | None => Judgement::Hold(LOOK_AGAIN_MS),
-    })
+    Ok(opinion(step, seen, None))
 }
 
 sluice_sdk::export_traffic_strategy!(plan, judge);
 
 #[cfg(test)]
 mod tests {
+    use sluice_sdk::strategy::LOOK_AGAIN_MS;
     use sluice_sdk::testing::Script;
 
     use super::*;
