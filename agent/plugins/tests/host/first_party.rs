@@ -213,7 +213,7 @@ async fn rolling_plans_one_step() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blue_green_plans_a_step_without_traffic() {
-    let folder = Folder::new().plugin("blue-green", "blue_green.wasm");
+    let folder = Folder::new().plugin("blue_green", "blue_green.wasm");
     let steps = plan(&folder.host().await, "blue-green", json!({})).await;
     let weights: Vec<u16> = steps.iter().map(|step| step.weight_bp).collect();
     assert_eq!(weights, [0, 10_000]);
