@@ -1,10 +1,11 @@
 //! The handle of a simulated cluster.
 
+mod ask;
+mod oracle;
+
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::RngExt;
@@ -22,13 +23,11 @@ use crate::driver::fast::FastNetwork;
 use crate::driver::real::RealNetwork;
 use crate::fault::Faults;
 use crate::identity::{Denial, Token, User};
-use crate::image::{Answer, Images};
+use crate::image::Images;
 use crate::json;
 use crate::model::Model;
 use crate::server::Server;
-use crate::timeline::{Moment, Sample};
 use crate::timing::Timing;
-use crate::writes::WriteRecord;
 
 /// The service account that the agent runs as, unless the builder says otherwise.
 pub const AGENT: &str = "system:serviceaccount:sluice:sluice";
@@ -442,81 +441,5 @@ impl Cluster {
     /// Forgets the history of changes: watches that are behind get 410.
     pub fn compact(&self) {
         self.server.lock().store.compact();
-    }
-
-    // ---- What oracles look at --------------------------------------------------------------
-
-    /// The write requests so far, oldest first (the last 100,000).
-    pub fn writes(&self) -> Vec<WriteRecord> {
-        self.writes_after(0)
-    }
-
-    /// The write requests after a sequence number.
-    pub fn writes_after(&self, seq: u64) -> Vec<WriteRecord> {
-        self.server.lock().writes.after(seq)
-    }
-
-    /// The sequence number of the last write request.
-    pub fn last_write(&self) -> u64 {
-        self.server.lock().writes.seq()
-    }
-
-    /// Looks at every change from now on. The observer runs under the cluster's lock and must not
-    /// call the cluster; it must not panic either (collect, and assert later).
-    pub fn on_event(&self, observer: impl Fn(&Moment<'_>) + Send + 'static) {
-        self.server.lock().observers.push(Box::new(observer));
-    }
-
-    /// Ready pods behind a Service now.
-    pub fn ready_behind(&self, namespace: &str, service: &str) -> usize {
-        self.server.lock().ready_behind(namespace, service)
-    }
-
-    /// Ready pods behind a Service over time: each change of the number (the last 10,000).
-    pub fn timeline(&self, namespace: &str, service: &str) -> Vec<Sample> {
-        self.server.lock().timeline.of(namespace, service)
-    }
-
-    /// The fewest ready pods behind a Service at any time since an instant.
-    pub fn fewest_ready(&self, namespace: &str, service: &str, since: Timestamp) -> usize {
-        let samples = self.timeline(namespace, service);
-        let at_start = samples.iter().rev().find(|sample| sample.at <= since);
-        let later = samples.iter().filter(|sample| sample.at > since);
-        at_start
-            .into_iter()
-            .chain(later)
-            .map(|sample| sample.ready)
-            .min()
-            .unwrap_or_default()
-    }
-
-    /// What the simulator itself could not do, such as bind an address.
-    pub fn problems(&self) -> Vec<String> {
-        self.server.lock().problems.clone()
-    }
-
-    // ---- Pods' answers, without sockets ----------------------------------------------------
-
-    /// Asks the pod at an address, as an HTTP GET would. Nothing: connection refused.
-    pub async fn ask_pod(&self, address: &str, path: &str) -> Option<Answer> {
-        let address: Ipv4Addr = address.parse().ok()?;
-        let (image_id, scene) = self.server.lock().pod_at(address)?;
-        let behaviour = self.images().behaviour(&image_id)?;
-        let answer = behaviour.answer(path, &scene);
-        if answer.latency > Duration::ZERO {
-            tokio::time::sleep(answer.latency).await;
-        }
-        Some(answer)
-    }
-
-    /// Asks a Service by name: one of its ready pods, drawn from the seed, answers.
-    pub async fn ask_service(&self, namespace: &str, service: &str, path: &str) -> Option<Answer> {
-        let address = {
-            let mut model = self.server.lock();
-            let addresses = model.ready_addresses(namespace, service);
-            let index = model.random.random_range(0..addresses.len().max(1));
-            addresses.get(index)?.clone()
-        };
-        self.ask_pod(&address, path).await
     }
 }

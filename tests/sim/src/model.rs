@@ -20,6 +20,7 @@ use crate::fault::FaultBook;
 use crate::identity::Identities;
 use crate::image::Images;
 use crate::json;
+use crate::runs::Runs;
 use crate::timeline::{Moment, Observer, Timeline};
 use crate::timing::Timing;
 use crate::workload::pod::PodRuntime;
@@ -41,6 +42,7 @@ pub(crate) struct Model {
     pub(crate) faults: FaultBook,
     pub(crate) writes: WriteLog,
     pub(crate) timeline: Timeline,
+    pub(crate) runs: Runs,
     pub(crate) observers: Vec<Observer>,
     /// Namespaces that were deleted: only an explicit create brings them back.
     pub(crate) gone_namespaces: BTreeSet<String>,
@@ -81,6 +83,7 @@ impl Model {
             faults: FaultBook::default(),
             writes: WriteLog::default(),
             timeline: Timeline::default(),
+            runs: Runs::default(),
             observers: Vec::new(),
             gone_namespaces: BTreeSet::new(),
             problems: Vec::new(),
@@ -230,13 +233,7 @@ impl Model {
     fn after(&mut self, change: &Change) {
         self.head.send_replace(change.version);
         self.react(change);
-        if change.key.resource == Resource::EndpointSlices {
-            let ready = self.ready_behind_slice(change);
-            if let Some((service, ready)) = ready {
-                self.timeline
-                    .sample(&change.key.namespace, &service, ready, self.clock.now());
-            }
-        }
+        self.note_traffic(change);
         if self.observers.is_empty() {
             return;
         }
@@ -248,24 +245,13 @@ impl Model {
         self.observers = observers;
     }
 
-    fn ready_behind_slice(&self, change: &Change) -> Option<(String, usize)> {
-        let service = json::entry(
-            change.after.value(),
-            "/metadata/labels",
-            "kubernetes.io/service-name",
-        )?;
-        Some((
-            service.to_owned(),
-            self.ready_behind(&change.key.namespace, service),
-        ))
-    }
-
     /// How many ready addresses a Service has now, as its EndpointSlices say.
     pub(crate) fn ready_behind(&self, namespace: &str, service: &str) -> usize {
         self.ready_endpoints(namespace, service).count()
     }
 
-    fn ready_endpoints<'a>(
+    /// The ready endpoints of a Service.
+    pub(crate) fn ready_endpoints<'a>(
         &'a self,
         namespace: &'a str,
         service: &'a str,

@@ -16,8 +16,10 @@ use tokio::time::Instant;
 
 use crate::api::call::{Call, Outcome, Verb};
 use crate::api::error::ApiError;
+use crate::api::log::LogOptions;
 use crate::api::path::{Place, Query, Review, Target};
 use crate::api::read::{Paging, Scope, Shape};
+use crate::api::resource::Resource;
 use crate::api::selector::{Fields, Selector};
 use crate::api::{discovery, path, watch};
 use crate::client::Instance;
@@ -100,6 +102,7 @@ impl Server {
         };
         let verb = verb(&parts.method, &place, &query)?;
         self.check_access(caller, verb, &place)?;
+        let is_log = is_log(&place);
         let outcome = match verb {
             Verb::Watch => return self.watch(caller, &place, &parts, &query),
             Verb::Get | Verb::List => self.read(caller, &place, &parts, &query),
@@ -110,7 +113,12 @@ impl Server {
         };
         pause(latency - latency / 2).await;
         let outcome = outcome?;
-        Ok(response(outcome.code, "application/json", outcome.body))
+        let content_type = if is_log {
+            "text/plain"
+        } else {
+            "application/json"
+        };
+        Ok(response(outcome.code, content_type, outcome.body))
     }
 
     fn draw_latency(&self, user: &str) -> Duration {
@@ -176,6 +184,9 @@ impl Server {
                 Some("scale") => model
                     .get_scale(&key)
                     .map(|value| Outcome::json(200, &value)),
+                Some(_) if is_log(place) => model
+                    .pod_log(&key, &LogOptions::of(query))
+                    .map(|log| Outcome::ok(Bytes::from(log))),
                 Some(_) => Err(ApiError::no_route()),
             };
         }
@@ -323,6 +334,10 @@ fn verb(method: &Method, place: &Place, query: &Query) -> Result<Verb, ApiError>
         Method::DELETE => Ok(Verb::DeleteCollection),
         _ => Err(ApiError::method_not_allowed()),
     }
+}
+
+fn is_log(place: &Place) -> bool {
+    place.resource == Resource::Pods && place.subresource.as_deref() == Some("log")
 }
 
 fn shape(parts: &Parts) -> Shape {

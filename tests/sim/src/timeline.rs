@@ -1,14 +1,14 @@
-//! What the oracles look at: ready pods behind each Service over time, and a view of the cluster
-//! at each change.
+//! What the oracles look at: which pods stood behind each Service over time, the weights of routes,
+//! and a view of the cluster at each change.
+
+mod moment;
+mod traffic;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
-use crate::api::resource::Resource;
-use crate::api::store::{Change, ChangeKind, Key};
-use crate::model::Model;
+pub use crate::timeline::moment::{Happened, Moment, Observer};
 
 /// How many pods were ready behind a Service from an instant on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,123 +19,105 @@ pub struct Sample {
     pub ready: usize,
 }
 
-/// Samples per Service that are kept; the oldest go first.
-const SAMPLES: usize = 10_000;
+/// Which versions stood behind a Service from an instant on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// When it became so.
+    pub at: Timestamp,
+    /// Ready pods by the digest of their image, `sha256:…`.
+    pub versions: BTreeMap<String, usize>,
+}
+
+/// The weights of a route's rule from an instant on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weights {
+    /// When it became so.
+    pub at: Timestamp,
+    /// Weight by the name of the backend; one that is named twice has the sum.
+    pub weights: BTreeMap<String, i64>,
+}
+
+/// Entries per Service or rule that are kept; the oldest go first.
+const ENTRIES: usize = 10_000;
+
+/// By namespace and name; of a rule also its name, or its index as text.
+type Book<K, T> = BTreeMap<K, VecDeque<T>>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
-    services: BTreeMap<(String, String), VecDeque<Sample>>,
+    ready: Book<(String, String), Sample>,
+    standing: Book<(String, String), Standing>,
+    weights: Book<(String, String, String), Weights>,
 }
 
 impl Timeline {
-    pub(crate) fn sample(&mut self, namespace: &str, service: &str, ready: usize, at: Timestamp) {
-        let samples = self
-            .services
-            .entry((namespace.to_owned(), service.to_owned()))
-            .or_default();
-        if samples.back().is_some_and(|last| last.ready == ready) {
-            return;
+    /// Notes what stands behind a Service now.
+    pub(crate) fn sample(
+        &mut self,
+        namespace: &str,
+        service: &str,
+        versions: BTreeMap<String, usize>,
+        at: Timestamp,
+    ) {
+        let key = (namespace.to_owned(), service.to_owned());
+        let ready = versions.values().sum();
+        let samples = self.ready.entry(key.clone()).or_default();
+        if samples.back().is_none_or(|last| last.ready != ready) {
+            push(samples, Sample { at, ready });
         }
-        if samples.len() == SAMPLES {
-            samples.pop_front();
+        let standing = self.standing.entry(key).or_default();
+        if standing.back().is_none_or(|last| last.versions != versions) {
+            push(standing, Standing { at, versions });
         }
-        samples.push_back(Sample { at, ready });
+    }
+
+    /// Notes the weights of a rule.
+    pub(crate) fn weigh(
+        &mut self,
+        namespace: &str,
+        route: &str,
+        rule: &str,
+        weights: BTreeMap<String, i64>,
+        at: Timestamp,
+    ) {
+        let key = (namespace.to_owned(), route.to_owned(), rule.to_owned());
+        let samples = self.weights.entry(key).or_default();
+        if samples.back().is_none_or(|last| last.weights != weights) {
+            push(samples, Weights { at, weights });
+        }
+    }
+
+    /// The rules of a route that were ever seen.
+    pub(crate) fn rules(&self, namespace: &str, route: &str) -> Vec<String> {
+        self.weights
+            .keys()
+            .filter(|(in_namespace, of, _)| in_namespace == namespace && of == route)
+            .map(|(_, _, rule)| rule.clone())
+            .collect()
     }
 
     pub(crate) fn of(&self, namespace: &str, service: &str) -> Vec<Sample> {
-        let key = (namespace.to_owned(), service.to_owned());
-        self.services
-            .get(&key)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect()
+        copy(&self.ready, &(namespace.to_owned(), service.to_owned()))
+    }
+
+    pub(crate) fn standing(&self, namespace: &str, service: &str) -> Vec<Standing> {
+        copy(&self.standing, &(namespace.to_owned(), service.to_owned()))
+    }
+
+    pub(crate) fn weights(&self, namespace: &str, route: &str, rule: &str) -> Vec<Weights> {
+        let rule = if rule.is_empty() { "0" } else { rule };
+        let key = (namespace.to_owned(), route.to_owned(), rule.to_owned());
+        copy(&self.weights, &key)
     }
 }
 
-/// The kind of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happened {
-    /// An object was created.
-    Added,
-    /// An object was changed.
-    Modified,
-    /// An object was removed.
-    Deleted,
+fn push<T>(entries: &mut VecDeque<T>, entry: T) {
+    if entries.len() == ENTRIES {
+        entries.pop_front();
+    }
+    entries.push_back(entry);
 }
 
-/// One change, with the cluster as it stands right after it. Handed to [`Observer`]s while the
-/// cluster's lock is held: an observer must not call the cluster.
-pub struct Moment<'a> {
-    model: &'a Model,
-    change: &'a Change,
-}
-
-/// A function that looks at every change.
-pub type Observer = Box<dyn Fn(&Moment<'_>) + Send>;
-
-impl<'a> Moment<'a> {
-    pub(crate) fn new(model: &'a Model, change: &'a Change) -> Self {
-        Self { model, change }
-    }
-
-    /// When it happened.
-    pub fn at(&self) -> Timestamp {
-        self.model.clock.at(self.change.at)
-    }
-
-    /// What happened.
-    pub fn happened(&self) -> Happened {
-        match self.change.kind {
-            ChangeKind::Added => Happened::Added,
-            ChangeKind::Modified => Happened::Modified,
-            ChangeKind::Deleted => Happened::Deleted,
-        }
-    }
-
-    /// The resource of the changed object.
-    pub fn resource(&self) -> Resource {
-        self.change.key.resource
-    }
-
-    /// Namespace of the changed object; empty for objects of the whole cluster.
-    pub fn namespace(&self) -> &str {
-        &self.change.key.namespace
-    }
-
-    /// Name of the changed object.
-    pub fn name(&self) -> &str {
-        &self.change.key.name
-    }
-
-    /// The object before the change.
-    pub fn before(&self) -> Option<&Value> {
-        self.change.before.as_ref().map(|object| object.value())
-    }
-
-    /// The object after the change; of a removal its last state.
-    pub fn after(&self) -> &Value {
-        self.change.after.value()
-    }
-
-    /// Any object as it stands now.
-    pub fn object(&self, resource: Resource, namespace: &str, name: &str) -> Option<&Value> {
-        self.model.value(&Key::new(resource, namespace, name))
-    }
-
-    /// All objects of a resource in a namespace.
-    pub fn objects(&self, resource: Resource, namespace: &str) -> Vec<&'a Value> {
-        let model = self.model;
-        model
-            .store
-            .list(resource, None)
-            .filter(|(key, _)| key.namespace == namespace)
-            .map(|(_, object)| object.value())
-            .collect()
-    }
-
-    /// Ready pods behind a Service now.
-    pub fn ready_behind(&self, namespace: &str, service: &str) -> usize {
-        self.model.ready_behind(namespace, service)
-    }
+fn copy<K: Ord, T: Clone>(book: &Book<K, T>, key: &K) -> Vec<T> {
+    book.get(key).into_iter().flatten().cloned().collect()
 }

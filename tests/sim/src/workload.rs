@@ -5,6 +5,7 @@ pub(crate) mod deployment;
 pub(crate) mod deployment_status;
 pub(crate) mod endpoints;
 pub(crate) mod pod;
+pub(crate) mod pod_run;
 pub(crate) mod pod_status;
 pub(crate) mod queue;
 pub(crate) mod react;

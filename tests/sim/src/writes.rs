@@ -1,12 +1,14 @@
 //! The log of write requests: what was asked, by whom, and what came of it. Oracles read it.
 
+mod summary;
+
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::resource::Resource;
-use crate::json;
+pub use crate::writes::summary::Summary;
 
 /// One write request, carried out or refused.
 #[derive(Clone, Debug)]
@@ -39,7 +41,7 @@ pub struct WriteRecord {
     pub refusal: String,
     /// The resource version after the write; 0 when it was refused.
     pub version: u64,
-    /// The workload or Service as it stood before.
+    /// The workload, Job, Service or route as it stood before.
     pub before: Option<Summary>,
     /// And after.
     pub after: Option<Summary>,
@@ -49,53 +51,6 @@ impl WriteRecord {
     /// Whether the API server carried the write out.
     pub fn accepted(&self) -> bool {
         self.code < 300
-    }
-}
-
-/// What of an object decides over traffic.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// `spec.replicas`.
-    pub replicas: Option<i64>,
-    /// The images of the pod template's containers.
-    pub images: Vec<String>,
-    /// `spec.paused`.
-    pub paused: bool,
-    /// A Service's selector, as sorted `key=value`.
-    pub selector: Vec<String>,
-    /// A digest of the pod template, to see any change of it.
-    pub template: String,
-}
-
-impl Summary {
-    pub(crate) fn of(resource: Resource, object: &Value) -> Option<Self> {
-        match resource {
-            Resource::Deployments | Resource::ReplicaSets => {
-                let containers = json::list(object, "/spec/template/spec/containers");
-                let template = json::at(object, "/spec/template").unwrap_or(&Value::Null);
-                let images = containers
-                    .iter()
-                    .map(|container| json::text(container, "/image"));
-                Some(Self {
-                    replicas: json::int(object, "/spec/replicas"),
-                    images: images.map(str::to_owned).collect(),
-                    paused: json::flag(object, "/spec/paused"),
-                    selector: Vec::new(),
-                    template: json::safe_name(&json::digest(template), 10),
-                })
-            }
-            Resource::Services => {
-                let mut selector: Vec<String> = json::entries(object, "/spec/selector")
-                    .map(|(key, value)| format!("{key}={value}"))
-                    .collect();
-                selector.sort();
-                Some(Self {
-                    selector,
-                    ..Self::default()
-                })
-            }
-            _ => None,
-        }
     }
 }
 

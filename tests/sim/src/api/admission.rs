@@ -64,7 +64,7 @@ pub(crate) fn check(
             _ => Ok(()),
         },
         Act::Update(before) => {
-            if is_agent && resource == Resource::Deployments {
+            if is_agent && is_fenced(resource) {
                 return epoch(before, object).or_else(|why| refuse("sluice-epoch", why));
             }
             let fixed = matches!(
@@ -81,7 +81,7 @@ pub(crate) fn check(
             }
             Ok(())
         }
-        Act::Status if resource.is_custom() && !is_agent => refuse(
+        Act::Status if resource.is_ours() && !is_agent => refuse(
             "sluice-status",
             format!("only the agent writes a status, not \"{}\"", user.name),
         ),
@@ -96,6 +96,20 @@ fn doors(resource: Resource) -> &'static [&'static str] {
     } else {
         &["web", "webhook"]
     }
+}
+
+/// What the agent writes in the name of a Rollout, and marks with its epoch.
+fn is_fenced(resource: Resource) -> bool {
+    matches!(
+        resource,
+        Resource::Deployments
+            | Resource::StatefulSets
+            | Resource::DaemonSets
+            | Resource::Services
+            | Resource::Jobs
+            | Resource::Ingresses
+            | Resource::HttpRoutes
+    )
 }
 
 /// The fence (reliability.md F3), as the chart's `guards/epoch.yaml` states it: whose epoch is lower

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::api::delete::Deleted;
 use crate::api::error::ApiError;
+use crate::api::json_patch;
 use crate::api::patch::{self, PatchKind};
 use crate::api::path::{Place, Query};
 use crate::api::read::Scope;
-use crate::api::resource::Resource;
 use crate::api::store::Key;
 use crate::api::write::{Door, Options};
 use crate::client::Instance;
@@ -163,7 +163,7 @@ impl Model {
                 key.name.clone_from(name);
                 (outcome.code, String::new())
             }
-            Err(error) => (error.code, error.message.clone()),
+            Err(error) => (error.code, error.explained()),
         };
         let version = if code < 300 { self.store.version() } else { 0 };
         let after = summary(self, &key);
@@ -187,7 +187,7 @@ impl Model {
         let record = self.record(call, number, error.code);
         self.writes.push(
             WriteRecord {
-                refusal: error.message.clone(),
+                refusal: error.explained(),
                 ..record
             },
             call.size,
@@ -282,7 +282,7 @@ impl Model {
 
     /// The `Scale` of a workload, which `kubectl scale` and autoscalers use.
     pub(crate) fn get_scale(&self, key: &Key) -> Result<Value, ApiError> {
-        if !matches!(key.resource, Resource::Deployments | Resource::ReplicaSets) {
+        if !key.resource.info().scale {
             return Err(ApiError::no_route());
         }
         let value = self
@@ -307,7 +307,7 @@ impl Model {
         let mut scale = self.get_scale(key)?;
         match call.patch {
             None => scale = call.body.clone(),
-            Some(PatchKind::Json) => patch::json_patch(&mut scale, call.body.clone())?,
+            Some(PatchKind::Json) => json_patch::apply(&mut scale, &call.body)?,
             Some(PatchKind::Merge | PatchKind::Strategic | PatchKind::Apply) => {
                 patch::merge(&mut scale, &call.body);
             }

@@ -1,15 +1,18 @@
-//! The defaults and checks of built-in kinds, so that an object reads back as from a real server.
+//! The defaults of built-in kinds, so that an object reads back as from a real server.
 
+pub(crate) mod batch;
+mod route;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::api::error::ApiError;
 use crate::api::resource::Resource;
-use crate::api::selector::Selector;
 use crate::json::{self, default};
 
 /// Fills in what the API server would.
 pub(crate) fn fill(resource: Resource, object: &mut Value) {
-    if !resource.is_custom() {
+    if !resource.info().custom {
         json::prune_nulls(object);
     }
     match resource {
@@ -36,10 +39,20 @@ pub(crate) fn fill(resource: Resource, object: &mut Value) {
             default(object, &["spec", "replicas"], 1);
             pod_spec(object, &["spec", "template", "spec"]);
         }
-        Resource::Jobs => pod_spec(object, &["spec", "template", "spec"]),
+        Resource::StatefulSets => {
+            stateful_set(object);
+            pod_spec(object, &["spec", "template", "spec"]);
+        }
+        Resource::DaemonSets => {
+            daemon_set(object);
+            pod_spec(object, &["spec", "template", "spec"]);
+        }
+        Resource::Jobs => {
+            batch::job(object);
+            pod_spec(object, &["spec", "template", "spec"]);
+        }
         Resource::CronJobs => {
-            default(object, &["spec", "suspend"], false);
-            default(object, &["spec", "concurrencyPolicy"], "Allow");
+            batch::cron_job(object);
             pod_spec(object, &["spec", "jobTemplate", "spec", "template", "spec"]);
         }
         Resource::Pods => {
@@ -47,9 +60,12 @@ pub(crate) fn fill(resource: Resource, object: &mut Value) {
             default(object, &["status", "phase"], "Pending");
         }
         Resource::Services => service(object),
-        Resource::Secrets => default(object, &["type"], "Opaque"),
+        Resource::Secrets => secret(object),
+        Resource::HttpRoutes => route::http_route(object),
         Resource::Namespaces => default(object, &["status", "phase"], "Active"),
         Resource::ConfigMaps
+        | Resource::ResourceQuotas
+        | Resource::Ingresses
         | Resource::ServiceAccounts
         | Resource::CoreEvents
         | Resource::Events
@@ -83,6 +99,63 @@ fn pod_spec(object: &mut Value, path: &[&str]) {
         for container in json::list_mut(at, &[list]) {
             self::container(container);
         }
+    }
+    for volume in json::list_mut(at, &["volumes"]) {
+        for source in ["configMap", "secret", "projected", "downwardAPI"] {
+            if volume.get(source).is_some() {
+                default(volume, &[source, "defaultMode"], 0o644);
+            }
+        }
+    }
+}
+
+fn stateful_set(object: &mut Value) {
+    default(object, &["spec", "podManagementPolicy"], "OrderedReady");
+    let at = |member| ["spec", "updateStrategy", "rollingUpdate", member];
+    if json::text(object, "/spec/updateStrategy/type").is_empty() {
+        default(
+            object,
+            &["spec", "updateStrategy", "rollingUpdate"],
+            json!({}),
+        );
+        json::set(
+            object,
+            &["spec", "updateStrategy", "type"],
+            json!("RollingUpdate"),
+        );
+    }
+    if json::text(object, "/spec/updateStrategy/type") == "RollingUpdate"
+        && json::at(object, "/spec/updateStrategy/rollingUpdate").is_some()
+    {
+        default(object, &at("partition"), 0);
+    }
+    let claims = "persistentVolumeClaimRetentionPolicy";
+    default(object, &["spec", claims, "whenDeleted"], "Retain");
+    default(object, &["spec", claims, "whenScaled"], "Retain");
+    default(object, &["spec", "replicas"], 1);
+    default(object, &["spec", "revisionHistoryLimit"], 10);
+    default(object, &["spec", "serviceName"], "");
+}
+
+fn daemon_set(object: &mut Value) {
+    default(object, &["spec", "updateStrategy", "type"], "RollingUpdate");
+    if json::text(object, "/spec/updateStrategy/type") == "RollingUpdate" {
+        let at = |member| ["spec", "updateStrategy", "rollingUpdate", member];
+        default(object, &at("maxUnavailable"), 1);
+        default(object, &at("maxSurge"), 0);
+    }
+    default(object, &["spec", "revisionHistoryLimit"], 10);
+}
+
+/// What is written as text is stored in base64, over what stood there.
+fn secret(object: &mut Value) {
+    default(object, &["type"], "Opaque");
+    let Some(Value::Object(texts)) = json::remove(object, &["stringData"]) else {
+        return;
+    };
+    for (key, text) in texts {
+        let text = text.as_str().unwrap_or_default();
+        json::set(object, &["data", &key], json!(STANDARD.encode(text)));
     }
 }
 
@@ -138,154 +211,4 @@ fn service(object: &mut Value) {
         let number = port.get("port").cloned().unwrap_or(Value::Null);
         default(port, &["targetPort"], number);
     }
-}
-
-/// The checks whose failure a controller could meet.
-pub(crate) fn validate(resource: Resource, object: &Value) -> Result<(), ApiError> {
-    let name = json::text(object, "/metadata/name");
-    let invalid =
-        |field: &str, problem: &str| Err(ApiError::invalid(resource, name, field, problem));
-    if !is_subdomain(name) {
-        return invalid(
-            "metadata.name",
-            "Invalid value: a lowercase RFC 1123 subdomain must consist of lower case \
-             alphanumeric characters, '-' or '.', and must start and end with an alphanumeric \
-             character, at most 253 in all",
-        );
-    }
-    for (key, value) in json::entries(object, "/metadata/labels") {
-        if value.len() > 63 {
-            return invalid(
-                "metadata.labels",
-                &format!("Invalid value: {value:?}: must be no more than 63 characters ({key})"),
-            );
-        }
-    }
-    match resource {
-        Resource::Deployments | Resource::ReplicaSets => {
-            let replicas = json::int(object, "/spec/replicas").unwrap_or_default();
-            if replicas < 0 {
-                return invalid(
-                    "spec.replicas",
-                    &format!("Invalid value: {replicas}: must be greater than or equal to 0"),
-                );
-            }
-            let selector = json::at(object, "/spec/selector").unwrap_or(&Value::Null);
-            let parsed = Selector::from_object(selector);
-            if parsed.is_empty() {
-                return invalid("spec.selector", "Required value");
-            }
-            if !parsed.matches_labels(object, "/spec/template/metadata/labels") {
-                return invalid(
-                    "spec.template.metadata.labels",
-                    "Invalid value: `selector` does not match template `labels`",
-                );
-            }
-            containers(resource, object, "/spec/template/spec/containers", name)
-        }
-        Resource::Pods => containers(resource, object, "/spec/containers", name),
-        Resource::Services => {
-            // Headless Services without ports are legal; those with a selector need one here.
-            let headless = json::text(object, "/spec/clusterIP") == "None";
-            if json::list(object, "/spec/ports").is_empty() && !headless {
-                return invalid("spec.ports", "Required value");
-            }
-            Ok(())
-        }
-        Resource::Namespaces
-        | Resource::Secrets
-        | Resource::ConfigMaps
-        | Resource::ServiceAccounts
-        | Resource::CoreEvents
-        | Resource::Events
-        | Resource::ControllerRevisions
-        | Resource::EndpointSlices
-        | Resource::Leases
-        | Resource::Jobs
-        | Resource::CronJobs
-        | Resource::HorizontalPodAutoscalers
-        | Resource::PodDisruptionBudgets
-        | Resource::CustomResourceDefinitions
-        | Resource::Pipelines
-        | Resource::Rollouts
-        | Resource::Approvals
-        | Resource::Requests => Ok(()),
-    }
-}
-
-fn containers(
-    resource: Resource,
-    object: &Value,
-    pointer: &str,
-    name: &str,
-) -> Result<(), ApiError> {
-    let containers = json::list(object, pointer);
-    let field = pointer.trim_start_matches('/').replace('/', ".");
-    if containers.is_empty() {
-        return Err(ApiError::invalid(resource, name, &field, "Required value"));
-    }
-    for (index, container) in containers.iter().enumerate() {
-        for member in ["name", "image"] {
-            if json::text(container, &format!("/{member}")).is_empty() {
-                let field = format!("{field}[{index}].{member}");
-                return Err(ApiError::invalid(resource, name, &field, "Required value"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Fields of built-in kinds that may never change.
-pub(crate) fn validate_update(
-    resource: Resource,
-    old: &Value,
-    new: &Value,
-) -> Result<(), ApiError> {
-    let fixed: &[&str] = match resource {
-        Resource::Deployments | Resource::ReplicaSets => &["/spec/selector"],
-        Resource::Jobs => &["/spec/template"],
-        Resource::ControllerRevisions => &["/data"],
-        Resource::Services => &["/spec/clusterIP"],
-        Resource::Pods => &["/spec/nodeName", "/spec/volumes"],
-        Resource::Namespaces
-        | Resource::Secrets
-        | Resource::ConfigMaps
-        | Resource::ServiceAccounts
-        | Resource::CoreEvents
-        | Resource::Events
-        | Resource::EndpointSlices
-        | Resource::Leases
-        | Resource::CronJobs
-        | Resource::HorizontalPodAutoscalers
-        | Resource::PodDisruptionBudgets
-        | Resource::CustomResourceDefinitions
-        | Resource::Pipelines
-        | Resource::Rollouts
-        | Resource::Approvals
-        | Resource::Requests => &[],
-    };
-    for pointer in fixed {
-        if json::at(old, pointer) != json::at(new, pointer) {
-            let field = pointer.trim_start_matches('/').replace('/', ".");
-            let name = json::text(old, "/metadata/name");
-            return Err(ApiError::invalid(
-                resource,
-                name,
-                &field,
-                "Invalid value: field is immutable",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn is_subdomain(name: &str) -> bool {
-    let inner = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-    !name.is_empty()
-        && name.len() <= 253
-        && name.starts_with(inner)
-        && name.ends_with(inner)
-        && name
-            .chars()
-            .all(|letter| inner(letter) || letter == '-' || letter == '.')
 }

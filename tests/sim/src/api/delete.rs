@@ -10,6 +10,7 @@ use crate::api::resource::Resource;
 use crate::api::store::{Key, Object};
 use crate::json;
 use crate::model::Model;
+use crate::workload::endpoints::is_over;
 
 /// What a delete returns.
 #[derive(Clone, Debug)]
@@ -94,7 +95,7 @@ impl Model {
         let started = !json::text(value, "/status/podIP").is_empty();
         let asked = json::int(value, "/spec/terminationGracePeriodSeconds").unwrap_or(30);
         let grace = grace.unwrap_or(asked);
-        if grace == 0 || !started {
+        if grace == 0 || !started || is_over(value) {
             self.stop_pod(key);
             self.remove(key);
             return;

@@ -101,7 +101,7 @@ fn describe_resource(resource: Resource) -> Vec<Value> {
             "verbs": ["get", "patch", "update"],
         }));
     }
-    if matches!(resource, Resource::Deployments | Resource::ReplicaSets) {
+    if info.scale {
         all.push(json!({
             "name": format!("{}/scale", info.plural),
             "singularName": "",
@@ -110,6 +110,15 @@ fn describe_resource(resource: Resource) -> Vec<Value> {
             "version": "v1",
             "kind": "Scale",
             "verbs": ["get", "patch", "update"],
+        }));
+    }
+    if resource == Resource::Pods {
+        all.push(json!({
+            "name": "pods/log",
+            "singularName": "",
+            "namespaced": true,
+            "kind": "Pod",
+            "verbs": ["get"],
         }));
     }
     all

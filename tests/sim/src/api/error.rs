@@ -11,6 +11,8 @@ pub(crate) struct ApiError {
     pub(crate) reason: &'static str,
     pub(crate) message: String,
     pub(crate) details: Option<Value>,
+    /// What the real server keeps to itself; for the write log alone.
+    untold: Option<String>,
 }
 
 impl ApiError {
@@ -20,6 +22,7 @@ impl ApiError {
             reason,
             message,
             details: None,
+            untold: None,
         }
     }
 
@@ -98,12 +101,27 @@ impl ApiError {
             info.kind
         );
         let mut error = Self::new(422, "Invalid", message);
+        let reason = match problem.split(':').next().unwrap_or_default() {
+            "Forbidden" => "FieldValueForbidden",
+            "Required value" => "FieldValueRequired",
+            _ => "FieldValueInvalid",
+        };
         error.details = Some(json!({
             "name": name,
             "group": info.group,
             "kind": info.kind,
-            "causes": [{ "reason": "FieldValueInvalid", "message": problem, "field": field }],
+            "causes": [{ "reason": reason, "message": problem, "field": field }],
         }));
+        error
+    }
+
+    /// A JSON patch that does not apply. The real server does not say why, or which test failed:
+    /// `NewGenericServerResponse` drops its library's message.
+    pub(crate) fn does_not_apply(why: String) -> Self {
+        let message = "the server rejected our request due to an error in our request".to_owned();
+        let mut error = Self::new(422, "Invalid", message);
+        error.details = Some(json!({}));
+        error.untold = Some(why);
         error
     }
 
@@ -130,6 +148,24 @@ impl ApiError {
         Self::new(413, "RequestEntityTooLarge", message)
     }
 
+    /// More operations in one JSON patch than the real server takes.
+    pub(crate) fn too_many_operations(limit: usize, found: usize) -> Self {
+        let message = format!(
+            "Request entity too large: The allowed maximum operations in a JSON patch is {limit}, \
+             got {found}"
+        );
+        Self::new(413, "RequestEntityTooLarge", message)
+    }
+
+    /// A strategic merge patch of a custom resource: there is no type to read it by.
+    pub(crate) fn no_strategic_merge() -> Self {
+        let message = "the body of the request was in an unknown format - accepted media types \
+                       include: application/json-patch+json, application/merge-patch+json, \
+                       application/apply-patch+yaml"
+            .to_owned();
+        Self::new(415, "UnsupportedMediaType", message)
+    }
+
     pub(crate) fn media_type(found: &str) -> Self {
         let message = format!(
             "the body of the request was in an unknown format ({found}) - accepted media types \
@@ -152,6 +188,14 @@ impl ApiError {
     pub(crate) fn timeout() -> Self {
         let message = "Timeout: request did not complete within the allotted timeout".to_owned();
         Self::new(504, "Timeout", message)
+    }
+
+    /// The message, with what the client is not told: what a test wants to read.
+    pub(crate) fn explained(&self) -> String {
+        match &self.untold {
+            Some(why) => format!("{} ({why})", self.message),
+            None => self.message.clone(),
+        }
     }
 
     /// The `Status` object that the client reads.

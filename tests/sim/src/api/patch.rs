@@ -35,20 +35,6 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
     json_patch::merge(target, patch);
 }
 
-/// Applies an RFC 6902 patch.
-pub(crate) fn json_patch(target: &mut Value, patch: Value) -> Result<(), ApiError> {
-    let patch: json_patch::Patch = serde_json::from_value(patch)
-        .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
-    json_patch::patch(target, &patch).map_err(|error| {
-        let mut refused = ApiError::bad_request(format!(
-            "the server rejected our request due to an error in our request: {error}"
-        ));
-        refused.code = 422;
-        refused.reason = "Invalid";
-        refused
-    })
-}
-
 /// The member by which the items of a list are told apart, for the lists of pod templates and
 /// Services; other lists are replaced whole.
 pub(crate) fn merge_key(list: &str) -> Option<&'static str> {

@@ -12,16 +12,21 @@ pub enum Resource {
     Services,
     Secrets,
     ConfigMaps,
+    ResourceQuotas,
     ServiceAccounts,
     CoreEvents,
     Events,
     Deployments,
     ReplicaSets,
+    StatefulSets,
+    DaemonSets,
     ControllerRevisions,
     EndpointSlices,
     Leases,
     Jobs,
     CronJobs,
+    Ingresses,
+    HttpRoutes,
     HorizontalPodAutoscalers,
     PodDisruptionBudgets,
     CustomResourceDefinitions,
@@ -47,6 +52,10 @@ pub(crate) struct Info {
     pub(crate) generation: bool,
     /// An update without a resourceVersion overwrites; custom resources refuse it.
     pub(crate) unconditional_update: bool,
+    /// Served from a CustomResourceDefinition: no types behind it, so no strategic merge either.
+    pub(crate) custom: bool,
+    /// `/scale` is served.
+    pub(crate) scale: bool,
 }
 
 const BUILT_IN: Info = Info {
@@ -60,6 +69,8 @@ const BUILT_IN: Info = Info {
     status: false,
     generation: false,
     unconditional_update: true,
+    custom: false,
+    scale: false,
 };
 
 const CUSTOM: Info = Info {
@@ -68,6 +79,7 @@ const CUSTOM: Info = Info {
     status: true,
     generation: true,
     unconditional_update: false,
+    custom: true,
     ..BUILT_IN
 };
 
@@ -99,16 +111,21 @@ table! {
     Services: "services" "service" "Service" { status: true, short: &["svc"] } from BUILT_IN;
     Secrets: "secrets" "secret" "Secret" {} from BUILT_IN;
     ConfigMaps: "configmaps" "configmap" "ConfigMap" { short: &["cm"] } from BUILT_IN;
+    ResourceQuotas: "resourcequotas" "resourcequota" "ResourceQuota" { status: true, short: &["quota"] } from BUILT_IN;
     ServiceAccounts: "serviceaccounts" "serviceaccount" "ServiceAccount" { short: &["sa"] } from BUILT_IN;
     CoreEvents: "events" "event" "Event" { short: &["ev"] } from BUILT_IN;
     Events: "events" "event" "Event" { group: "events.k8s.io", short: &["ev"] } from BUILT_IN;
-    Deployments: "deployments" "deployment" "Deployment" { group: "apps", status: true, generation: true, short: &["deploy"] } from BUILT_IN;
-    ReplicaSets: "replicasets" "replicaset" "ReplicaSet" { group: "apps", status: true, generation: true, short: &["rs"] } from BUILT_IN;
+    Deployments: "deployments" "deployment" "Deployment" { group: "apps", status: true, generation: true, scale: true, short: &["deploy"] } from BUILT_IN;
+    ReplicaSets: "replicasets" "replicaset" "ReplicaSet" { group: "apps", status: true, generation: true, scale: true, short: &["rs"] } from BUILT_IN;
+    StatefulSets: "statefulsets" "statefulset" "StatefulSet" { group: "apps", status: true, generation: true, scale: true, short: &["sts"] } from BUILT_IN;
+    DaemonSets: "daemonsets" "daemonset" "DaemonSet" { group: "apps", status: true, generation: true, short: &["ds"] } from BUILT_IN;
     ControllerRevisions: "controllerrevisions" "controllerrevision" "ControllerRevision" { group: "apps" } from BUILT_IN;
     EndpointSlices: "endpointslices" "endpointslice" "EndpointSlice" { group: "discovery.k8s.io" } from BUILT_IN;
     Leases: "leases" "lease" "Lease" { group: "coordination.k8s.io", unconditional_update: false } from BUILT_IN;
     Jobs: "jobs" "job" "Job" { group: "batch", status: true, generation: true } from BUILT_IN;
     CronJobs: "cronjobs" "cronjob" "CronJob" { group: "batch", status: true, generation: true, short: &["cj"] } from BUILT_IN;
+    Ingresses: "ingresses" "ingress" "Ingress" { group: "networking.k8s.io", status: true, generation: true, short: &["ing"] } from BUILT_IN;
+    HttpRoutes: "httproutes" "httproute" "HTTPRoute" { group: "gateway.networking.k8s.io", version: "v1" } from CUSTOM;
     HorizontalPodAutoscalers: "horizontalpodautoscalers" "horizontalpodautoscaler" "HorizontalPodAutoscaler" { group: "autoscaling", version: "v2", status: true, short: &["hpa"] } from BUILT_IN;
     PodDisruptionBudgets: "poddisruptionbudgets" "poddisruptionbudget" "PodDisruptionBudget" { group: "policy", status: true, generation: true, short: &["pdb"] } from BUILT_IN;
     CustomResourceDefinitions: "customresourcedefinitions" "customresourcedefinition" "CustomResourceDefinition" { group: "apiextensions.k8s.io", namespaced: false, status: true, generation: true, unconditional_update: false, short: &["crd"] } from BUILT_IN;
@@ -155,7 +172,7 @@ impl Resource {
     }
 
     /// Whether the resource is one of Sluice's own.
-    pub(crate) fn is_custom(self) -> bool {
+    pub(crate) fn is_ours(self) -> bool {
         self.info().group == CUSTOM.group
     }
 }

@@ -8,10 +8,13 @@ use crate::api::admission::{self, Act};
 use crate::api::apply;
 use crate::api::defaults;
 use crate::api::error::ApiError;
+use crate::api::immutable;
+use crate::api::json_patch;
 use crate::api::patch::{self, PatchKind};
 use crate::api::resource::Resource;
 use crate::api::store::{Key, Object};
 use crate::api::transitions;
+use crate::api::validate;
 use crate::clock::rfc3339;
 use crate::identity::User;
 use crate::json;
@@ -93,7 +96,7 @@ impl Model {
             json::remove(&mut object, &["status"]);
         }
         defaults::fill(resource, &mut object);
-        defaults::validate(resource, &object)?;
+        validate::check(resource, &object)?;
         if !options.unguarded {
             admission::check(&self.agent, user, resource, Act::Create, &object)?;
         }
@@ -111,6 +114,9 @@ impl Model {
         }
         let uid = self.next_uid();
         json::set(&mut object, &["metadata", "uid"], json!(uid));
+        if resource == Resource::Jobs {
+            defaults::batch::select_pods(&mut object);
+        }
         json::set(
             &mut object,
             &["metadata", "creationTimestamp"],
@@ -143,13 +149,7 @@ impl Model {
         options: &Options,
     ) -> Result<Arc<Object>, ApiError> {
         self.identify(key.resource, &key.namespace, &mut object)?;
-        let name = json::text(&object, "/metadata/name");
-        if name != key.name {
-            return Err(ApiError::bad_request(format!(
-                "the name of the object ({name}) does not match the name on the URL ({})",
-                key.name
-            )));
-        }
+        check_name(key, &object)?;
         let existing = self.existing(key)?;
         self.update(user, key, &existing, door, object, Form::Whole, options)
     }
@@ -174,8 +174,11 @@ impl Model {
         let mut object = existing.value().clone();
         match kind {
             PatchKind::Merge => patch::merge(&mut object, &body),
+            PatchKind::Strategic if key.resource.info().custom => {
+                return Err(ApiError::no_strategic_merge());
+            }
             PatchKind::Strategic => patch::strategic(&mut object, &body),
-            PatchKind::Json => patch::json_patch(&mut object, body)?,
+            PatchKind::Json => json_patch::apply(&mut object, &body)?,
             PatchKind::Apply => {
                 self.check_manager(options)?;
                 let version = json::text(&body, "/metadata/resourceVersion");
@@ -198,6 +201,7 @@ impl Model {
                 )?;
             }
         }
+        check_name(key, &object)?;
         self.update(user, key, &existing, door, object, Form::Change, options)
     }
 
@@ -371,8 +375,8 @@ impl Model {
             }
         }
         defaults::fill(resource, &mut value);
-        defaults::validate(resource, &value)?;
-        defaults::validate_update(resource, old, &value)?;
+        validate::check(resource, &value)?;
+        immutable::check(resource, old, &value)?;
         let act = match door {
             Door::Main => Act::Update(old),
             Door::Status => Act::Status,
@@ -442,6 +446,18 @@ impl Model {
     }
 }
 
+/// No write gives an object another name.
+fn check_name(key: &Key, object: &Value) -> Result<(), ApiError> {
+    let name = json::text(object, "/metadata/name");
+    if name == key.name {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "the name of the object ({name}) does not match the name on the URL ({})",
+        key.name
+    )))
+}
+
 /// Optimistic concurrency: version first, then identity, as the real server compares them.
 fn check_preconditions(key: &Key, old: &Value, new: &Value, form: Form) -> Result<(), ApiError> {
     let version = json::text(new, "/metadata/resourceVersion");
@@ -483,7 +499,7 @@ fn check_preconditions(key: &Key, old: &Value, new: &Value, form: Form) -> Resul
 /// Whether the generation goes up: for custom resources anything but metadata and status counts; for
 /// Deployments, and for them alone, an annotation does, because it is copied to their ReplicaSets.
 fn spec_differs(old: &Value, new: &Value, resource: Resource) -> bool {
-    if !resource.is_custom() {
+    if !resource.info().custom {
         let annotations = |value: &Value| value.pointer("/metadata/annotations").cloned();
         return old.get("spec") != new.get("spec")
             || (resource == Resource::Deployments && annotations(old) != annotations(new));

@@ -68,6 +68,9 @@ impl Model {
         let pods = self.store.list(Resource::Pods, Some(namespace));
         for (pod_key, pod) in pods.filter(|(_, pod)| selector.matches(pod.value())) {
             let pod = pod.value();
+            if is_over(pod) {
+                continue;
+            }
             let Ok(address) = json::text(pod, "/status/podIP").parse::<Ipv4Addr>() else {
                 continue;
             };
@@ -198,7 +201,13 @@ fn is_irrelevant(change: &Change) -> bool {
     json::at(before, "/metadata/labels") == json::at(after, "/metadata/labels")
         && json::text(before, "/status/podIP") == json::text(after, "/status/podIP")
         && is_ready(before) == is_ready(after)
+        && is_over(before) == is_over(after)
         && is_dying(before) == is_dying(after)
+}
+
+/// Whether all containers of a pod have ended for good: such a pod is no endpoint.
+pub(crate) fn is_over(pod: &Value) -> bool {
+    matches!(json::text(pod, "/status/phase"), "Succeeded" | "Failed")
 }
 
 /// What the kubelet last said of a pod's probes; deletion does not change it.

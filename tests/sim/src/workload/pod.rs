@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use crate::api::store::Key;
 use crate::driver::PodStart;
-use crate::image::{Readiness, Scene};
+use crate::image::{End, Later, Readiness, Run, Scene};
 use crate::json;
 use crate::model::Model;
 use crate::timing;
+use crate::workload::pod_run::is_of_a_job;
 use crate::workload::queue::Work;
 use crate::workload::react::is_dying;
 
@@ -34,6 +35,10 @@ pub(crate) enum Stage {
     Ready { since: Instant },
     /// Runs and will never be ready.
     Unready,
+    /// A Job's container: runs until its end, if it has one.
+    Running { ends: Option<Instant> },
+    /// A Job's container that has ended for good.
+    Ended,
     /// Exited; starts again.
     BackOff { until: Instant },
     /// Deleted; answers what is still under way.
@@ -49,6 +54,21 @@ pub(crate) struct PodRuntime {
     pub(crate) image_ids: Vec<String>,
     pub(crate) restarts: u32,
     pub(crate) started: Option<Instant>,
+    /// What the first container has printed, and what it had before it was started again.
+    pub(crate) log: Vec<String>,
+    pub(crate) previous_log: Vec<String>,
+    /// Of a Job's pod: what its container does, and its number in the book of runs.
+    pub(crate) run: Option<(Run, u64)>,
+    /// How the first container ended last.
+    pub(crate) exit: Option<Exit>,
+}
+
+/// The end of a container.
+#[derive(Clone, Debug)]
+pub(crate) struct Exit {
+    pub(crate) code: i32,
+    pub(crate) message: String,
+    pub(crate) at: Instant,
 }
 
 impl Model {
@@ -60,6 +80,10 @@ impl Model {
             image_ids: Vec::new(),
             restarts: 0,
             started: None,
+            log: Vec::new(),
+            previous_log: Vec::new(),
+            run: None,
+            exit: None,
         };
         self.pods.insert(key.clone(), runtime);
         let delay = timing::draw(&mut self.random, &self.timing.pod_start);
@@ -75,6 +99,8 @@ impl Model {
             | Stage::Broken { .. }
             | Stage::Starting { .. }
             | Stage::Unready
+            | Stage::Running { .. }
+            | Stage::Ended
             | Stage::BackOff { .. }
             | Stage::Draining { .. } => None,
         }
@@ -90,14 +116,17 @@ impl Model {
             Stage::Pending | Stage::NoImage { .. } | Stage::Broken { .. } => self.start_pod(key),
             Stage::Starting { ready_at } if ready_at <= now => self.finish_start(key),
             Stage::BackOff { until } if until <= now => self.start_pod(key),
+            Stage::Running { ends: Some(at) } if at <= now => self.end_run(key),
+            Stage::Ready { since } => self.age(key, since),
             Stage::Draining { until } if until <= now => {
                 self.stop_pod(key);
                 self.remove(key);
             }
             Stage::Starting { ready_at: at }
             | Stage::BackOff { until: at }
+            | Stage::Running { ends: Some(at) }
             | Stage::Draining { until: at } => self.queue_at(Work::Pod(key.clone()), at),
-            Stage::Ready { .. } | Stage::Unready => {}
+            Stage::Running { ends: None } | Stage::Ended | Stage::Unready => {}
         }
     }
 
@@ -109,21 +138,23 @@ impl Model {
         if is_dying(value) {
             return;
         }
+        let scene = scene(key, value);
         let mut image_ids = Vec::new();
         let mut startup = Duration::ZERO;
+        let mut run = None;
+        let mut version = String::new();
         for container in json::list(value, "/spec/containers") {
             let image = json::text(container, "/image");
             let Some((image_id, behaviour)) = self.images.pull(image) else {
-                self.set_stage(
-                    key,
-                    Stage::NoImage {
-                        image: image.to_owned(),
-                    },
-                );
-                let again = Instant::now() + self.timing.pull_retry;
-                self.queue_at(Work::Pod(key.clone()), again);
-                return;
+                return self.miss_image(key, image);
             };
+            if image_ids.is_empty() {
+                version.clone_from(&behaviour.version);
+                run = is_of_a_job(value).then(|| behaviour.run_in(&scene));
+                if run.as_ref().is_some_and(|run| run.end == End::CannotPull) {
+                    return self.miss_image(key, image);
+                }
+            }
             image_ids.push(image_id);
             startup = startup.max(behaviour.startup);
         }
@@ -134,7 +165,7 @@ impl Model {
                     name: key.name.clone(),
                     image_id: image_ids.first().cloned().unwrap_or_default(),
                     ports: ports(value),
-                    scene: scene(key, value),
+                    scene: scene.clone(),
                     images: self.images.clone(),
                 };
                 match self.network.start(start) {
@@ -154,7 +185,12 @@ impl Model {
             runtime.address = Some(address);
             runtime.image_ids = image_ids;
             runtime.started = Some(now);
+            runtime.previous_log = std::mem::take(&mut runtime.log);
         }
+        if let Some(run) = run {
+            return self.begin_run(key, run, scene);
+        }
+        self.print(key, &format!("{version} starts"));
         self.set_stage(
             key,
             Stage::Starting {
@@ -162,6 +198,13 @@ impl Model {
             },
         );
         self.queue_at(Work::Pod(key.clone()), now + startup);
+    }
+
+    fn miss_image(&mut self, key: &Key, image: &str) {
+        let image = image.to_owned();
+        self.set_stage(key, Stage::NoImage { image });
+        let again = Instant::now() + self.timing.pull_retry;
+        self.queue_at(Work::Pod(key.clone()), again);
     }
 
     fn finish_start(&mut self, key: &Key) {
@@ -180,16 +223,56 @@ impl Model {
                     self.network.ready(address);
                 }
                 self.set_stage(key, Stage::Ready { since: now });
+                self.age(key, now);
             }
             Readiness::Never => self.set_stage(key, Stage::Unready),
-            Readiness::CrashLoop => {
-                let doubled =
-                    self.timing.crash_back_off * 2_u32.saturating_pow(runtime.restarts.min(16));
-                let until = now + doubled.min(LONGEST_BACK_OFF);
-                runtime.restarts += 1;
-                self.set_stage(key, Stage::BackOff { until });
-                self.queue_at(Work::Pod(key.clone()), until);
+            Readiness::CrashLoop => self.crash(key, 1, String::new()),
+        }
+    }
+
+    /// What becomes of a container that is ready since then.
+    fn age(&mut self, key: &Key, since: Instant) {
+        let Some(runtime) = self.pods.get(key) else {
+            return;
+        };
+        let first = runtime.image_ids.first().map_or("", String::as_str);
+        let later = self
+            .images
+            .behaviour(first)
+            .and_then(|behaviour| behaviour.later);
+        match later {
+            Some((after, _)) if Instant::now() < since + after => {
+                self.queue_at(Work::Pod(key.clone()), since + after);
             }
+            Some((_, Later::Unready)) => self.set_stage(key, Stage::Unready),
+            Some((_, Later::Crashes)) => self.crash(key, 1, String::new()),
+            None => {}
+        }
+    }
+
+    /// The container exits, to be started again after a while.
+    pub(crate) fn crash(&mut self, key: &Key, code: i32, message: String) {
+        self.print(key, &format!("exits with {code}"));
+        let now = Instant::now();
+        let Some(runtime) = self.pods.get_mut(key) else {
+            return;
+        };
+        let doubled = self.timing.crash_back_off * 2_u32.saturating_pow(runtime.restarts.min(16));
+        let until = now + doubled.min(LONGEST_BACK_OFF);
+        runtime.restarts += 1;
+        runtime.exit = Some(Exit {
+            code,
+            message,
+            at: now,
+        });
+        self.set_stage(key, Stage::BackOff { until });
+        self.queue_at(Work::Pod(key.clone()), until);
+    }
+
+    /// Adds a line to the log of a pod's first container.
+    pub(crate) fn print(&mut self, key: &Key, line: &str) {
+        if let Some(runtime) = self.pods.get_mut(key) {
+            runtime.log.push(line.to_owned());
         }
     }
 
@@ -211,9 +294,10 @@ impl Model {
         if let Some(address) = self.pods.get(key).and_then(|runtime| runtime.address) {
             self.network.stop(address);
         }
+        self.kill_run(key);
     }
 
-    fn set_stage(&mut self, key: &Key, stage: Stage) {
+    pub(crate) fn set_stage(&mut self, key: &Key, stage: Stage) {
         if let Some(runtime) = self.pods.get_mut(key) {
             runtime.stage = stage;
         }
@@ -230,10 +314,12 @@ impl Model {
             Stage::Starting { .. }
             | Stage::Ready { .. }
             | Stage::Unready
+            | Stage::Running { .. }
             | Stage::Draining { .. } => {}
             Stage::Pending
             | Stage::NoImage { .. }
             | Stage::Broken { .. }
+            | Stage::Ended
             | Stage::BackOff { .. } => return None,
         }
         let mut scene = scene(key, self.value(key)?);
@@ -254,10 +340,16 @@ fn scene(key: &Key, value: &Value) -> Scene {
             )
         })
         .collect();
+    let arguments = ["command", "args"]
+        .iter()
+        .flat_map(|words| json::list(value, &format!("/spec/containers/0/{words}")))
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect();
     Scene {
         namespace: key.namespace.clone(),
         pod: key.name.clone(),
         environment,
+        arguments,
         ready_for: Duration::ZERO,
     }
 }

@@ -6,7 +6,7 @@ use crate::api::store::Key;
 use crate::clock::rfc3339;
 use crate::json;
 use crate::model::Model;
-use crate::workload::pod::{PodRuntime, Stage};
+use crate::workload::pod::{Exit, PodRuntime, Stage};
 
 /// The one node of the cluster.
 const NODE: &str = "sim-node";
@@ -21,11 +21,18 @@ impl Model {
             return;
         };
         let old = old.value();
-        let ready = matches!(runtime.stage, Stage::Ready { .. });
-        let phase = if runtime.address.is_some() {
-            "Running"
-        } else {
-            "Pending"
+        // A Job's container with a probe is not asked here; without one it is ready while it runs.
+        let probed = json::at(old, "/spec/containers/0/readinessProbe").is_some();
+        let ready = match runtime.stage {
+            Stage::Ready { .. } => true,
+            Stage::Running { .. } => !probed,
+            _ => false,
+        };
+        let phase = match (&runtime.stage, &runtime.exit) {
+            (Stage::Ended, Some(Exit { code: 0, .. })) => "Succeeded",
+            (Stage::Ended, _) => "Failed",
+            _ if runtime.address.is_some() => "Running",
+            _ => "Pending",
         };
         let containers: Vec<Value> = json::list(old, "/spec/containers")
             .iter()
@@ -70,6 +77,24 @@ impl Model {
             .map(|started| rfc3339(self.clock.at(started)));
         let running = json!({ "running": { "startedAt": started } });
         let image = json::text(container, "/image");
+        let exit = runtime.exit.as_ref().map(|exit| {
+            // The first container decides; the others end with it and well.
+            let (code, message) = if index == 0 {
+                (exit.code, exit.message.as_str())
+            } else {
+                (0, "")
+            };
+            let mut terminated = json!({
+                "exitCode": code,
+                "reason": if code == 0 { "Completed" } else { "Error" },
+                "startedAt": started,
+                "finishedAt": rfc3339(self.clock.at(exit.at)),
+            });
+            if !message.is_empty() {
+                json::set(&mut terminated, &["message"], json!(message));
+            }
+            json!({ "terminated": terminated })
+        });
         let (state, up) = match &runtime.stage {
             Stage::Pending => (waiting("ContainerCreating", String::new()), false),
             Stage::NoImage { image: missing } if missing == image => (
@@ -91,9 +116,11 @@ impl Model {
                 ),
                 false,
             ),
+            Stage::Ended => (exit.clone().unwrap_or_default(), false),
             Stage::Starting { .. }
             | Stage::Ready { .. }
             | Stage::Unready
+            | Stage::Running { .. }
             | Stage::Draining { .. } => (running, true),
         };
         let mut status = json!({
@@ -105,8 +132,7 @@ impl Model {
             "restartCount": runtime.restarts,
             "state": state,
         });
-        if runtime.restarts > 0 {
-            let last = json!({ "terminated": { "exitCode": 1, "reason": "Error" } });
+        if let Some(last) = exit.filter(|_| runtime.restarts > 0 && index == 0) {
             json::set(&mut status, &["lastState"], last);
         }
         status

@@ -67,14 +67,19 @@ impl Model {
             Resource::Namespaces
             | Resource::Secrets
             | Resource::ConfigMaps
+            | Resource::ResourceQuotas
             | Resource::ServiceAccounts
             | Resource::CoreEvents
             | Resource::Events
             | Resource::ControllerRevisions
             | Resource::EndpointSlices
             | Resource::Leases
+            | Resource::StatefulSets
+            | Resource::DaemonSets
             | Resource::Jobs
             | Resource::CronJobs
+            | Resource::Ingresses
+            | Resource::HttpRoutes
             | Resource::HorizontalPodAutoscalers
             | Resource::PodDisruptionBudgets
             | Resource::CustomResourceDefinitions

@@ -11,6 +11,7 @@ use crate::api::store::Key;
 use crate::json;
 use crate::model::Model;
 use crate::workload::deployment::owner_reference;
+use crate::workload::endpoints::is_over;
 use crate::workload::queue::Work;
 use crate::workload::react::{controller, is_dying};
 
@@ -58,8 +59,7 @@ impl Model {
             .filter_map(|pod| {
                 let value = self.value(&pod)?;
                 let ours = controller(value).is_some_and(|(_, _, owner)| owner == uid);
-                let ended = matches!(json::text(value, "/status/phase"), "Succeeded" | "Failed");
-                (ours && !ended && !is_dying(value)).then(|| Member {
+                (ours && !is_over(value) && !is_dying(value)).then(|| Member {
                     created: json::text(value, "/metadata/creationTimestamp").to_owned(),
                     ready: self.ready_since(&pod),
                     started: !json::text(value, "/status/podIP").is_empty(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{Patch, PostParams};
 use kube::core::ApiResource;
 use kube::core::DynamicObject;
 use kube::core::gvk::GroupVersionKind;
@@ -113,6 +113,23 @@ pub(crate) fn custom(cluster: &Cluster, user: &str, kind: &str) -> Api<DynamicOb
 
 pub(crate) fn resource(kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("sluice.dev", "v1alpha1", kind))
+}
+
+/// Objects of any kind, in `shop`, such as `("batch/v1", "Job")`.
+pub(crate) fn any(cluster: &Cluster, user: &str, kind: (&str, &str)) -> Api<DynamicObject> {
+    let (group, version) = kind.0.split_once('/').unwrap_or(("", kind.0));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind.1));
+    Api::namespaced_with(cluster.client(user), "shop", &resource)
+}
+
+/// Any object from its manifest.
+pub(crate) fn manifest(value: Value) -> DynamicObject {
+    serde_json::from_value(value).unwrap()
+}
+
+/// A JSON patch of these operations.
+pub(crate) fn json_patch(operations: Value) -> Patch<()> {
+    Patch::Json(serde_json::from_value(operations).unwrap())
 }
 
 /// An object of Sluice's own.
