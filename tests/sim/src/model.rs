@@ -23,6 +23,7 @@ use crate::json;
 use crate::runs::Runs;
 use crate::timeline::{Moment, Observer, Timeline};
 use crate::timing::Timing;
+use crate::workload::job::JobMemory;
 use crate::workload::pod::PodRuntime;
 use crate::workload::queue::Queue;
 use crate::writes::WriteLog;
@@ -39,6 +40,8 @@ pub(crate) struct Model {
     pub(crate) network: Box<dyn Network>,
     pub(crate) queue: Queue,
     pub(crate) pods: BTreeMap<Key, PodRuntime>,
+    /// What the Job controller remembers, by the Job's uid.
+    pub(crate) jobs: BTreeMap<String, JobMemory>,
     pub(crate) faults: FaultBook,
     pub(crate) writes: WriteLog,
     pub(crate) timeline: Timeline,
@@ -80,6 +83,7 @@ impl Model {
             network,
             queue: Queue::default(),
             pods: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             faults: FaultBook::default(),
             writes: WriteLog::default(),
             timeline: Timeline::default(),

@@ -4,6 +4,8 @@ pub(crate) mod collect;
 pub(crate) mod deployment;
 pub(crate) mod deployment_status;
 pub(crate) mod endpoints;
+pub(crate) mod job;
+pub(crate) mod job_status;
 pub(crate) mod pod;
 pub(crate) mod pod_run;
 pub(crate) mod pod_status;

@@ -211,7 +211,7 @@ pub(crate) fn is_over(pod: &Value) -> bool {
 }
 
 /// What the kubelet last said of a pod's probes; deletion does not change it.
-fn is_ready(pod: &Value) -> bool {
+pub(crate) fn is_ready(pod: &Value) -> bool {
     json::list(pod, "/status/conditions")
         .iter()
         .any(|condition| {

@@ -13,6 +13,7 @@ use crate::timing;
 pub(crate) enum Work {
     Deployment(Key),
     ReplicaSet(Key),
+    Job(Key),
     Pod(Key),
     /// An owner that went or is going: its dependents.
     Owner(String),
@@ -87,6 +88,7 @@ impl Model {
             match work {
                 Work::Deployment(key) => self.sync_deployment(&key),
                 Work::ReplicaSet(key) => self.sync_replica_set(&key),
+                Work::Job(key) => self.sync_job(&key),
                 Work::Pod(key) => self.tick_pod(&key),
                 Work::Owner(uid) => self.collect_dependents(&uid),
                 Work::Dependent(key) => self.collect_if_orphaned(&key),

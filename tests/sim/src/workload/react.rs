@@ -57,6 +57,14 @@ impl Model {
                 }
                 self.queue_controller(change.after.value(), &key.namespace);
             }
+            Resource::Jobs => {
+                if is_removal(change) {
+                    self.jobs
+                        .remove(json::text(change.after.value(), "/metadata/uid"));
+                } else if !is_status_only(change) {
+                    self.queue_soon(Work::Job(key.clone()));
+                }
+            }
             Resource::Pods => self.react_to_pod(change),
             Resource::Services => {
                 if is_removal(change) {
@@ -76,7 +84,6 @@ impl Model {
             | Resource::Leases
             | Resource::StatefulSets
             | Resource::DaemonSets
-            | Resource::Jobs
             | Resource::CronJobs
             | Resource::Ingresses
             | Resource::HttpRoutes
@@ -95,6 +102,7 @@ impl Model {
         let value = change.after.value();
         if is_removal(change) {
             self.pods.remove(key);
+            self.note_job_pod(change);
             // A Recreate rollout waits until the last old pod is gone.
             if let Some(("ReplicaSet", set, _)) = controller(value) {
                 let set = Key::new(Resource::ReplicaSets, &key.namespace, set);
@@ -118,6 +126,10 @@ impl Model {
             Some(("ReplicaSet", name, _)) => {
                 let key = Key::new(Resource::ReplicaSets, namespace, name);
                 self.queue_soon(Work::ReplicaSet(key));
+            }
+            Some(("Job", name, _)) => {
+                let key = Key::new(Resource::Jobs, namespace, name);
+                self.queue_soon(Work::Job(key));
             }
             Some(_) | None => {}
         }

@@ -15,6 +15,7 @@ mod config;
 mod conflict;
 mod fault;
 mod fence;
+mod job;
 mod json_patch;
 mod logs;
 mod names;
