@@ -1,6 +1,7 @@
 //! A running cluster: its owner's handle, and that of a process that was let in.
 
 mod containers;
+mod gateway;
 mod life;
 mod start;
 

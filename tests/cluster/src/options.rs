@@ -4,6 +4,8 @@ use std::io::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Gateway;
+
 /// How much of a cluster there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
@@ -20,6 +22,8 @@ pub struct Options {
     pub level: Level,
     /// How many nodes only say that they are there. At level 2 they are tainted.
     pub fake_nodes: u32,
+    /// What stands before the Services.
+    pub gateway: Gateway,
     /// Whether logs stay after a good end too.
     pub keep_logs: bool,
     /// Who is told about what takes long, line by line.
@@ -27,7 +31,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// A cluster of this level; level 1 has one fake node.
+    /// A cluster of this level, without a gateway; level 1 has one fake node.
     pub fn new(level: Level) -> Self {
         Self {
             level,
@@ -35,6 +39,7 @@ impl Options {
                 Level::ControlPlane => 1,
                 Level::Node => 0,
             },
+            gateway: Gateway::None,
             keep_logs: false,
             say: to_stderr,
         }

@@ -22,6 +22,7 @@ impl Part {
         door: &Door,
         program: &Path,
         arguments: &[String],
+        kubeconfig: Option<&Path>,
         logs: &Path,
     ) -> Result<Self, BedError> {
         let log = logs.join(format!("{name}.log"));
@@ -33,6 +34,7 @@ impl Part {
             .inside(program)
             .args(arguments)
             .env("HOME", logs)
+            .envs(kubeconfig.map(|path| ("KUBECONFIG", path)))
             .stdout(Stdio::from(out))
             .stderr(Stdio::from(err))
             .process_group(0) // Ctrl-C is for the owner

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Level;
 use crate::address;
 use crate::error::BedError;
 use crate::namespaces::Door;
 use crate::process::Identity;
+use crate::{Gateway, Level};
 
 /// How the folders of clusters begin. The owner's process follows, so that a leftover is recognised
 /// by its name alone.
@@ -34,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) programs: PathBuf,
     /// What the cluster has.
     pub(crate) level: Level,
+    /// What stands before its Services.
+    pub(crate) gateway: Gateway,
 }
 
 /// A site with its walls up: what a process needs to get in.
@@ -45,7 +47,11 @@ pub(crate) struct Description {
 
 impl Site {
     /// Fresh folders under the folder for temporary files.
-    pub(crate) fn create(level: Level, programs: PathBuf) -> Result<Self, BedError> {
+    pub(crate) fn create(
+        level: Level,
+        gateway: Gateway,
+        programs: PathBuf,
+    ) -> Result<Self, BedError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let owner = Identity::own()?;
         let id = format!(
@@ -69,6 +75,7 @@ impl Site {
             state,
             programs,
             level,
+            gateway,
         };
         for folder in [
             &site.state,

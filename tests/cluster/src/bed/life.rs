@@ -48,12 +48,40 @@ impl Life {
         program: &Path,
         arguments: &[String],
     ) -> Result<(), BedError> {
+        self.start(name, program, arguments, None)
+    }
+
+    /// Starts a part that finds the API server by the variable `KUBECONFIG` alone.
+    pub(super) fn run_as(
+        &mut self,
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        kubeconfig: &Path,
+    ) -> Result<(), BedError> {
+        self.start(name, program, arguments, Some(kubeconfig))
+    }
+
+    fn start(
+        &mut self,
+        name: &'static str,
+        program: &Path,
+        arguments: &[String],
+        kubeconfig: Option<&Path>,
+    ) -> Result<(), BedError> {
         let Some(namespaces) = &self.namespaces else {
             return Err(BedError::Absent(format!(
                 "{name} cannot start before the namespaces of its cluster"
             )));
         };
-        let part = Part::start(name, namespaces.door(), program, arguments, &self.site.logs)?;
+        let part = Part::start(
+            name,
+            namespaces.door(),
+            program,
+            arguments,
+            kubeconfig,
+            &self.site.logs,
+        )?;
         self.parts.push(part);
         Ok(())
     }

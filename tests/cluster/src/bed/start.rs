@@ -20,15 +20,15 @@ const LIMIT: Duration = Duration::from_secs(120);
 const LOOKS: Duration = Duration::from_millis(150);
 
 pub(super) async fn start(options: Options) -> Result<Bed, BedError> {
-    let missing = need::missing(options.level, programs::are_built());
+    let missing = need::missing(options.level, programs::are_built(options.gateway));
     if !missing.is_empty() {
         return Err(BedError::Missing(missing));
     }
-    let programs = programs::build(options.say)?;
+    let programs = programs::build(options.gateway, options.say)?;
     leftovers::sweep()?;
 
     let began = Instant::now();
-    let site = Site::create(options.level, programs)?;
+    let site = Site::create(options.level, options.gateway, programs)?;
     let mut life = Life::new(site.clone());
     let authority = Authority::create(&site.keys())?;
     let door = life.open()?;
@@ -96,11 +96,11 @@ async fn come_up(bed: &mut Bed, told: &mut Told) -> Result<(), BedError> {
         let registry = format!("{}/{}", address::node(), address::REGISTRY_PORT);
         bed.connects("registry", &registry, told).await?;
     }
-    Ok(())
+    bed.gateway_comes_up(told).await
 }
 
 /// Whom to tell, and since when.
-struct Told {
+pub(super) struct Told {
     began: Instant,
     options: Options,
 }
@@ -179,7 +179,7 @@ impl Bed {
     }
 
     /// Waits until a look succeeds. Ends early where a part has ended.
-    async fn comes_about(
+    pub(super) async fn comes_about(
         &mut self,
         what: &str,
         told: &mut Told,

@@ -11,8 +11,8 @@ mod verbs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use sluice_cluster_bed::{Level, Options};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sluice_cluster_bed::{Gateway, Level, Options};
 
 /// A real Kubernetes on this machine, for tests. Nothing of it outlives the command that started it.
 #[derive(Parser)]
@@ -31,7 +31,11 @@ enum Verb {
         level: u8,
     },
     /// Build the programs, once for each change of their sources
-    Build,
+    Build {
+        /// Also what such a gateway needs
+        #[arg(long, value_enum, default_value_t)]
+        gateway: Before,
+    },
     /// Start a cluster and keep it until Ctrl-C
     Up(Kind),
     /// Start a cluster, run a command in its network, end the cluster
@@ -78,15 +82,39 @@ struct Kind {
     /// How many nodes only say that they are there
     #[arg(long)]
     fake_nodes: Option<u32>,
+    /// What stands before the Services: nothing, the definitions of the Gateway API, or also Traefik,
+    /// which serves HTTPRoutes and Ingresses of the class nginx
+    #[arg(long, value_enum, default_value_t)]
+    gateway: Before,
     /// Keep the logs of every part after the end
     #[arg(long)]
     keep: bool,
+}
+
+/// What stands before the Services.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Before {
+    #[default]
+    None,
+    Definitions,
+    Traefik,
+}
+
+impl From<Before> for Gateway {
+    fn from(before: Before) -> Self {
+        match before {
+            Before::None => Self::None,
+            Before::Definitions => Self::Definitions,
+            Before::Traefik => Self::Traefik,
+        }
+    }
 }
 
 impl Kind {
     fn options(&self) -> Options {
         let mut options = Options::new(level(self.level));
         options.fake_nodes = self.fake_nodes.unwrap_or(options.fake_nodes);
+        options.gateway = self.gateway.into();
         options.keep_logs = self.keep;
         options.say = |line| println!("{line}");
         options
@@ -105,7 +133,7 @@ fn level(number: u8) -> Level {
 async fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Check { level: number } => Ok(verbs::check(level(number))),
-        Verb::Build => verbs::build(),
+        Verb::Build { gateway } => verbs::build(gateway.into()),
         Verb::Up(kind) => verbs::up(kind.options()).await,
         Verb::Run { kind, command } => verbs::run(kind.options(), &command).await,
         Verb::Enter { state, command } => verbs::enter(state, &command).await,

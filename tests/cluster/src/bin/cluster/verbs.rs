@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Duration;
 
-use sluice_cluster_bed::{Bed, BedError, Level, Options, Person, programs};
+use sluice_cluster_bed::{Bed, BedError, Gateway, Level, Options, Person, programs};
 use tokio::signal::unix::{SignalKind, signal};
 
 type Done = Result<ExitCode, BedError>;
@@ -15,7 +15,7 @@ const BY_SIGNAL: u8 = 130;
 const LOOKS: Duration = Duration::from_secs(1);
 
 pub(crate) fn check(level: Level) -> ExitCode {
-    let built = programs::are_built();
+    let built = programs::are_built(Gateway::None);
     let missing = sluice_cluster_bed::missing(level, built);
     if !missing.is_empty() {
         println!("{}", BedError::Missing(missing));
@@ -30,8 +30,8 @@ pub(crate) fn check(level: Level) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-pub(crate) fn build() -> Done {
-    let folder = programs::build(|line| println!("{line}"))?;
+pub(crate) fn build(gateway: Gateway) -> Done {
+    let folder = programs::build(gateway, |line| println!("{line}"))?;
     println!(
         "the cluster's programs are up to date: {}",
         folder.display()
@@ -50,6 +50,13 @@ pub(crate) async fn up(options: Options) -> Done {
         "registry    {}",
         bed.registry().unwrap_or("none at level 1")
     );
+    if let (Some(routes), Some(ingresses)) = (bed.routes_address(), bed.ingresses_address()) {
+        println!(
+            "HTTPRoutes  {routes}, for the Gateway {}",
+            Bed::route_parent()
+        );
+        println!("Ingresses   {ingresses}");
+    }
     println!("tools       {}", bed.tool("").display());
     println!("logs        {}", bed.logs().display());
     println!("enter       cluster enter -- COMMAND, or {enter} COMMAND");
