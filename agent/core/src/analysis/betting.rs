@@ -18,6 +18,10 @@ use super::evidence::{Evidence, ln};
 /// half of the wealth, and nine windows above in a row are enough for an alpha of 1 %.
 const OPINION: (f64, f64) = (1.5, 2.0);
 
+/// Windows that the next bet is made from; past it, their counts are halved. A candidate that turned
+/// slow after many good windows is noticed in half the time, and nothing is lost for the others.
+const REMEMBERED: u32 = 32;
+
 /// The bet as it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -26,6 +30,10 @@ pub struct SignTest {
     pub windows: u32,
     /// Those in which the candidate was above the limit.
     pub above: u32,
+    /// Windows that the next bet is made from: older ones count for less.
+    pub recent: u32,
+    /// Those of them in which the candidate was above the limit.
+    pub recent_above: u32,
     /// Logarithm of the wealth, in billionths.
     pub evidence: Evidence,
 }
@@ -34,12 +42,19 @@ impl SignTest {
     /// Takes a window in that no earlier one overlaps: whether the candidate was worse than the
     /// stable version by more than the margin. Equal to the limit is not worse.
     pub fn look(&mut self, worse: bool) {
-        let share = (f64::from(self.above) + OPINION.0) / (f64::from(self.windows) + OPINION.1);
+        let share =
+            (f64::from(self.recent_above) + OPINION.0) / (f64::from(self.recent) + OPINION.1);
         let stake = (2.0 * share - 1.0).max(0.0);
         let factor = if worse { 1.0 + stake } else { 1.0 - stake };
         self.evidence = self.evidence.times(ln(factor));
         self.windows = self.windows.saturating_add(1);
         self.above = self.above.saturating_add(u32::from(worse));
+        self.recent = self.recent.saturating_add(1);
+        self.recent_above = self.recent_above.saturating_add(u32::from(worse));
+        if self.recent > REMEMBERED {
+            self.recent = self.recent.div_ceil(2);
+            self.recent_above = self.recent_above.div_ceil(2);
+        }
     }
 
     /// Whether the candidate is worse, up to a false alarm in a share `alpha` of all histories,

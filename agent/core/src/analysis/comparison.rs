@@ -67,30 +67,32 @@ impl Comparison {
     ) -> Result<Verdict, String> {
         counted(candidate, measurement)?;
         counted(stable, measurement)?;
-        let bad = |s: &Series| Counts {
-            events: if spec.more_is_worse(compare) {
-                s.events
-            } else {
-                s.total.saturating_sub(s.events)
-            },
-            total: s.total,
+        // The test counts what is bad: where less is worse, the events that are missing.
+        let turned = |counts: Counts| {
+            if spec.more_is_worse(compare) {
+                return counts;
+            }
+            let events = counts.total.saturating_sub(counts.events);
+            Counts { events, ..counts }
+        };
+        let bad = |s: &Series| {
+            let (events, total) = (s.events, s.total);
+            turned(Counts { events, total })
         };
         if new {
             let margin = compare.margin.fraction();
             self.counts.look(bad(stable), bad(candidate), margin);
         }
-        let (c, s) = (self.counts.candidate, self.counts.stable);
+        let (c, s) = (turned(self.counts.candidate), turned(self.counts.stable));
         let what = format!(
-            "worse in {} of the candidate's and {} of the stable version's",
+            "candidate {}, stable {}",
             ratio(c.events, c.total),
             ratio(s.events, s.total)
         );
-        let verdict = told(
-            compare,
-            &what,
-            "points",
-            self.counts.rejects(compare.alpha.fraction()),
-        );
+        let number = compare.margin.to_string();
+        let room = format!("{} points", number.trim_end_matches('%'));
+        let rejects = self.counts.rejects(compare.alpha.fraction());
+        let verdict = told(compare, &what, &room, rejects);
         Ok(match verdict {
             Verdict::Pass(_) => {
                 let few = enough(spec, SeriesRole::Candidate, c.total)
@@ -117,32 +119,30 @@ impl Comparison {
             self.signs.look(above);
         }
         let what = format!(
-            "{} against {} at the stable version; worse in {} of {} windows",
+            "candidate {}, stable {}, the candidate worse in {} of {} windows",
             shown(c),
             shown(s),
             self.signs.above,
             self.signs.windows
         );
         let rejects = self.signs.rejects(compare.alpha.fraction());
-        Ok(told(compare, &what, "of the stable version's", rejects))
+        Ok(told(compare, &what, &compare.margin.to_string(), rejects))
     }
 }
 
-fn told(compare: &Compare, what: &str, unit: &str, rejects: bool) -> Verdict {
-    let margin = compare.margin.to_string();
-    let number = margin.trim_end_matches('%');
-    let room = match (number, unit) {
-        ("0", _) => String::new(),
-        (_, "points") => format!(" by more than {number} points"),
-        (_, _) => format!(" by more than {margin}"),
+fn told(compare: &Compare, what: &str, room: &str, rejects: bool) -> Verdict {
+    let by = if compare.margin.against(0).is_eq() {
+        String::new()
+    } else {
+        format!(" by more than {room}")
     };
     if rejects {
         Verdict::Fail(format!(
-            "{what}: worse{room}, and a good candidate looks like that in at most {} of rollouts",
+            "{what}: worse{by}; a good candidate looks like that in at most {} of rollouts",
             compare.alpha
         ))
     } else {
-        Verdict::Pass(format!("{what}: not seen to be worse{room}"))
+        Verdict::Pass(format!("{what}: not seen to be worse{by}"))
     }
 }
 

@@ -163,3 +163,6 @@ impl JsonSchema for Percent {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

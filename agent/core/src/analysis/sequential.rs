@@ -156,7 +156,9 @@ impl Counts {
     /// The rate with `weight` more requests of which a share `prior` had events: between 0 and 1,
     /// and never one of them.
     fn rate(self, prior: f64, weight: f64) -> f64 {
-        (number(self.events.min(self.total)) + prior * weight) / (number(self.total) + weight)
+        const TINY: f64 = 1e-12;
+        let events = number(self.events.min(self.total)) + prior * weight;
+        (events / (number(self.total) + weight)).clamp(TINY, 1.0 - TINY)
     }
 
     /// Logarithm of how much likelier the counts are at one probability than at another.

@@ -188,6 +188,7 @@ pub(super) fn shown(value: f64) -> String {
     let text = match size {
         _ if size >= 100.0 => format!("{value:.1}"),
         _ if size >= 1.0 => format!("{value:.2}"),
+        _ if size >= 0.1 => format!("{value:.3}"),
         _ if size >= 0.01 => format!("{value:.4}"),
         _ => format!("{value:.6}"),
     };
