@@ -58,3 +58,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "sluice.oneAtATime" -}}
 {{- if and .Values.records.persistence.enabled (not (has "ReadWriteMany" .Values.records.persistence.accessModes)) -}}yes{{- end -}}
 {{- end -}}
+
+{{/* What Pipelines may use. Values that were kept from a chart without the switches have none of them. */}}
+{{- define "sluice.features" -}}
+{{- toYaml (get (.Values.targets | default dict) "features" | default (dict "services" true)) -}}
+{{- end -}}

@@ -20,6 +20,18 @@
 {{- fail (printf "targetNamespaces names %s: what runs the cluster is not rolled out by an agent in it" .) -}}
 {{- end -}}
 {{- end -}}
+{{- $on := include "sluice.features" . | fromYaml -}}
+{{- range $router := list "httpRoutes" "ingresses" -}}
+{{- if and (index $on $router) (not $on.services) -}}
+{{- fail (printf "targets.features.%s is true, but targets.features.services is false: such a router makes a Service for the candidate. Set targets.features.services to true" $router) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $on.secrets (has (include "sluice.pipelinesNamespace" .) .Values.targetNamespaces) -}}
+{{- fail (printf "targets.features.secrets is true, and %s is a namespace of targets and of Pipelines: the agent could read the Secrets there with which people sign in and vote. Use another namespace for one of them (pipelinesNamespace)" (include "sluice.pipelinesNamespace" .)) -}}
+{{- end -}}
+{{- if and $on.secrets (has .Release.Namespace .Values.targetNamespaces) -}}
+{{- fail (printf "targets.features.secrets is true, and %s is a namespace of targets and the agent's own: the agent could read the Secrets with which others sign. Install it in a namespace of its own" .Release.Namespace) -}}
+{{- end -}}
 {{- if and .Values.web.enabled (not .Values.web.hosts) -}}
 {{- fail "web.enabled is true, but web.hosts is empty: name at least one host by which browsers reach the page, such as sluice.example.com" -}}
 {{- end -}}

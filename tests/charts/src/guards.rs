@@ -12,8 +12,10 @@ use kube::Config;
 mod actor;
 mod epoch;
 mod fields;
+mod objects;
 mod pipelines;
 mod rollouts;
+mod routes;
 mod stage;
 mod status;
 mod votes;
@@ -104,6 +106,8 @@ pub async fn prove_guards(admin: &Config, install: &Install) -> anyhow::Result<V
         status::prove(&stage, &mut table).await?;
         pipelines::prove(&stage, &mut table).await;
         workloads::prove(&stage, &mut table).await;
+        objects::prove(&stage, &mut table).await?;
+        routes::prove(&stage, &mut table).await?;
         epoch::prove(&stage, &mut table).await;
         anyhow::Ok(())
     }

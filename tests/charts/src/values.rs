@@ -21,6 +21,8 @@ fn an_unknown_value_is_refused_on_every_level() {
         "serviceAccount.make=true",
         "podDisruptionBudget.on=true",
         "registry.existing=x",
+        "targets.feature=x",
+        "targets.features.statefulsets=true",
     ] {
         let said = template(&helm, "sluice", &["--set", set]).unwrap_err();
         assert!(said.contains("additional properties"), "{set}: {said}");
@@ -40,6 +42,7 @@ fn a_value_of_the_wrong_kind_is_refused() {
         ("targetNamespaces={Shop}", "targetNamespaces"),
         ("denyAddresses={here}", "denyAddresses"),
         ("log.format=xml", "format"),
+        ("targets.features.hooks=yes", "hooks"),
         ("records.persistence.accessModes={Any}", "accessModes"),
     ] {
         let said = template(&helm, "sluice", &["--set", set]).unwrap_err();
@@ -67,6 +70,29 @@ fn nonsense_is_refused_with_what_to_do() {
         ),
         (&["targetNamespaces={kube-system}"], "what runs the cluster"),
         (&["web.enabled=true"], "name at least one host"),
+        (
+            &[
+                "targets.features.httpRoutes=true",
+                "targets.features.services=false",
+            ],
+            "Set targets.features.services to true",
+        ),
+        (
+            &[
+                "targets.features.secrets=true",
+                "targetNamespaces={shop}",
+                "pipelinesNamespace=shop",
+            ],
+            "Use another namespace",
+        ),
+        (
+            &[
+                "targets.features.secrets=true",
+                "targetNamespaces={delivery}",
+                "pipelinesNamespace=p",
+            ],
+            "a namespace of its own",
+        ),
         (
             &["plugins.secrets={slack,ci}", "web.secrets={slack}"],
             "a Secret of its own",

@@ -190,6 +190,10 @@ fn values(cluster: &Cluster, image: &str) -> Value {
         "image": {"repository": repository, "digest": digest},
         "pipelinesNamespace": DELIVERY,
         "targetNamespaces": [STAGING, PRODUCTION],
+        "targets": {"features": {
+            "services": true, "httpRoutes": true, "ingresses": true, "statefulSets": true,
+            "daemonSets": true, "hooks": true, "configMaps": true, "secrets": true,
+        }},
         "policy": {"config": policy(cluster)},
         "registry": {"config": {"hosts": {cluster.registry.as_str(): host}}},
         "records": {"persistence": {"enabled": false}},

@@ -27,6 +27,14 @@ const TAG: i64 = 128;
 const DIGEST: i64 = 135;
 /// Environments of a Pipeline. The admission policy looks at so many (core has the same limit).
 const ENVIRONMENTS: i64 = 16;
+/// Workloads in lockstep with a target (core has the same limit, as for the following).
+const MEMBERS: i64 = 7;
+/// ConfigMaps and Secrets that go with an image.
+const SOURCES: i64 = 8;
+/// Hooks before; and after.
+const HOOKS: i64 = 8;
+/// Analyses of the steps; and of the watch.
+const ANALYSES: i64 = 8;
 
 /// An instant that the agent can read, whatever else the API server takes for a date-time: one that it
 /// cannot read would keep it from reading all the others.
@@ -83,9 +91,40 @@ fn known_numbers(schema: &mut JSONSchemaProps) {
 
 fn pipeline(root: &mut JSONSchemaProps) {
     most(root, &["spec", "environments"], ENVIRONMENTS);
-    let target = ["spec", "environments", "[]", "target"];
-    for field in ["namespace", "deployment", "service"] {
-        longest(root, &[&target[..], &[field]].concat(), NAME);
+    let environment = ["spec", "environments", "[]"];
+    for (field, length) in [
+        (&["name"][..], LABEL),
+        (&["target", "namespace"], NAME),
+        (&["target", "deployment"], NAME),
+        (&["target", "statefulSet"], NAME),
+        (&["target", "daemonSet"], NAME),
+        (&["target", "service"], NAME),
+        (&["target", "container"], LABEL),
+        (&["target", "with", "[]", "deployment"], NAME),
+        (&["target", "with", "[]", "container"], LABEL),
+        (&["target", "config", "[]", "configMap"], NAME),
+        (&["target", "config", "[]", "secret"], NAME),
+        (&["strategy", "router", "httpRoute", "name"], NAME),
+        (&["strategy", "router", "httpRoute", "rule"], NAME),
+        (&["strategy", "router", "ingressNginx", "ingress"], NAME),
+        (&["before", "[]", "name"], LABEL),
+        (&["before", "[]", "cronJob"], NAME),
+        (&["before", "[]", "undo"], NAME),
+        (&["after", "[]", "name"], LABEL),
+        (&["after", "[]", "cronJob"], NAME),
+        (&["after", "[]", "undo"], NAME),
+    ] {
+        longest(root, &[&environment[..], field].concat(), length);
+    }
+    for (field, items) in [
+        (&["target", "with"][..], MEMBERS),
+        (&["target", "config"], SOURCES),
+        (&["before"], HOOKS),
+        (&["after"], HOOKS),
+        (&["analysis"], ANALYSES),
+        (&["watch", "analysis"], ANALYSES),
+    ] {
+        most(root, &[&environment[..], field].concat(), items);
     }
     status(root);
 }

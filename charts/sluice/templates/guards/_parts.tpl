@@ -38,3 +38,18 @@ spec:
   policyName: {{ include "sluice.fullname" .root }}-{{ .name }}
   validationActions: [Deny]
 {{- end -}}
+
+{{/* What only the agent's own account is held to; nobody else's write is looked at. */}}
+{{- define "sluice.guard.byTheAgent" -}}
+matchConditions:
+  - name: by-the-agent
+    expression: "request.userInfo.username == '{{ include "sluice.user" . }}'"
+{{- end -}}
+
+{{/* The uid of the Rollout that made an object, by its label, before and after the write. */}}
+{{- define "sluice.guard.owned" -}}
+- name: before
+  expression: "request.operation != 'CREATE' && has(oldObject.metadata.labels) && 'sluice.dev/rollout-uid' in oldObject.metadata.labels ? oldObject.metadata.labels['sluice.dev/rollout-uid'] : ''"
+- name: after
+  expression: "request.operation != 'DELETE' && has(object.metadata.labels) && 'sluice.dev/rollout-uid' in object.metadata.labels ? object.metadata.labels['sluice.dev/rollout-uid'] : ''"
+{{- end -}}

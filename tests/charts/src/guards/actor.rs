@@ -19,6 +19,24 @@ pub struct Kind(
 
 /// `apps/v1` Deployments.
 pub(crate) const DEPLOYMENT: Kind = Kind("apps", "v1", "Deployment", "deployments");
+/// `apps/v1` StatefulSets.
+pub(crate) const STATEFULSET: Kind = Kind("apps", "v1", "StatefulSet", "statefulsets");
+/// `apps/v1` DaemonSets.
+pub(crate) const DAEMONSET: Kind = Kind("apps", "v1", "DaemonSet", "daemonsets");
+/// Services.
+pub(crate) const SERVICE: Kind = Kind("", "v1", "Service", "services");
+/// ConfigMaps.
+pub(crate) const CONFIGMAP: Kind = Kind("", "v1", "ConfigMap", "configmaps");
+/// Secrets.
+pub(crate) const SECRET: Kind = Kind("", "v1", "Secret", "secrets");
+/// Pods.
+pub(crate) const POD: Kind = Kind("", "v1", "Pod", "pods");
+/// Ingresses.
+pub(crate) const INGRESS: Kind = Kind("networking.k8s.io", "v1", "Ingress", "ingresses");
+/// Jobs.
+pub(crate) const JOB: Kind = Kind("batch", "v1", "Job", "jobs");
+/// HTTPRoutes of the Gateway API.
+pub(crate) const ROUTE: Kind = Kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
 /// Pipelines.
 pub(crate) const PIPELINE: Kind = Kind("sluice.dev", "v1alpha1", "Pipeline", "pipelines");
 /// Rollouts.
@@ -88,6 +106,21 @@ impl Actor {
         Ok(self.client.request(request).await?)
     }
 
+    /// Writes anything to any path, such as a definition. What is there already stays.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+        let request = http::Request::post(path)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(body)?)?;
+        match self.client.request::<Value>(request).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     pub(crate) async fn get(
         &self,
         kind: Kind,
@@ -120,10 +153,14 @@ impl Actor {
     ) -> Result<(), String> {
         let Kind(group, version, kind_name, _) = kind;
         let mut object = body;
+        let api_version = match group {
+            "" => version.to_owned(),
+            group => format!("{group}/{version}"),
+        };
         merge(
             &mut object,
             json!({
-                "apiVersion": format!("{group}/{version}"), "kind": kind_name,
+                "apiVersion": api_version, "kind": kind_name,
                 "metadata": {"name": name, "namespace": namespace},
             }),
         );

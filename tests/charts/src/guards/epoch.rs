@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::Table;
-use super::actor::{Actor, DEPLOYMENT, PIPELINE, REQUEST, ROLLOUT};
+use super::actor::{
+    Actor, DEPLOYMENT, INGRESS, JOB, PIPELINE, REQUEST, ROLLOUT, SERVICE, STATEFULSET,
+};
 use super::stage::{FOREIGN, Stage};
 
-const OLD: &str = "is not the leader any more";
+pub(super) const OLD: &str = "is not the leader any more";
 
-fn epoch(value: &Value) -> Value {
+pub(super) fn epoch(value: &Value) -> Value {
     json!({"metadata": {"annotations": {"sluice.dev/epoch": value}}})
 }
 
@@ -72,6 +74,24 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
         "alice removes the mark",
         write(&stage.alice, Value::Null).await,
     );
+
+    for (kind, word) in [
+        (SERVICE, "Service"),
+        (STATEFULSET, "StatefulSet"),
+        (INGRESS, "Ingress"),
+        (JOB, "Job"),
+    ] {
+        let write = async |value: Value| agent.merge(kind, target, FOREIGN, epoch(&value)).await;
+        table.done(
+            &format!("the agent marks a {word} with epoch 7"),
+            write(json!("7")).await,
+        );
+        table.refused(
+            OLD,
+            &format!("the agent of epoch 6 writes the {word}"),
+            write(json!("6")).await,
+        );
+    }
 
     let home = &stage.pipelines;
     for (kind, word) in [

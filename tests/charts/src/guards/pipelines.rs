@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Table;
-use super::actor::PIPELINE;
+use super::actor::{Actor, PIPELINE, merge};
 use super::stage::Stage;
 
 /// A Pipeline with one environment.
@@ -21,6 +21,95 @@ fn environment(name: &str, namespace: &str) -> Value {
     })
 }
 
+/// The Pipeline with something more in its environment.
+fn with(namespace: &str, more: Value) -> Value {
+    let mut body = pipeline(namespace);
+    if let Some(environment) = body.pointer_mut("/spec/environments/0") {
+        merge(environment, more);
+    }
+    body
+}
+
+/// What an environment may name beside a Deployment, and the right that its author needs for it.
+fn features() -> [(&'static str, &'static str, Value); 9] {
+    let hook = json!([{"name": "migrate", "cronJob": "migrate"}]);
+    let router = |router: Value| json!({"strategy": {"router": router}});
+    let target = |target: Value| json!({"target": target});
+    [
+        (
+            "a StatefulSet",
+            "may not patch statefulsets",
+            target(json!({"deployment": null, "statefulSet": "storefront"})),
+        ),
+        (
+            "a DaemonSet",
+            "may not patch daemonsets",
+            target(json!({"deployment": null, "daemonSet": "storefront"})),
+        ),
+        (
+            "blue-green by the Service",
+            "may not patch services",
+            router(json!({"service": {}})),
+        ),
+        (
+            "an HTTPRoute",
+            "may not patch httproutes",
+            router(json!({"httpRoute": {"name": "storefront"}})),
+        ),
+        (
+            "an Ingress",
+            "may not create ingresses",
+            router(json!({"ingressNginx": {"ingress": "storefront"}})),
+        ),
+        // Two policies refuse hooks, and either may answer.
+        ("a hook before", "may not", json!({"before": hook.clone()})),
+        ("a hook after", "may not", json!({"after": hook})),
+        (
+            "a ConfigMap",
+            "may not get configmaps",
+            target(json!({"config": [{"configMap": "storefront"}]})),
+        ),
+        (
+            "a Secret",
+            "may not get secrets",
+            target(json!({"config": [{"secret": "storefront"}]})),
+        ),
+    ]
+}
+
+/// Sixteen environments of which each uses as much as one can.
+fn everything(namespace: &str) -> Value {
+    let environments: Vec<Value> = (0..16)
+        .map(|n| {
+            let mut one = environment(&format!("e{n}"), namespace);
+            let hook = |name: &str| json!({"name": name, "cronJob": "migrate", "undo": "back"});
+            let hooks = |side: &str| (0..4).map(|n| hook(&format!("{side}{n}"))).collect::<Vec<_>>();
+            merge(
+                &mut one,
+                json!({
+                    "strategy": {"router": if n % 2 == 0 {
+                        json!({"httpRoute": {"name": "storefront"}})
+                    } else {
+                        json!({"ingressNginx": {"ingress": "storefront"}})
+                    }},
+                    "target": {
+                        "with": (0..7).map(|n| json!({"deployment": format!("w{n}")})).collect::<Vec<_>>(),
+                        "config": (0..4).flat_map(|n| [
+                            json!({"configMap": format!("c{n}")}), json!({"secret": format!("s{n}")}),
+                        ]).collect::<Vec<_>>(),
+                    },
+                    "before": hooks("before"), "after": hooks("after"),
+                }),
+            );
+            one
+        })
+        .collect();
+    json!({"spec": {
+        "image": {"repository": "registry.example.com/x", "tags": {"semver": ">=1.0.0"}},
+        "environments": environments,
+    }})
+}
+
 fn sixteen(last: &str, namespace: &str) -> Value {
     let mut all: Vec<Value> = (1..16)
         .map(|n| environment(&format!("e{n}"), namespace))
@@ -33,7 +122,7 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
     let (home, target) = (&stage.pipelines, &stage.target);
     let name = "guard-proof-b";
     table.refused(
-        "environment staging: \"bob@example.com\" may not patch Deployment",
+        "environment staging: \"bob@example.com\" may not patch deployments",
         "bob writes a Pipeline whose target he may not patch",
         stage
             .bob
@@ -41,7 +130,7 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
             .await,
     );
     table.refused(
-        "environment staging: \"dave@example.com\" may not get Service",
+        "environment staging: \"dave@example.com\" may not get services",
         "dave writes a Pipeline whose Service he may not read",
         stage
             .dave
@@ -85,7 +174,7 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
             .await,
     );
     table.refused(
-        "may not patch Deployment",
+        "may not patch deployments",
         "bob changes the spec of a Pipeline of alice",
         stage
             .bob
@@ -96,5 +185,38 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) {
                 json!({"spec": {"image": {"repository": "registry.example.com/evil"}}}),
             )
             .await,
+    );
+    let try_it = async |who: &Actor, body: Value| {
+        who.create_with(PIPELINE, home, "guard-proof-c", body, true)
+            .await
+    };
+    for (what, refusal, more) in features() {
+        table.refused(
+            refusal,
+            &format!("alice names {what}, and lacks the right"),
+            try_it(&stage.alice, with(target, more.clone())).await,
+        );
+        table.done(
+            &format!("an administrator names {what}"),
+            try_it(&stage.carol, with(target, more)).await,
+        );
+    }
+    let group = json!({"target": {"with": [{"deployment": "storefront-worker"}]}});
+    table.refused(
+        "may not patch deployments in",
+        "erin leads a group with a Deployment that she may not patch",
+        try_it(&stage.erin, with(target, group.clone())).await,
+    );
+    table.done(
+        "erin writes a Pipeline for the one Deployment that she may patch",
+        try_it(&stage.erin, pipeline(target)).await,
+    );
+    table.done(
+        "alice leads a group",
+        try_it(&stage.alice, with(target, group)).await,
+    );
+    table.done(
+        "an administrator uses everything in sixteen environments",
+        try_it(&stage.carol, everything(target)).await,
     );
 }

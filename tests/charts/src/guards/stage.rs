@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Install;
-use super::actor::{APPROVAL, Actor, BINDING, DEPLOYMENT, PIPELINE, REQUEST, ROLE, ROLLOUT};
+use super::actor::{
+    APPROVAL, Actor, BINDING, CONFIGMAP, DEPLOYMENT, INGRESS, JOB, PIPELINE, POD, REQUEST, ROLE,
+    ROLLOUT, ROUTE, SECRET, SERVICE, STATEFULSET,
+};
 
 /// A new policy takes effect some seconds after it is created.
 const IN_FORCE_WITHIN: Duration = Duration::from_secs(60);
@@ -16,7 +19,11 @@ const IN_FORCE_WITHIN: Duration = Duration::from_secs(60);
 pub(super) const MARK: &str = "guard-proof";
 const TARGETS: &str = "guard-proof-targets";
 const SERVICES: &str = "guard-proof-services";
-/// A Deployment that is nobody's.
+const OBJECTS: &str = "guard-proof-objects";
+const NAMED: &str = "guard-proof-named";
+/// An object that the agent makes.
+pub(super) const OWN: &str = "guard-proof-own";
+/// A Deployment that is nobody's; and other objects of that name.
 pub(super) const FOREIGN: &str = "guard-proof-foreign";
 
 /// Who plays, and where.
@@ -33,6 +40,8 @@ pub(super) struct Stage {
     pub(super) carol: Actor,
     /// May patch Deployments of the target, and read no Service there.
     pub(super) dave: Actor,
+    /// May patch one Deployment of the target, and read its Service.
+    pub(super) erin: Actor,
 }
 
 impl Stage {
@@ -46,6 +55,7 @@ impl Stage {
             bob: Actor::named(config, "bob@example.com", &[])?,
             carol: Actor::named(config, "carol@example.com", &["system:masters"])?,
             dave: Actor::named(config, "dave@example.com", &[])?,
+            erin: Actor::named(config, "erin@example.com", &[])?,
         };
         stage.clear().await;
         let all = json!([{"apiGroups": ["sluice.dev"], "resources": ["*"], "verbs": ["*"]}]);
@@ -53,13 +63,20 @@ impl Stage {
             {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["*"]},
         ]);
         let services = json!([{"apiGroups": [""], "resources": ["services"], "verbs": ["get"]}]);
+        let objects = json!([{"apiGroups": ["", "apps", "batch", "networking.k8s.io", "gateway.networking.k8s.io"],
+            "resources": ["*"], "verbs": ["*"]}]);
+        let named = json!([{"apiGroups": ["apps"], "resources": ["deployments"],
+            "resourceNames": ["storefront"], "verbs": ["patch"]}]);
         let (alice, bob) = ("alice@example.com", "bob@example.com");
-        let (dave, agent) = ("dave@example.com", install.agent.as_str());
+        let (dave, erin) = ("dave@example.com", "erin@example.com");
+        let agent = install.agent.as_str();
         let (home, target) = (install.pipelines.clone(), install.target.clone());
         for (namespace, name, rules, users) in [
-            (&home, MARK, &all, &[alice, bob, dave, agent][..]),
+            (&home, MARK, &all, &[alice, bob, dave, erin, agent][..]),
             (&target, TARGETS, &workloads, &[alice, dave, agent]),
-            (&target, SERVICES, &services, &[alice, bob, agent]),
+            (&target, SERVICES, &services, &[alice, bob, erin, agent]),
+            (&target, OBJECTS, &objects, &[agent]),
+            (&target, NAMED, &named, &[erin]),
         ] {
             stage.grant(namespace, name, rules, users).await?;
         }
@@ -140,9 +157,18 @@ impl Stage {
             }
             let _ = self.admin.delete(DEPLOYMENT, target, name, false).await;
         }
-        let _ = self.admin.delete(DEPLOYMENT, target, FOREIGN, false).await;
+        let made = [SERVICE, INGRESS, JOB, CONFIGMAP, SECRET];
+        for kind in made {
+            let _ = self.admin.delete(kind, target, OWN, false).await;
+        }
+        for kind in made
+            .into_iter()
+            .chain([DEPLOYMENT, STATEFULSET, POD, ROUTE])
+        {
+            let _ = self.admin.delete(kind, target, FOREIGN, false).await;
+        }
         for namespace in [home, target] {
-            for name in [MARK, TARGETS, SERVICES] {
+            for name in [MARK, TARGETS, SERVICES, OBJECTS, NAMED] {
                 let _ = self.admin.delete(BINDING, namespace, name, false).await;
                 let _ = self.admin.delete(ROLE, namespace, name, false).await;
             }
