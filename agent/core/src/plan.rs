@@ -1,5 +1,8 @@
 //! The plan of a Rollout: the steps that a traffic strategy proposed, checked and frozen.
 
+pub mod curve;
+pub mod outline;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -31,7 +31,7 @@ pub use decide::{
 };
 pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
 pub use facts::{
-    AskedShown, EarlierPass, FACTS_LIMIT, Facts, FactsState, IgnoredShown, ImageShown, Known,
+    AskedShown, CourseShown, EarlierPass, FACTS_LIMIT, Facts, FactsState, IgnoredShown, ImageShown, Known,
     StepShown, facts,
 };
 pub use journal::{

@@ -19,8 +19,11 @@ use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy};
 use crate::router::percent;
 use crate::stop::Stop;
 
+mod course;
 mod lines;
 mod opens;
+
+pub use course::CourseShown;
 
 /// Most bytes of JSON: a plugin gets all of it with every call, and shows little of it.
 pub const FACTS_LIMIT: usize = 32 * 1024;
@@ -65,6 +68,9 @@ pub struct Facts {
     /// The steps, a line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<StepShown>,
+    /// What it does beside the steps, and how long it takes at the least, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub course: Vec<CourseShown>,
     /// The checks that judge the steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
@@ -274,6 +280,7 @@ pub fn facts(
             .map(|line| cut(line, LINE_LIMIT))
             .collect(),
         plan: plan(journal, rules),
+        course: course::course(spec, journal),
         checks: spec.checks.iter().map(|c| c.label().to_owned()).collect(),
         earlier: earlier(spec, known.pipeline),
         requester: spec
@@ -352,7 +359,8 @@ impl Facts {
         while too_large(&self) {
             let fell_out = self.changes.pop().is_some()
                 || self.ignored.pop().is_some()
-                || self.checks.pop().is_some();
+                || self.checks.pop().is_some()
+                || self.course.pop().is_some();
             if !fell_out {
                 break;
             }

@@ -3,10 +3,10 @@
 
 use super::{Flow, Turn};
 use crate::pipeline::OutcomeKind;
+use crate::plan::outline::outline;
 use crate::policy::EnvironmentPolicy;
 use crate::rollout::Why;
 use crate::rollout::journal::clip;
-use crate::router::percent;
 
 impl Turn<'_> {
     /// Says what would happen, who would have to agree, and what stands against it now.
@@ -37,9 +37,9 @@ impl Turn<'_> {
     }
 
     fn steps(&self) -> String {
-        let steps = self.journal.plan.iter().flat_map(|plan| &plan.steps);
-        let steps: Vec<String> = steps.map(|step| percent(step.achieved_bp)).collect();
-        format!("nothing was changed; the plan is {}", steps.join(", "))
+        let way = self.journal.plan.as_ref();
+        let way = way.map(|plan| outline(plan, &self.rollout.spec).brief());
+        format!("nothing was changed; the plan is {}", way.unwrap_or_default())
     }
 
     /// Who is at the target now.

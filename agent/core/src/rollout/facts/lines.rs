@@ -46,6 +46,9 @@ impl Facts {
         if !steps.is_empty() {
             say("plan", steps.join(", "));
         }
+        for shown in &self.course {
+            say(&shown.label, shown.text.clone());
+        }
         if !self.checks.is_empty() {
             say("checks", self.checks.join(", "));
         }

@@ -59,6 +59,7 @@ fn an_approver_sees_what_the_signature_is_about() {
         revision   4f2c9e1
         changes    spec.containers[web].image: registry.example.com/shop/storefront@A → registry.example.com/shop/storefront@B
         plan       10 % for 2m, 50 % for 5m, 100 %
+        takes      at least 7m
         checks     http-smoke
         passed     staging at 2026-10-12 08:50:00 UTC (storefront-staging-1)
         asked by   kubernetes:carol@example.com (upstream)

@@ -17,10 +17,10 @@ fn it_ends_with_the_plan_and_who_would_have_to_agree() {
     check(
         &dry(),
         expect![[r#"
-        Planned: nothing was changed; the plan is 10 %, 50 %, 100 %; devops-lead and tech-lead would have to approve
-          + planned: nothing was changed; the plan is 10 %, 50 %, 100 %; devops-lead and tech-lead would have to approve
-          never looks again
-    "#]],
+            Planned: nothing was changed; the plan is 10 % for 2m, 50 % for 5m, 100 %; at least 7m; devops-lead and tech-lead would have to approve
+              + planned: nothing was changed; the plan is 10 % for 2m, 50 % for 5m, 100 %; at least 7m; devops-lead and tech-lead would have to approve
+              never looks again
+        "#]],
     );
 }
 
@@ -32,10 +32,10 @@ fn it_says_what_it_would_wait_for() {
     check(
         &c,
         expect![[r#"
-        Planned: nothing was changed; the plan is 10 %, 50 %, 100 %; devops-lead and tech-lead would have to approve; now it would wait: the change window is closed: outside the windows SAT 09:00-10:00 UTC; next change at 2026-10-17 09:00:00 UTC; now it would wait: waits for another (what another deploys), which has the target now
-          + planned: nothing was changed; the plan is 10 %, 50 %, 100 %; devops-lead and tech-lead would have to approve; now it would wait: the change window is closed: outside the windows SAT 09:00-10:00 UTC; next change at 2026-10-17 09:00:00 UTC; now it would wait: waits for another (what another deploys), which has the target now
-          never looks again
-    "#]],
+            Planned: nothing was changed; the plan is 10 % for 2m, 50 % for 5m, 100 %; at least 7m; devops-lead and tech-lead would have to approve; now it would wait: the change window is closed: outside the windows SAT 09:00-10:00 UTC; next change at 2026-10-17 09:00:00 UTC; now it would wait: waits for another (what another deploys), which has the target now
+              + planned: nothing was changed; the plan is 10 % for 2m, 50 % for 5m, 100 %; at least 7m; devops-lead and tech-lead would have to approve; now it would wait: the change window is closed: outside the windows SAT 09:00-10:00 UTC; next change at 2026-10-17 09:00:00 UTC; now it would wait: waits for another (what another deploys), which has the target now
+              never looks again
+        "#]],
     );
 }
 
