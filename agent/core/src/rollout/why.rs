@@ -180,6 +180,8 @@ pub enum Why {
         /// The gate's name.
         gate: String,
     },
+    /// The target is being claimed, before anything else is written.
+    Prepares,
     /// A Job runs that has to end first.
     RunsHook {
         /// The hook.
@@ -188,6 +190,8 @@ pub enum Why {
         job: String,
         /// When waiting for it ends.
         until: Timestamp,
+        /// What its pod waits for, where it does.
+        waits_for: Option<String>,
     },
     /// Before anything may change, something has to be put right.
     NotReady {
@@ -348,6 +352,7 @@ impl Why {
             }
             Self::RunsHook { job, .. } => format!("`kubectl logs job/{job}` shows what it does"),
             Self::AskingForPlan { .. }
+            | Self::Prepares
             | Self::ShiftsTraffic { .. }
             | Self::Analysing { .. }
             | Self::Finishes { .. }
@@ -517,11 +522,23 @@ impl fmt::Display for Why {
                 )
             }
             Self::WaitsForGate { gate } => write!(f, "waits for a person to open `{gate}`"),
-            Self::RunsHook { hook, job, until } => write!(
-                f,
-                "runs the hook {hook} (Job {job}); it may take until {}",
-                clock(until)
-            ),
+            Self::Prepares => f.write_str("takes the target, before anything is changed"),
+            Self::RunsHook {
+                hook,
+                job,
+                until,
+                waits_for,
+            } => {
+                write!(
+                    f,
+                    "runs the hook {hook} (Job {job}); it may take until {}",
+                    clock(until)
+                )?;
+                match waits_for {
+                    Some(what) => write!(f, "; its pod waits: {what}"),
+                    None => Ok(()),
+                }
+            }
             Self::NotReady { problems } => {
                 write!(f, "not ready to begin: {}", problems.join("; "))
             }

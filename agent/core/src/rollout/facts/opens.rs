@@ -127,6 +127,7 @@ fn told_by_engine(why: &Why, stop: Option<&Stop>) -> bool {
         | Why::Judging { .. }
         | Why::StrategyHolds { .. }
         | Why::WaitsForGate { .. }
+        | Why::Prepares
         | Why::RunsHook { .. }
         | Why::ShiftsTraffic { .. }
         | Why::Analysing { .. }
