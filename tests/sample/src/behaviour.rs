@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Error, Result};
+use crate::{Error, Result, Rule};
 
 const VERSION: &str = "SAMPLE_VERSION";
 const START_AFTER: &str = "START_AFTER";
 const DRAIN_SECONDS: &str = "DRAIN_SECONDS";
 const READINESS: &str = "SAMPLE_READINESS";
 const RULES: &str = "SAMPLE_RULES";
+const CRASH_AFTER: &str = "SAMPLE_CRASH_AFTER";
+const JOB_EXIT: &str = "SAMPLE_JOB_EXIT";
+
+/// The behaviours that have names; in seconds, of a hundred, and in milliseconds where they have a
+/// number.
+pub const NAMES: &str = "good, slow[=20], unhealthy, unhealthy-in-production, failing, never-ready, \
+                         crash-loop, crashes[=10], errors[=5], slow-answers[=500], broken-jobs";
 
 /// What the container does. A pod's own variables replace the image's.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +29,10 @@ pub struct Behaviour {
     pub readiness: Readiness,
     /// From SIGTERM to the end; it is not ready from SIGTERM on, and serves: `DRAIN_SECONDS`.
     pub drain: Duration,
+    /// It exits when it was ready for so long: `SAMPLE_CRASH_AFTER`, in seconds.
+    pub crash_after: Option<Duration>,
+    /// The code with which its Jobs end: `SAMPLE_JOB_EXIT`.
+    pub job_exit: u8,
     /// Answers that differ; the first that fits: `SAMPLE_RULES`, as JSON.
     pub rules: Vec<Rule>,
 }
@@ -38,40 +48,6 @@ pub enum Readiness {
     CrashLoop,
 }
 
-/// An answer to one kind of request, as in `tests/sim`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rule {
-    /// Only for this path, without query; every path where absent, `/ready` too.
-    pub path: Option<String>,
-    /// Only in this namespace.
-    pub namespace: Option<String>,
-    /// Only with this environment variable and value.
-    pub variable: Option<(String, String)>,
-    /// Only once it was ready for so many seconds.
-    pub after_seconds: f64,
-    /// Status code.
-    pub status: u16,
-    /// Body; a string is sent as plain text, all else as JSON.
-    pub body: Value,
-    /// How long the answer takes.
-    pub latency_ms: u64,
-}
-
-impl Default for Rule {
-    fn default() -> Self {
-        Self {
-            path: None,
-            namespace: None,
-            variable: None,
-            after_seconds: 0.0,
-            status: 200,
-            body: json!({ "status": "ok" }),
-            latency_ms: 0,
-        }
-    }
-}
-
 impl Default for Behaviour {
     fn default() -> Self {
         Self::good()
@@ -85,6 +61,8 @@ impl Behaviour {
             startup: Duration::from_millis(500),
             readiness: Readiness::Ready,
             drain: Duration::from_secs(5),
+            crash_after: None,
+            job_exit: 0,
             rules: Vec::new(),
         }
     }
@@ -151,20 +129,88 @@ impl Behaviour {
         }
     }
 
-    /// By the name that `sample image` takes.
-    pub fn named(name: &str) -> Result<Self> {
+    /// Exits when it was ready for so long.
+    pub fn crashes_after(time: Duration) -> Self {
+        Self {
+            crash_after: Some(time),
+            ..Self::good()
+        }
+    }
+
+    /// So many of a hundred requests to `/` and `/shop` fail with 500; it says that it is ready and
+    /// well.
+    pub fn errors(percent: f64) -> Self {
+        let rule = |path: &str| Rule {
+            path: Some(path.to_owned()),
+            percent,
+            status: 500,
+            body: json!({"error": "the answer could not be computed"}),
+            ..Rule::default()
+        };
+        Self {
+            rules: vec![rule("/"), rule("/shop")],
+            ..Self::good()
+        }
+    }
+
+    /// Answers to `/` and `/shop` are right, and take so long.
+    pub fn slow_answers(latency: Duration) -> Self {
+        let rule = |path: &str| Rule {
+            path: Some(path.to_owned()),
+            body: Value::Null,
+            latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+            ..Rule::default()
+        };
+        Self {
+            rules: vec![rule("/"), rule("/shop")],
+            ..Self::good()
+        }
+    }
+
+    /// Serves well, and its Jobs fail.
+    pub fn broken_jobs() -> Self {
+        Self {
+            job_exit: 1,
+            ..Self::good()
+        }
+    }
+
+    /// By the name that `sample image` takes: of those in [`NAMES`], some with another number, as in
+    /// `errors=0.5`.
+    pub fn named(text: &str) -> Result<Self> {
+        let (name, number) = match text.split_once('=') {
+            None => (text, None),
+            Some((name, number)) => {
+                let number = number.parse().ok().filter(|n| (0.0..=86_400.0).contains(n));
+                let why = "a number up to 86400 is expected after =";
+                (
+                    name,
+                    Some(number.ok_or_else(|| setting("behaviour", text, why))?),
+                )
+            }
+        };
+        let seconds = |default: f64| Duration::from_secs_f64(number.unwrap_or(default));
         Ok(match name {
+            "slow" => Self::slow(seconds(20.0)),
+            "crashes" => Self::crashes_after(seconds(10.0)),
+            "errors" => Self::errors(number.unwrap_or(5.0)),
+            "slow-answers" => Self::slow_answers(seconds(500.0) / 1000),
+            _ if number.is_some() => {
+                return Err(setting("behaviour", text, "this one has no number"));
+            }
             "good" => Self::good(),
-            "slow" => Self::slow(Duration::from_secs(20)),
             "unhealthy" => Self::unhealthy(),
             "unhealthy-in-production" => Self::unhealthy_in_production(),
             "failing" => Self::failing(),
             "never-ready" => Self::never_ready(),
             "crash-loop" => Self::crash_loop(),
+            "broken-jobs" => Self::broken_jobs(),
             _ => {
-                let why = "good, slow, unhealthy, unhealthy-in-production, failing, never-ready or \
-                           crash-loop is expected";
-                return Err(setting("behaviour", name, why));
+                return Err(setting(
+                    "behaviour",
+                    text,
+                    &format!("expected is one of {NAMES}"),
+                ));
             }
         })
     }
@@ -188,6 +234,12 @@ impl Behaviour {
             ),
             (READINESS.to_owned(), readiness.to_owned()),
         ]);
+        if let Some(time) = self.crash_after {
+            all.insert(CRASH_AFTER.to_owned(), time.as_secs_f64().to_string());
+        }
+        if self.job_exit != 0 {
+            all.insert(JOB_EXIT.to_owned(), self.job_exit.to_string());
+        }
         if !self.rules.is_empty() {
             all.insert(RULES.to_owned(), json!(self.rules).to_string());
         }
@@ -203,6 +255,13 @@ impl Behaviour {
         }
         if let Some(text) = get(DRAIN_SECONDS) {
             behaviour.drain = seconds(DRAIN_SECONDS, text)?;
+        }
+        if let Some(text) = get(CRASH_AFTER) {
+            behaviour.crash_after = Some(seconds(CRASH_AFTER, text)?);
+        }
+        if let Some(text) = get(JOB_EXIT) {
+            let why = "a code from 0 to 255 is expected";
+            behaviour.job_exit = text.parse().map_err(|_| setting(JOB_EXIT, text, why))?;
         }
         behaviour.readiness = match get(READINESS) {
             None | Some("ready") => Readiness::Ready,
@@ -251,7 +310,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::Behaviour;
+    use super::{Behaviour, NAMES};
 
     #[test]
     fn what_an_image_says_is_read_back() {
@@ -263,6 +322,10 @@ mod tests {
             Behaviour::failing(),
             Behaviour::never_ready(),
             Behaviour::crash_loop(),
+            Behaviour::crashes_after(Duration::from_secs(3)),
+            Behaviour::errors(0.5),
+            Behaviour::slow_answers(Duration::from_millis(250)),
+            Behaviour::broken_jobs(),
         ] {
             let read = Behaviour::read(&behaviour.variables("v1.2.0")).unwrap();
             assert_eq!(read, ("v1.2.0".to_owned(), behaviour));
@@ -279,6 +342,8 @@ mod tests {
             ("START_AFTER", "-1"),
             ("DRAIN_SECONDS", "soon"),
             ("SAMPLE_READINESS", "maybe"),
+            ("SAMPLE_CRASH_AFTER", "never"),
+            ("SAMPLE_JOB_EXIT", "256"),
             ("SAMPLE_RULES", "[{\"pth\": \"/\"}]"),
         ] {
             let error = Behaviour::read(&[(name.to_owned(), value.to_owned())].into())
@@ -286,6 +351,21 @@ mod tests {
                 .to_string();
             assert!(error.contains(name), "{error}");
         }
-        assert!(Behaviour::named("bad").is_err());
+        for bad in ["bad", "errors=many", "errors=-1", "good=1"] {
+            assert!(Behaviour::named(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_name_that_is_told_is_known() {
+        for told in NAMES.split(", ") {
+            let name = told.split('[').next().unwrap();
+            Behaviour::named(name).unwrap();
+            let with_number = told.replace(['[', ']'], "");
+            let same = Behaviour::named(&with_number).unwrap();
+            assert_eq!(same, Behaviour::named(name).unwrap(), "{told}");
+        }
+        let half = Behaviour::named("errors=0.5").unwrap();
+        assert_eq!(half, Behaviour::errors(0.5));
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use std::io;
+use std::path::PathBuf;
 
 /// Shorthand.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -30,8 +31,16 @@ pub enum Error {
     #[error("cannot wait for signals: {0}; the kernel refused a handler")]
     Signal(io::Error),
     /// What this version is there for.
-    #[error("this version ends by itself after its start-up time, as it was told to")]
+    #[error("this version ends by itself after some time, as it was told to")]
     Crashed,
+    /// A Job's message that could not be written.
+    #[error("cannot write {}: {source}; is it a container's termination log?", path.display())]
+    Message {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// Where the client may not go.
     #[error(
         "{url} is not asked: {why}; load goes to http addresses on loopback or in a private network"

@@ -2,18 +2,23 @@
 //!
 //! One program, `sample`, and one image per version: images differ by environment variables alone,
 //! so they share their layers. [`Behaviour`] is what the containers of `tests/sim` can do.
-//! `sample load` is the client that asks it all the while, one fresh connection per request.
+//! `sample job` is what a hook runs. `sample load` is the client that asks it all the while, one fresh connection per request.
 
 mod behaviour;
 mod error;
 mod images;
+mod job;
 pub mod load;
+mod metrics;
 mod reply;
+mod rule;
 mod serve;
 mod stop;
 
-pub use behaviour::{Behaviour, Readiness, Rule};
+pub use behaviour::{Behaviour, NAMES, Readiness};
 pub use error::{Error, Result};
 pub use images::{pause_image, sample_image};
+pub use job::{Job, work};
+pub use rule::Rule;
 pub use serve::{Place, Sample, serve};
 pub use stop::terminated;

@@ -14,7 +14,8 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use sluice_sample::load::{self, Counts, Plan};
 use sluice_sample::{
-    Behaviour, Error, Place, Result, Sample, pause_image, sample_image, serve, terminated,
+    Behaviour, Error, Job, NAMES, Place, Result, Sample, pause_image, sample_image, serve,
+    terminated, work,
 };
 use tokio::net::TcpListener;
 
@@ -52,6 +53,8 @@ enum Verb {
         #[arg(long)]
         control: Option<String>,
     },
+    /// Do what a hook of a release would: log, take its time, leave a message, end with a code.
+    Job(Job),
     /// Wait for SIGTERM.
     Pause,
     /// Write the image of one version; prints path and digest.
@@ -62,8 +65,8 @@ enum Verb {
         /// The tag, and what the service says of itself.
         #[arg(long)]
         version: String,
-        /// One of: good, slow, unhealthy, unhealthy-in-production, failing, never-ready, crash-loop.
-        #[arg(long, default_value = "good")]
+        /// How it behaves.
+        #[arg(long, default_value = "good", help = format!("One of: {NAMES}"))]
         behaviour: String,
         /// The folder for VERSION.oci.tar.
         #[arg(long)]
@@ -89,7 +92,7 @@ fn main() -> ExitCode {
         .map_err(Error::Signal)
         .and_then(|runtime| runtime.block_on(run(verb)));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -97,7 +100,8 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(verb: Verb) -> Result<()> {
+/// Does it, and answers the code to end with.
+async fn run(verb: Verb) -> Result<u8> {
     match verb {
         Verb::Serve { listen } => {
             let stop = terminated()?;
@@ -105,7 +109,7 @@ async fn run(verb: Verb) -> Result<()> {
             let (version, behaviour) = Behaviour::read(&place.variables)?;
             let listener = bind(&listen).await?;
             println!("{version} on {listen}");
-            serve(listener, Sample::new(&version, behaviour, place), stop).await
+            serve(listener, Sample::new(&version, behaviour, place), stop).await?;
         }
         Verb::Load {
             url,
@@ -129,12 +133,14 @@ async fn run(verb: Verb) -> Result<()> {
                     }
                 }
             }
-            Ok(())
         }
-        Verb::Pause => {
-            terminated()?.await;
-            Ok(())
+        Verb::Job(job) => {
+            let stop = terminated()?;
+            let place = Place::here();
+            let (version, _) = Behaviour::read(&place.variables)?;
+            return work(&job, &version, &place, |line| println!("{line}"), stop).await;
         }
+        Verb::Pause => terminated()?.await,
         Verb::Image {
             repository,
             version,
@@ -145,14 +151,13 @@ async fn run(verb: Verb) -> Result<()> {
             let program = own_program()?;
             let (path, digest) = sample_image(&program, &repository, &version, &behaviour, &out)?;
             println!("{}  {digest}", path.display());
-            Ok(())
         }
         Verb::PauseImage { name, out } => {
             let digest = pause_image(&own_program()?, &name, &out)?;
             println!("{}  {digest}", out.display());
-            Ok(())
         }
     }
+    Ok(0)
 }
 
 /// What goes into the images.

@@ -35,6 +35,14 @@ pub(crate) fn reply(status: u16, body: &Value) -> Reply {
     reply
 }
 
+/// A text of this kind.
+pub(crate) fn text(kind: &'static str, text: String) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(text)));
+    let kind = HeaderValue::from_static(kind);
+    reply.headers_mut().insert(CONTENT_TYPE, kind);
+    reply
+}
+
 /// Answers the requests of one connection until it ends.
 pub(crate) async fn connection<F>(
     stream: TcpStream,

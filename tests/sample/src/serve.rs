@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::header::{CONNECTION, HeaderName, HeaderValue};
@@ -12,9 +12,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::behaviour::{Behaviour, Readiness, Rule};
-use crate::reply::{Reply, connection, reply};
-use crate::{Error, Result};
+use crate::behaviour::{Behaviour, Readiness};
+use crate::metrics::{self, Metrics};
+use crate::reply::{Reply, connection, reply, text};
+use crate::{Error, Result, Rule};
 
 /// Connections at a time; the next wait in the kernel's queue.
 const CONNECTIONS: usize = 1_024;
@@ -64,6 +65,9 @@ pub struct Sample {
     place: Place,
     started: Instant,
     draining: AtomicBool,
+    /// How many requests fitted each rule.
+    fitted: Vec<AtomicU64>,
+    metrics: Metrics,
 }
 
 impl Sample {
@@ -71,6 +75,8 @@ impl Sample {
     pub fn new(version: &str, behaviour: Behaviour, place: Place) -> Self {
         Self {
             version: version.to_owned(),
+            fitted: behaviour.rules.iter().map(|_| AtomicU64::new(0)).collect(),
+            metrics: Metrics::new(version),
             behaviour,
             place,
             started: Instant::now(),
@@ -86,21 +92,51 @@ impl Sample {
         }
     }
 
+    /// When it exits by itself.
+    fn crash_at(&self) -> Option<Instant> {
+        let ready_at = self.started + self.behaviour.startup;
+        match self.behaviour.readiness {
+            Readiness::CrashLoop => Some(ready_at),
+            Readiness::Ready => self.behaviour.crash_after.map(|time| ready_at + time),
+            Readiness::Never => None,
+        }
+    }
+
+    /// Answers, and counts it: not the questions of probes, checks and Prometheus, which are no users.
+    async fn counted(&self, path: &str) -> Reply {
+        let begin = Instant::now();
+        let reply = self.answer(path).await;
+        if !["/health", "/metrics", "/ready"].contains(&path) {
+            self.metrics
+                .answered(reply.status().as_u16(), begin.elapsed());
+        }
+        reply
+    }
+
     async fn answer(&self, path: &str) -> Reply {
         let draining = self.draining.load(Ordering::Relaxed);
+        if path == "/metrics" {
+            return self.dressed(text(metrics::CONTENT_TYPE, self.metrics.text()), draining);
+        }
         let Some(ready_for) = self.ready_for() else {
             return self.dressed(reply(503, &self.status("starting")), draining);
         };
         if draining && path == "/ready" {
             return self.dressed(reply(503, &self.status("draining")), draining);
         }
-        let fits = |rule: &&Rule| self.fits(rule, path, ready_for);
-        if let Some(rule) = self.behaviour.rules.iter().find(fits) {
+        let mut rules = self.behaviour.rules.iter().zip(&self.fitted);
+        let applies = |(rule, fitted): &(&Rule, &AtomicU64)| {
+            self.fits(rule, path, ready_for)
+                && rule.applies_to(fitted.fetch_add(1, Ordering::Relaxed))
+        };
+        if let Some((rule, _)) = rules.find(applies) {
             sleep(Duration::from_millis(rule.latency_ms)).await;
-            return self.dressed(reply(rule.status, &rule.body), draining);
+            if rule.answers() {
+                return self.dressed(reply(rule.status, &rule.body), draining);
+            }
         }
         let (status, body) = match path {
-            "/" => (
+            "/" | "/shop" => (
                 200,
                 json!({"version": self.version, "pod": self.place.pod, "namespace": self.place.namespace}),
             ),
@@ -153,8 +189,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let sample = Arc::new(sample);
-    let crashes = sample.behaviour.readiness == Readiness::CrashLoop;
-    let crash_at = sample.started + sample.behaviour.startup;
+    let crash_at = sample.crash_at();
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -165,8 +200,8 @@ pub async fn serve(
                 sample.draining.store(true, Ordering::Relaxed);
                 ends_at = Some(Instant::now() + sample.behaviour.drain);
             }
-            () = sleep_until(ends_at.unwrap_or(crash_at)), if ends_at.is_some() => break,
-            () = sleep_until(crash_at), if crashes => return Err(Error::Crashed),
+            () = until(ends_at) => break,
+            () = until(crash_at) => return Err(Error::Crashed),
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
@@ -174,7 +209,7 @@ pub async fn serve(
                     connections.spawn(async move {
                         let answer = |request: hyper::Request<hyper::body::Incoming>| {
                             let sample = sample.clone();
-                            async move { sample.answer(request.uri().path()).await }
+                            async move { sample.counted(request.uri().path()).await }
                         };
                         connection(stream, watcher, answer).await;
                     });
@@ -187,4 +222,12 @@ pub async fn serve(
     // Whoever is not done then is cut off with the process.
     let _ = timeout(LAST_ANSWERS, graceful.shutdown()).await;
     Ok(())
+}
+
+/// Never, where there is no such time.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }

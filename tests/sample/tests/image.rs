@@ -105,6 +105,62 @@ fn the_service_ends_well_at_sigterm() {
     assert!(terminated(child));
 }
 
+/// A Job with these arguments and variables: its code, what it logged, and its message.
+fn job(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, Option<String>) {
+    let folder = TempDir::new().unwrap();
+    let message = folder.path().join("termination-log");
+    let output = Command::new(PROGRAM)
+        .arg("job")
+        .args(arguments)
+        .arg("--termination-log")
+        .arg(&message)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let logged = String::from_utf8(output.stdout).unwrap();
+    let message = std::fs::read_to_string(message).ok();
+    (output.status.code().unwrap(), logged, message)
+}
+
+#[test]
+fn a_job_logs_leaves_a_message_and_ends_with_its_code() {
+    let facts = [
+        ("SAMPLE_VERSION", "v1.2.0"),
+        ("SLUICE_HOOK", "migrate"),
+        ("SLUICE_IDEMPOTENCY_KEY", "k-1"),
+    ];
+    let (code, logged, message) = job(&["--log", "one", "--log", "two"], &facts);
+    let first = "job of v1.2.0 SLUICE_HOOK=migrate SLUICE_IDEMPOTENCY_KEY=k-1";
+    assert_eq!(logged, format!("{first}\none\ntwo\n"));
+    assert_eq!((code, message), (0, None));
+
+    let result = r#"{"verified": true}"#;
+    let (code, _, message) = job(&["--message", result, "--exit-code", "3"], &[]);
+    assert_eq!((code, message.as_deref()), (3, Some(result)));
+
+    // What a version's image says, unless the template's arguments say something else.
+    let variables = Behaviour::broken_jobs().variables("v1.3.0");
+    let broken: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(job(&[], &broken).0, 1);
+    assert_eq!(job(&["--exit-code", "0"], &broken).0, 0);
+}
+
+#[test]
+fn a_job_that_is_told_to_stop_is_no_success() {
+    let mut child = start(&["job", "--seconds", "60"]);
+    // Held to the end: it says there that it was told.
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.starts_with("job of "), "{line}");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(id).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
 #[test]
 fn the_client_prints_its_total_at_sigterm() {
     // Port 1 of loopback: nothing listens there.

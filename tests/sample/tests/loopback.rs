@@ -180,6 +180,60 @@ async fn a_crash_loop_ends_by_itself() {
 }
 
 #[tokio::test]
+async fn it_crashes_after_it_was_ready_for_a_while() {
+    let behaviour = Behaviour {
+        startup: Duration::from_millis(100),
+        ..Behaviour::crashes_after(Duration::from_millis(400))
+    };
+    let begin = Instant::now();
+    let mut sample = Running::start(behaviour, Place::default()).await;
+    sleep(Duration::from_millis(250)).await;
+    assert_eq!(sample.status_of("/ready").await, 200);
+    assert!(matches!(sample.ended().await, Err(Error::Crashed)));
+    assert!(begin.elapsed() >= Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn every_fifth_answer_is_an_error_and_prometheus_is_told() {
+    let mut behaviour = quick();
+    behaviour.rules = Behaviour::errors(20.0).rules;
+    let sample = Running::start(behaviour, Place::default()).await;
+    let mut failed = 0;
+    for _ in 0..50 {
+        failed += u32::from(sample.status_of("/shop").await == 500);
+        assert_eq!(sample.status_of("/health").await, 200);
+    }
+    assert_eq!(failed, 10);
+    let (status, text) = sample.get("/metrics").await;
+    assert_eq!(status, 200);
+    for line in [
+        "content-type: application/openmetrics-text",
+        "http_requests_total{version=\"v1.0.0\",code=\"500\"} 10\n",
+        "http_requests_total{version=\"v1.0.0\",code=\"200\"} 40\n",
+        "http_request_duration_seconds_count{version=\"v1.0.0\"} 50\n",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn slow_answers_are_right_and_late() {
+    let mut behaviour = quick();
+    behaviour.rules = Behaviour::slow_answers(Duration::from_millis(300)).rules;
+    let sample = Running::start(behaviour, Place::default()).await;
+    let begin = Instant::now();
+    let (status, text) = sample.get("/shop").await;
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    assert!(
+        status == 200 && text.contains("\"version\":\"v1.0.0\""),
+        "{text}"
+    );
+    let begin = Instant::now();
+    assert_eq!(sample.status_of("/ready").await, 200);
+    assert!(begin.elapsed() < Duration::from_millis(300));
+}
+
+#[tokio::test]
 async fn the_client_counts_every_request_by_version_and_mark() {
     let sample = Running::start(quick(), Place::default()).await;
     let url = format!("http://{}/", sample.address);
