@@ -1,6 +1,7 @@
 //! The handle of a simulated cluster.
 
 mod ask;
+mod harm;
 mod oracle;
 
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ use crate::fault::Faults;
 use crate::identity::{Denial, Token, User};
 use crate::image::Images;
 use crate::json;
-use crate::model::Model;
+use crate::model::{self, DEFAULT_NODES, Model};
 use crate::server::Server;
 use crate::timing::Timing;
 
@@ -108,6 +109,7 @@ pub struct Builder {
     history: usize,
     timing: Timing,
     agent: String,
+    nodes: usize,
 }
 
 impl Default for Builder {
@@ -118,6 +120,7 @@ impl Default for Builder {
             history: 10_000,
             timing: Timing::default(),
             agent: AGENT.to_owned(),
+            nodes: DEFAULT_NODES,
         }
     }
 }
@@ -162,6 +165,13 @@ impl Builder {
         self
     }
 
+    /// How many nodes DaemonSets serve; 3 unless told otherwise.
+    #[must_use]
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
     /// Starts a cluster whose pods live in memory. Meant for a paused tokio clock; must be called
     /// within a tokio runtime.
     pub fn fast(self) -> Cluster {
@@ -182,7 +192,7 @@ impl Builder {
     fn launch(self, start: Timestamp, network: Box<dyn Network>) -> Cluster {
         let clock = SimClock::starting_at(start);
         let agent = self.agent.clone();
-        let model = Model::new(
+        let mut model = Model::new(
             self.seed,
             self.history,
             clock,
@@ -190,6 +200,7 @@ impl Builder {
             self.agent,
             network,
         );
+        model.nodes = model::nodes(self.nodes);
         let server = Server::new(model);
         let drive = drive(Arc::downgrade(&server), Arc::clone(&server.wake));
         server

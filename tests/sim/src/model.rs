@@ -25,6 +25,7 @@ use crate::timeline::{Moment, Observer, Timeline};
 use crate::timing::Timing;
 use crate::workload::job::JobMemory;
 use crate::workload::pod::PodRuntime;
+use crate::workload::pod_status::NODE;
 use crate::workload::queue::Queue;
 use crate::writes::WriteLog;
 
@@ -39,6 +40,8 @@ pub(crate) struct Model {
     pub(crate) images: Images,
     pub(crate) network: Box<dyn Network>,
     pub(crate) queue: Queue,
+    /// The nodes that DaemonSets serve.
+    pub(crate) nodes: Vec<String>,
     pub(crate) pods: BTreeMap<Key, PodRuntime>,
     /// What the Job controller remembers, by the Job's uid.
     pub(crate) jobs: BTreeMap<String, JobMemory>,
@@ -57,6 +60,9 @@ pub(crate) struct Model {
     seed: u64,
     uids: u64,
 }
+
+/// Nodes of a cluster, unless the builder says otherwise.
+pub(crate) const DEFAULT_NODES: usize = 3;
 
 /// How many problems are kept: the first ones tell the story.
 const PROBLEMS: usize = 100;
@@ -82,6 +88,7 @@ impl Model {
             images: Images::default(),
             network,
             queue: Queue::default(),
+            nodes: nodes(DEFAULT_NODES),
             pods: BTreeMap::new(),
             jobs: BTreeMap::new(),
             faults: FaultBook::default(),
@@ -286,6 +293,16 @@ impl Model {
     pub(crate) fn value(&self, key: &Key) -> Option<&Value> {
         self.store.get(key).map(|object| object.value())
     }
+}
+
+/// The names of so many nodes. The first is where all other pods run.
+pub(crate) fn nodes(count: usize) -> Vec<String> {
+    let more = (2..=count).map(|number| format!("{NODE}-{number}"));
+    (count > 0)
+        .then(|| NODE.to_owned())
+        .into_iter()
+        .chain(more)
+        .collect()
 }
 
 /// Whether a change removed the object.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::api::resource::Resource;
-use crate::api::selector::Selector;
 use crate::api::store::{Key, Object};
 use crate::json;
 use crate::model::Model;
@@ -89,7 +88,7 @@ impl Wanted {
 }
 
 /// `25%` or `3` of a count.
-fn int_or_percent(value: Option<&Value>, of: i64, round_up: bool) -> i64 {
+pub(crate) fn int_or_percent(value: Option<&Value>, of: i64, round_up: bool) -> i64 {
     let Some(value) = value else { return 0 };
     if let Some(count) = value.as_i64() {
         return count;
@@ -185,7 +184,7 @@ impl Model {
             return;
         }
         let wanted = Wanted::read(key, object);
-        self.adopt_sets(&wanted);
+        self.adopt(Resource::ReplicaSets, key, wanted.object.value());
         let sets = self.sets(&wanted);
         if wanted.paused || is_scaled(&wanted, &sets) {
             self.scale(&wanted, &sets);
@@ -225,33 +224,6 @@ impl Model {
             .position(|set| set.has_template(wanted.template()));
         let new = new.map(|index| all.remove(index));
         Sets { new, old: all }
-    }
-
-    /// ReplicaSets without a controller that the selector matches become the Deployment's.
-    fn adopt_sets(&mut self, wanted: &Wanted) {
-        let selector = Selector::from_object(wanted.selector());
-        let orphans: Vec<Key> = self
-            .store
-            .list(Resource::ReplicaSets, Some(&wanted.key.namespace))
-            .filter(|(_, object)| {
-                controller(object.value()).is_none()
-                    && selector.matches(object.value())
-                    && !is_dying(object.value())
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
-        for orphan in orphans {
-            let owner = owner_reference("apps/v1", "Deployment", &wanted.key.name, &wanted.uid);
-            self.modify(&orphan, |value| {
-                let mut owners = json::list(value, "/metadata/ownerReferences").to_vec();
-                owners.push(owner);
-                json::set(
-                    value,
-                    &["metadata", "ownerReferences"],
-                    Value::Array(owners),
-                );
-            });
-        }
     }
 
     /// Sets a ReplicaSet's size, and notes what the Deployment wanted then.

@@ -8,8 +8,8 @@ use crate::json;
 use crate::model::Model;
 use crate::workload::pod::{Exit, PodRuntime, Stage};
 
-/// The one node of the cluster.
-const NODE: &str = "sim-node";
+/// Where every pod runs that names no node itself.
+pub(crate) const NODE: &str = "sim-node";
 
 impl Model {
     /// Writes a pod's status from what the kubelet knows.
@@ -60,7 +60,7 @@ impl Model {
         }
         self.modify(key, |value| {
             json::set(value, &["status"], status);
-            json::set(value, &["spec", "nodeName"], json!(NODE));
+            json::default(value, &["spec", "nodeName"], NODE);
         });
     }
 

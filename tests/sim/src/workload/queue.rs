@@ -13,6 +13,8 @@ use crate::timing;
 pub(crate) enum Work {
     Deployment(Key),
     ReplicaSet(Key),
+    StatefulSet(Key),
+    DaemonSet(Key),
     Job(Key),
     Pod(Key),
     /// An owner that went or is going: its dependents.
@@ -88,6 +90,8 @@ impl Model {
             match work {
                 Work::Deployment(key) => self.sync_deployment(&key),
                 Work::ReplicaSet(key) => self.sync_replica_set(&key),
+                Work::StatefulSet(key) => self.sync_stateful_set(&key),
+                Work::DaemonSet(key) => self.sync_daemon_set(&key),
                 Work::Job(key) => self.sync_job(&key),
                 Work::Pod(key) => self.tick_pod(&key),
                 Work::Owner(uid) => self.collect_dependents(&uid),

@@ -57,6 +57,16 @@ impl Model {
                 }
                 self.queue_controller(change.after.value(), &key.namespace);
             }
+            Resource::StatefulSets => {
+                if !is_status_only(change) {
+                    self.queue_soon(Work::StatefulSet(key.clone()));
+                }
+            }
+            Resource::DaemonSets => {
+                if !is_status_only(change) {
+                    self.queue_soon(Work::DaemonSet(key.clone()));
+                }
+            }
             Resource::Jobs => {
                 if is_removal(change) {
                     self.jobs
@@ -82,8 +92,6 @@ impl Model {
             | Resource::ControllerRevisions
             | Resource::EndpointSlices
             | Resource::Leases
-            | Resource::StatefulSets
-            | Resource::DaemonSets
             | Resource::CronJobs
             | Resource::Ingresses
             | Resource::HttpRoutes
@@ -126,6 +134,14 @@ impl Model {
             Some(("ReplicaSet", name, _)) => {
                 let key = Key::new(Resource::ReplicaSets, namespace, name);
                 self.queue_soon(Work::ReplicaSet(key));
+            }
+            Some(("StatefulSet", name, _)) => {
+                let key = Key::new(Resource::StatefulSets, namespace, name);
+                self.queue_soon(Work::StatefulSet(key));
+            }
+            Some(("DaemonSet", name, _)) => {
+                let key = Key::new(Resource::DaemonSets, namespace, name);
+                self.queue_soon(Work::DaemonSet(key));
             }
             Some(("Job", name, _)) => {
                 let key = Key::new(Resource::Jobs, namespace, name);
