@@ -36,10 +36,10 @@ pub struct AuditEvent {
     /// The answer.
     #[serde(default)]
     pub response_status: Option<ResponseStatus>,
-    /// What was sent: for writes of `apps` and `sluice.dev`.
+    /// What was sent: for writes of workloads, Jobs, Services, routes and `sluice.dev`.
     #[serde(default)]
     pub request_object: Option<Value>,
-    /// What came back: for writes of `apps` and `sluice.dev`.
+    /// What came back: for the same.
     #[serde(default)]
     pub response_object: Option<Value>,
     /// When the request came.

@@ -75,8 +75,8 @@ pub(crate) fn api_server(site: &Site, authority: &Authority) -> Result<Vec<Strin
     ]))
 }
 
-/// Every request by who, what and when; what was written where it is ours or a workload. Never the
-/// content of a Secret.
+/// Every request by who, what and when; what was written where it is ours, a workload, or leads traffic.
+/// Never the content of a Secret, nor of a ConfigMap.
 fn audit_policy() -> serde_json::Value {
     json!({
         "apiVersion": "audit.k8s.io/v1",
@@ -86,7 +86,14 @@ fn audit_policy() -> serde_json::Value {
             {
                 "level": "RequestResponse",
                 "verbs": ["create", "update", "patch", "delete", "deletecollection"],
-                "resources": [{"group": "apps"}, {"group": "sluice.dev"}],
+                "resources": [
+                    {"group": "apps"},
+                    {"group": "batch"},
+                    {"group": "gateway.networking.k8s.io"},
+                    {"group": "networking.k8s.io"},
+                    {"group": "sluice.dev"},
+                    {"group": "", "resources": ["services"]},
+                ],
             },
             {"level": "Metadata"},
         ],

@@ -69,6 +69,7 @@ pub(crate) fn traefik() -> Vec<String> {
         "--global.checknewversion=false".into(),
         "--global.sendanonymoususage=false".into(),
         "--log.level=INFO".into(),
+        "--log.nocolor=true".into(),
     ]
 }
 
