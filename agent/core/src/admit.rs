@@ -8,7 +8,7 @@ use crate::image::Repository;
 use crate::pipeline::{
     EnvironmentSpec, PipelineSpec, PipelineStatus, QUARANTINE_LIMIT, Revision, TriggerKind,
 };
-use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy};
+use crate::policy::{EnvironmentPolicy, EnvironmentVerdict, Policy, RouterKind};
 use crate::rollout::{CandidateImage, Cause, Emergency, RolloutSpec};
 
 mod release;
@@ -233,7 +233,10 @@ fn release_rules(
         emergency: candidate.emergency,
         image: &candidate.image,
         strategy: &environment.strategy.plugin,
+        router: RouterKind::from(&environment.strategy.router),
         checks: &environment.checks,
+        analysis: &environment.course.analysis,
+        drill: false,
     };
     let refused = refusals(policy, rules, &proposal, now).into_iter();
     reasons.extend(refused.map(|refused| refused.text));

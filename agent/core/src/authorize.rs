@@ -40,6 +40,8 @@ pub enum Action {
     SkipCanary,
     /// Ask for a version that waits for no window and for other approvals than the usual ones.
     BreakGlass,
+    /// Hold a drill: the whole way with the version that serves, and back.
+    Drill,
     /// Hold everything but rollbacks.
     Stop,
     /// Lift the global stop.
@@ -48,7 +50,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Deploy,
         Self::Approve,
         Self::Reject,
@@ -61,6 +63,7 @@ impl Action {
         Self::LiftQuarantine,
         Self::SkipCanary,
         Self::BreakGlass,
+        Self::Drill,
         Self::Stop,
         Self::Start,
     ];
@@ -80,6 +83,7 @@ impl Action {
             Self::LiftQuarantine => "liftQuarantine",
             Self::SkipCanary => "skipCanary",
             Self::BreakGlass => "breakGlass",
+            Self::Drill => "drill",
             Self::Stop => "stop",
             Self::Start => "start",
         }
@@ -91,6 +95,7 @@ impl Action {
             Self::LiftQuarantine => "lift a quarantine",
             Self::SkipCanary => "skip the canary",
             Self::BreakGlass => "break the glass",
+            Self::Drill => "hold a drill",
             Self::Rollback => "roll back",
             Self::Stop => "stop everything",
             Self::Start => "start everything again",
@@ -120,7 +125,7 @@ impl Action {
                 DefaultRule::ApproversIfAny
             }
             Self::Approve | Self::Reject => DefaultRule::Approvers,
-            Self::SkipCanary | Self::BreakGlass => DefaultRule::Named,
+            Self::SkipCanary | Self::BreakGlass | Self::Drill => DefaultRule::Named,
         }
     }
 
@@ -227,11 +232,10 @@ pub fn authorize(
     let approvers = || named(environment.approver_roles());
     let roles = match (environment.permissions.get(&action), action.default_rule()) {
         (_, DefaultRule::Named) => {
-            match (action, &environment.skip_canary, &environment.break_glass) {
-                (Action::SkipCanary, Some(skip), _) => skip.allowed_for.clone(),
-                (Action::BreakGlass, _, Some(glass)) => vec![glass.role.clone()],
-                _ => return Err(denied(DeniedWhy::NotOffered, Vec::new())),
-            }
+            let Some(roles) = offered(action, environment) else {
+                return Err(denied(DeniedWhy::NotOffered, Vec::new()));
+            };
+            roles
         }
         (_, DefaultRule::Approvers)
             if environment.approvals.require.is_empty() && environment.break_glass.is_none() =>
@@ -290,6 +294,21 @@ pub fn authorize_global(action: Action, subject: &Identity, policy: &Policy) -> 
         return Ok(());
     }
     Err(denied(DeniedWhy::MissingRole, roles))
+}
+
+/// The roles that a section of the policy offers it to. None: there is no such section.
+fn offered(action: Action, environment: &EnvironmentPolicy) -> Option<Vec<String>> {
+    if action == Action::SkipCanary {
+        return environment
+            .skip_canary
+            .as_ref()
+            .map(|s| s.allowed_for.clone());
+    }
+    if action == Action::Drill {
+        return environment.drills.as_ref().map(|d| d.allowed_for.clone());
+    }
+    let glass = environment.break_glass.as_ref()?;
+    Some(vec![glass.role.clone()])
 }
 
 /// Whether this is somebody who can do such a thing at all.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::admit::PipelineView;
 use crate::image::facts::ImageFacts;
 use crate::pipeline::{CheckSpec, PipelineStatus, TriggerKind};
-use crate::policy::{EnvironmentVerdict, Identity, Policy};
+use crate::policy::{EnvironmentVerdict, Identity, Policy, RouterKind};
 use crate::rollout::Emergency;
 use crate::stop::Stop;
 
@@ -52,6 +52,8 @@ pub struct Question {
     pub proposed_at: Option<Timestamp>,
     /// The strategy plugin. Default: the Pipeline's.
     pub strategy: Option<String>,
+    /// What moves traffic. Default: the Pipeline's.
+    pub router: Option<RouterKind>,
     /// The checks. Default: the Pipeline's.
     pub checks: Option<Vec<CheckSpec>>,
     /// How many Rollouts are under way. None: it was not looked at.
@@ -78,6 +80,7 @@ impl Question {
             about: None,
             proposed_at: None,
             strategy: None,
+            router: None,
             checks: None,
             under_way: None,
             stop: None,

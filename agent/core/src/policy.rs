@@ -20,6 +20,7 @@ mod decode;
 mod environment;
 mod expression;
 mod images;
+mod means;
 mod people;
 mod reader;
 mod schema;
@@ -30,11 +31,12 @@ mod tree;
 pub use callers::{Caller, CallerSecret, CallerToken};
 pub use cases::{Expectation, Given, PolicyTest, Rule};
 pub use environment::{
-    ApprovalPolicy, BreakGlassPolicy, CheckPolicy, DenyRule, EnvironmentPolicy, Limits, Newer,
-    RequiredRole, RollbackPolicy, SkipCanaryPolicy, StrategyPolicy, Targets, TriggerKind,
+    ApprovalPolicy, BreakGlassPolicy, DenyRule, EnvironmentPolicy, Newer, RequiredRole,
+    RollbackPolicy, SkipCanaryPolicy, Targets, TriggerKind,
 };
 pub use expression::{Expression, ImageVariables, RequesterVariables, Variables};
 pub use images::{AnnotationGlob, ImagePolicy, ImageRefusal};
+pub use means::{CheckPolicy, DrillPolicy, Limits, RouterKind, StrategyPolicy};
 pub use people::{Identity, IdentityProvider, Person, PersonEntry, Role};
 pub use schema::schema;
 pub use share::Share;

@@ -4,12 +4,13 @@
 
 use jiff::Timestamp;
 
+use crate::analysis::AnalysisSpec;
 use crate::authorize::{Action, authorize};
 use crate::image::ImageRef;
 use crate::pipeline::{CheckSpec, TriggerKind};
 use crate::policy::{
     EnvironmentPolicy, Identity, IdentityProvider, ImageRefusal, ImageVariables, Policy,
-    RequesterVariables, Rule, Variables,
+    RequesterVariables, RouterKind, Rule, Variables,
 };
 use crate::rollout::{CandidateImage, Emergency, RolloutSpec};
 
@@ -36,8 +37,15 @@ pub struct Proposal<'a> {
     pub image: &'a CandidateImage,
     /// The strategy plugin.
     pub strategy: &'a str,
+    /// What moves traffic.
+    pub router: RouterKind,
     /// The checks of the pipeline.
     pub checks: &'a [CheckSpec],
+    /// The metrics that judge every step.
+    pub analysis: &'a [AnalysisSpec],
+    /// Whether it is an exercise with the version that serves. What the policy says of new versions
+    /// does not matter then; who may do it and by what means does.
+    pub drill: bool,
 }
 
 impl<'a> Proposal<'a> {
@@ -54,7 +62,10 @@ impl<'a> Proposal<'a> {
             emergency: spec.emergency,
             image: &spec.image,
             strategy: &spec.strategy.plugin,
+            router: RouterKind::from(&spec.strategy.router),
             checks: &spec.checks,
+            analysis: &spec.course.analysis,
+            drill: spec.drill,
         }
     }
 
@@ -121,26 +132,10 @@ pub fn refusals(
 ) -> Vec<Refused> {
     let mut out = Vec::new();
     let mut no = |rule: Rule, text: String| out.push(Refused { rule, text });
-    let trigger = proposal.trigger;
-    if !rules.triggers.contains(&trigger) {
-        let text = format!("the policy does not allow the trigger `{trigger}` here");
-        no(Rule::Triggers, text);
-    }
-    match reference(proposal.image) {
-        Ok(image) => {
-            if let Err(why) = rules.images.check(&image) {
-                no(Rule::Images, why.to_string());
-            }
+    if !proposal.drill {
+        for (rule, text) in of_new_version(policy, rules, proposal) {
+            no(rule, text);
         }
-        Err(why) => no(Rule::Images, why),
-    }
-    for why in rules.images.check_facts(&proposal.image.about, policy) {
-        let rule = match &why {
-            ImageRefusal::Annotation { .. } => Rule::Annotations,
-            ImageRefusal::Unsigned { .. } => Rule::Signature,
-            ImageRefusal::Repository { .. } | ImageRefusal::Tag { .. } => Rule::Images,
-        };
-        no(rule, why.to_string());
     }
     if !rules.strategy.allows(proposal.strategy) {
         let text = format!(
@@ -149,6 +144,23 @@ pub fn refusals(
             rules.strategy.allow.join(", ")
         );
         no(Rule::Strategy, text);
+    }
+    if !rules.strategy.routes(proposal.router) {
+        let allowed: Vec<&str> = rules.strategy.routers.iter().map(|r| r.as_str()).collect();
+        let text = format!(
+            "the policy does not allow the router `{}` here; allowed are {}",
+            proposal.router,
+            allowed.join(", ")
+        );
+        no(Rule::Routers, text);
+    }
+    for metrics in &rules.checks.analysis {
+        if !proposal.analysis.iter().any(|a| a.plugin == *metrics) {
+            let text = format!(
+                "the policy requires an analysis by `{metrics}`; the pipeline does not configure it"
+            );
+            no(Rule::Analysis, text);
+        }
     }
     for check in &rules.checks.require {
         let configured = |c: &CheckSpec| c.plugin == *check && !c.optional;
@@ -179,7 +191,7 @@ pub fn refusals(
         let silent = proposal
             .reason
             .is_none_or(|reason| reason.trim().is_empty());
-        if action != Action::Deploy && silent {
+        if !matches!(action, Action::Deploy | Action::Drill) && silent {
             no(
                 rule,
                 format!(
@@ -212,11 +224,43 @@ pub fn refusals(
     out
 }
 
+/// What the policy says of where a new version comes from.
+fn of_new_version(
+    policy: &Policy,
+    rules: &EnvironmentPolicy,
+    proposal: &Proposal<'_>,
+) -> Vec<(Rule, String)> {
+    let mut out = Vec::new();
+    let trigger = proposal.trigger;
+    if !rules.triggers.contains(&trigger) {
+        let text = format!("the policy does not allow the trigger `{trigger}` here");
+        out.push((Rule::Triggers, text));
+    }
+    match reference(proposal.image) {
+        Ok(image) => {
+            if let Err(why) = rules.images.check(&image) {
+                out.push((Rule::Images, why.to_string()));
+            }
+        }
+        Err(why) => out.push((Rule::Images, why)),
+    }
+    for why in rules.images.check_facts(&proposal.image.about, policy) {
+        let rule = match &why {
+            ImageRefusal::Annotation { .. } => Rule::Annotations,
+            ImageRefusal::Unsigned { .. } => Rule::Signature,
+            ImageRefusal::Repository { .. } | ImageRefusal::Tag { .. } => Rule::Images,
+        };
+        out.push((rule, why.to_string()));
+    }
+    out
+}
+
 /// What whoever asks must be allowed to do.
 fn asked_for(proposal: &Proposal<'_>) -> Vec<(Action, Rule)> {
     let emergency = proposal.emergency.unwrap_or_default();
     [
-        (true, Action::Deploy, Rule::Permissions),
+        (!proposal.drill, Action::Deploy, Rule::Permissions),
+        (proposal.drill, Action::Drill, Rule::Permissions),
         (emergency.skip_canary, Action::SkipCanary, Rule::SkipCanary),
         (emergency.break_glass, Action::BreakGlass, Rule::BreakGlass),
     ]

@@ -153,3 +153,33 @@ fn says_who_may() {
     assert_eq!(denied.why, DeniedWhy::NoApprovals);
     assert!(denied.roles.is_empty());
 }
+
+/// Drills are for whom the policy names, and for nobody where it names nobody.
+#[test]
+fn drills_are_offered_or_not() {
+    let text = r#"
+apiVersion: sluice.dev/v1alpha1
+kind: Policy
+roles: {oncall: {groups: [oncall]}}
+environments:
+  staging:
+    targets: {namespaces: [staging]}
+    triggers: [registry]
+    images: {repositories: ["**"]}
+    drills: {allowedFor: [oncall]}
+  production:
+    targets: {namespaces: [shop]}
+    triggers: [manual]
+    images: {repositories: ["**"]}
+"#;
+    let policy = Policy::parse(text).unwrap();
+    let may = |who: &Identity, environment: &str| {
+        let rules = &policy.environments[environment];
+        authorize(Action::Drill, who, rules, &policy).map_err(|denied| denied.why)
+    };
+    let oncall = in_group("dave@example.com", "oncall");
+    assert_eq!(may(&oncall, "staging"), Ok(()));
+    let other = named("carol@example.com");
+    assert_eq!(may(&other, "staging"), Err(DeniedWhy::MissingRole));
+    assert_eq!(may(&oncall, "production"), Err(DeniedWhy::NotOffered));
+}

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::Question;
 use crate::admit::{Admission, Candidate, PipelineView, Proposal, Refused, admit, refusals};
+use crate::analysis::AnalysisSpec;
 use crate::pipeline::{EnvironmentSpec, EnvironmentStatus, Revision, TriggerKind};
-use crate::policy::{DenyRule, EnvironmentPolicy, Policy, Rule};
+use crate::policy::{DenyRule, EnvironmentPolicy, Policy, RouterKind, Rule};
 use crate::rollout::{CandidateImage, Cause};
 
 /// Stands for a digest that is not known: no image has it.
@@ -82,6 +83,20 @@ impl<'a> Situation<'a> {
         own.or_else(|| self.environment.map(|e| e.checks.as_slice()))
     }
 
+    /// What moves traffic, where that is known.
+    pub(super) fn router(&self) -> Option<RouterKind> {
+        let own = self.question.router;
+        own.or_else(|| {
+            self.environment
+                .map(|e| RouterKind::from(&e.strategy.router))
+        })
+    }
+
+    /// The metrics that judge every step, where that is known.
+    pub(super) fn analysis(&self) -> Option<&[AnalysisSpec]> {
+        self.environment.map(|e| e.course.analysis.as_slice())
+    }
+
     /// A person has to ask, and who it is was not said.
     pub(super) fn requester_missing(&self) -> bool {
         let asks = matches!(
@@ -131,8 +146,14 @@ impl<'a> Situation<'a> {
         if self.strategy.is_none() {
             rules.strategy.allow.clear();
         }
+        if self.router().is_none() {
+            rules.strategy.routers.clear();
+        }
         if self.checks().is_none() {
             rules.checks.require.clear();
+        }
+        if self.analysis().is_none() {
+            rules.checks.analysis.clear();
         }
         if self.question.digest.is_none() || self.status.is_none() {
             rules.after.clear();
@@ -164,7 +185,11 @@ impl<'a> Situation<'a> {
             emergency: self.question.emergency,
             image,
             strategy: self.strategy.as_deref().unwrap_or_default(),
+            // What is not known is put aside with the rule that asks for it.
+            router: self.router().unwrap_or(RouterKind::Replicas),
             checks: self.checks().unwrap_or_default(),
+            analysis: self.analysis().unwrap_or_default(),
+            drill: false,
         }
     }
 
@@ -271,12 +296,7 @@ fn needs(rule: &DenyRule, dark: &BTreeSet<&'static str>) -> bool {
 /// A stable version of which nothing is known but that there is one.
 fn unknown_revision(at: jiff::Timestamp) -> Revision {
     Revision {
-        digest: String::new(),
-        tag: None,
-        template_hash: String::new(),
-        name: String::new(),
-        target_uid: String::new(),
         since: at,
-        promoted_by: None,
+        ..Revision::default()
     }
 }

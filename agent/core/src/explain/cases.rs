@@ -154,6 +154,7 @@ fn question(policy: &Policy, given: &Given) -> Question {
         }),
         proposed_at: given.age.map(|age| before(at, age.as_millis())),
         strategy: given.strategy.clone(),
+        router: given.router,
         ..Question::new(&given.environment, at)
     }
 }
@@ -195,7 +196,9 @@ fn refusal(policy: &Policy, given: &Given, line: &Line) -> Option<Rule> {
             return closed.then_some(Rule::Windows);
         }
         "strategy.allow" => Rule::Strategy,
+        "strategy.routers" => Rule::Routers,
         "checks.require" => Rule::Checks,
+        "checks.analysis" => Rule::Analysis,
         "permissions.deploy" => Rule::Permissions,
         "skipCanary" => Rule::SkipCanary,
         "breakGlass" => Rule::BreakGlass,

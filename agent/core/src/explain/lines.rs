@@ -210,6 +210,15 @@ fn means(situation: &Situation<'_>, refused: &[Refused], out: &mut Lines) {
         };
         out.rule("strategy.allow", refused, Rule::Strategy, otherwise);
     }
+    if !strategy.routers.is_empty() {
+        let allowed: Vec<&str> = strategy.routers.iter().map(|r| r.as_str()).collect();
+        let allowed = allowed.join(", ");
+        let otherwise = match situation.router() {
+            Some(router) => (Verdict::Ok, format!("{router} is one of {allowed}")),
+            None => (Verdict::Unknown, format!("must be one of {allowed}")),
+        };
+        out.rule("strategy.routers", refused, Rule::Routers, otherwise);
+    }
     let in_force = &situation.rules.strategy;
     for (name, whole, share, text) in [
         (
@@ -243,6 +252,15 @@ fn means(situation: &Situation<'_>, refused: &[Refused], out: &mut Lines) {
             None => (Verdict::Unknown, format!("{names} must be configured")),
         };
         out.rule("checks.require", refused, Rule::Checks, otherwise);
+    }
+    let metrics = &situation.whole.checks.analysis;
+    if !metrics.is_empty() {
+        let names = metrics.join(", ");
+        let otherwise = match situation.analysis() {
+            Some(_) => (Verdict::Ok, format!("{names} will judge every step")),
+            None => (Verdict::Unknown, format!("{names} must be configured")),
+        };
+        out.rule("checks.analysis", refused, Rule::Analysis, otherwise);
     }
 }
 

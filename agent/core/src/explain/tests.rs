@@ -108,6 +108,7 @@ pub(super) fn revision(letter: char, tag: &str) -> Revision {
         target_uid: "uid".to_owned(),
         since: at("2026-11-01T10:00:00Z"),
         promoted_by: None,
+        ..Revision::default()
     }
 }
 

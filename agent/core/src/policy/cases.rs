@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TriggerKind;
+use super::{RouterKind, TriggerKind};
 use crate::duration::HumanDuration;
 use crate::image::ImageRef;
 
@@ -38,6 +38,9 @@ pub struct Given {
     /// The strategy plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<String>,
+    /// What moves traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<RouterKind>,
     /// The namespace of the target. Default: the environment's first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -94,8 +97,12 @@ pub enum Rule {
     Windows,
     /// The strategy is not listed.
     Strategy,
+    /// The router is not listed.
+    Routers,
     /// A check that must run is not configured.
     Checks,
+    /// Metrics that must judge are not configured.
+    Analysis,
     /// The image is not known for long enough.
     MinimumAge,
     /// None of the signers signed it.
@@ -114,13 +121,15 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Environment,
         Self::Triggers,
         Self::Images,
         Self::Windows,
         Self::Strategy,
+        Self::Routers,
         Self::Checks,
+        Self::Analysis,
         Self::MinimumAge,
         Self::Signature,
         Self::Annotations,
@@ -138,7 +147,9 @@ impl Rule {
             Self::Images => "images",
             Self::Windows => "windows",
             Self::Strategy => "strategy",
+            Self::Routers => "routers",
             Self::Checks => "checks",
+            Self::Analysis => "analysis",
             Self::MinimumAge => "minimumAge",
             Self::Signature => "signature",
             Self::Annotations => "annotations",

@@ -269,7 +269,14 @@ fn named_roles(
     let skip = skip.map(|(i, role)| (format!("{base}.skipCanary.allowedFor[{i}]"), role));
     let glass = environment.break_glass.iter();
     let glass = glass.map(|glass| (format!("{base}.breakGlass.role"), &glass.role));
-    let named = required.chain(permitted).chain(skip).chain(glass);
+    let drills = environment.drills.iter();
+    let drills = drills.flat_map(|drills| drills.allowed_for.iter().enumerate());
+    let drills = drills.map(|(i, role)| (format!("{base}.drills.allowedFor[{i}]"), role));
+    let named = required
+        .chain(permitted)
+        .chain(skip)
+        .chain(glass)
+        .chain(drills);
     for (field, role) in named {
         role_exists(policy, field, role, problems);
     }

@@ -30,7 +30,7 @@ pub(super) const FILE_KEYS: [&str; 11] = [
 pub(super) const ROLE_KEYS: [&str; 3] = ["people", "groups", "via"];
 pub(super) const PERSON_KEYS: [&str; 5] = ["name", "kubernetes", "oidc", "slack", "authors"];
 pub(super) const TEST_KEYS: [&str; 3] = ["name", "given", "expect"];
-pub(super) const GIVEN_KEYS: [&str; 13] = [
+pub(super) const GIVEN_KEYS: [&str; 14] = [
     "environment",
     "namespace",
     "trigger",
@@ -39,6 +39,7 @@ pub(super) const GIVEN_KEYS: [&str; 13] = [
     "signedBy",
     "age",
     "strategy",
+    "router",
     "requester",
     "reason",
     "skipCanary",
@@ -277,6 +278,9 @@ fn given_of(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<Given> {
             .get("strategy")
             .and_then(|c| c.text(problems))
             .map(str::to_owned),
+        router: fields
+            .get("router")
+            .and_then(|c| sections::router(c, problems)),
         at,
     };
     (!given.environment.is_empty()).then_some(given)

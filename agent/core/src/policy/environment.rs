@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Expression, ImagePolicy, Policy, Share, Signer};
+use super::{
+    CheckPolicy, DrillPolicy, Expression, ImagePolicy, Limits, Policy, Signer, StrategyPolicy,
+};
 use crate::authorize::Action;
 use crate::duration::HumanDuration;
 use crate::hash;
@@ -58,6 +60,9 @@ pub struct EnvironmentPolicy {
     /// Who may act in an emergency without waiting. None: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlassPolicy>,
+    /// Who may hold drills. None: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drills: Option<DrillPolicy>,
     /// Going back to an earlier version.
     #[serde(default)]
     pub rollback: RollbackPolicy,
@@ -236,62 +241,6 @@ pub struct DenyRule {
     pub message: String,
 }
 
-/// How the new version may be brought in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StrategyPolicy {
-    /// Names of traffic-strategy plugins. None: every one that the agent has.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub allow: Vec<String>,
-    /// Greatest share of the first step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_step_at_most: Option<Share>,
-    /// Greatest growth from one step to the next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_step_increase: Option<Share>,
-}
-
-impl StrategyPolicy {
-    /// Whether a strategy plugin may be used.
-    pub fn allows(&self, plugin: &str) -> bool {
-        self.allow.is_empty() || self.allow.iter().any(|allowed| allowed == plugin)
-    }
-}
-
-/// What must be tested.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CheckPolicy {
-    /// Names of smoke-test plugins that the pipeline must run, and not as optional ones.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub require: Vec<String>,
-}
-
-/// How long things may take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Limits {
-    /// A step without progress for so long is rolled back. Default 10m.
-    pub progress_deadline: HumanDuration,
-    /// A rollout that is not done after so long is rolled back. Default none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_time: Option<HumanDuration>,
-    /// Rollouts that may be under way in the environment at the same time. Default: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub concurrent_rollouts: Option<u32>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            progress_deadline: HumanDuration::from_mins(10),
-            total_time: None,
-            concurrent_rollouts: None,
-        }
-    }
-}
-
 /// What happens to a newer version while a rollout runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -347,6 +296,7 @@ impl EnvironmentPolicy {
         let named: BTreeSet<&String> = required
             .chain(self.permissions.values().flatten())
             .chain(emergency)
+            .chain(self.drills.iter().flat_map(|drills| &drills.allowed_for))
             .chain(self.break_glass.iter().map(|glass| &glass.role))
             .collect();
         let signers: BTreeMap<_, &Signer> = self

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::decode::{API_VERSION, KIND};
 use super::{
-    ApprovalPolicy, BreakGlassPolicy, Caller, CheckPolicy, DenyRule, EnvironmentPolicy,
-    GlobalLimits, ImagePolicy, Limits, Newer, PersonEntry, PolicyTest, Role, RollbackPolicy,
-    Signer, SkipCanaryPolicy, StrategyPolicy, TriggerKind,
+    ApprovalPolicy, BreakGlassPolicy, Caller, CheckPolicy, DenyRule, DrillPolicy,
+    EnvironmentPolicy, GlobalLimits, ImagePolicy, Limits, Newer, PersonEntry, PolicyTest, Role,
+    RollbackPolicy, Signer, SkipCanaryPolicy, StrategyPolicy, TriggerKind,
 };
 use crate::authorize::Action;
 use crate::window::WindowRule;
@@ -93,6 +93,7 @@ pub(super) struct Sections {
     newer: Option<Newer>,
     skip_canary: Option<SkipCanaryPolicy>,
     break_glass: Option<BreakGlassPolicy>,
+    drills: Option<DrillPolicy>,
     rollback: Option<RollbackPolicy>,
     rules: Option<Vec<DenyRule>>,
     permissions: Option<Permissions>,

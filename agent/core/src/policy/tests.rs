@@ -9,6 +9,7 @@ use super::decode::{environment, machines, sections};
 use super::*;
 use crate::authorize::Action;
 use crate::duration::HumanDuration;
+use crate::pipeline::RouterSpec;
 use crate::window::WindowReason;
 
 mod parts;
@@ -440,6 +441,12 @@ fn sections_one_by_one() {
             "unknown key",
         ),
         ("checks: {}", "checks.require"),
+        ("checks: {analysis: []}", "the list is empty"),
+        ("strategy: {routers: [istio]}", "`istio`"),
+        ("strategy: {routers: [service, service]}", "twice"),
+        ("limits: {holdFailed: 0s}", "is nothing"),
+        ("drills: {}", "drills.allowedFor"),
+        ("drills: {allowedFor: [nobody]}", "is not one of roles"),
         ("checks: {require: [http-smoke, http-smoke]}", "twice"),
         ("strategy: {allow: [Canary]}", "`Canary`"),
         ("strategy: {firstStepAtMost: 10}", "put it in quotes"),
@@ -745,6 +752,7 @@ fn the_schema_names_every_key_and_no_other() {
         ("/$defs/CallerSecret", &machines::SECRET_KEYS),
         ("/$defs/SkipCanaryPolicy", &sections::SKIP_KEYS),
         ("/$defs/BreakGlassPolicy", &sections::GLASS_KEYS),
+        ("/$defs/DrillPolicy", &sections::DRILL_KEYS),
         ("/$defs/RollbackPolicy", &sections::ROLLBACK_KEYS),
         ("/$defs/DenyRule", &sections::RULE_KEYS),
         ("/$defs/WindowRule/anyOf/0", &sections::ALLOW_KEYS),
@@ -769,7 +777,7 @@ fn the_schema_in_docs_is_this_one() {
 /// Every key has its line in the guide, and every example of the guide is right.
 #[test]
 fn the_guide_is_complete_and_its_examples_work() {
-    let all: [&[&str]; 27] = [
+    let all: [&[&str]; 28] = [
         &decode::FILE_KEYS,
         &decode::ROLE_KEYS,
         &decode::PERSON_KEYS,
@@ -789,6 +797,7 @@ fn the_guide_is_complete_and_its_examples_work() {
         &sections::GLOBAL_ACTIONS.map(Action::as_str),
         &sections::SKIP_KEYS,
         &sections::GLASS_KEYS,
+        &sections::DRILL_KEYS,
         &sections::ROLLBACK_KEYS,
         &sections::RULE_KEYS,
         &machines::SIGNER_KEYS,
@@ -844,6 +853,16 @@ fn the_guide_is_complete_and_its_examples_work() {
 fn words_in_files_are_those_of_json() {
     for kind in TriggerKind::ALL {
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+    }
+    for router in RouterKind::ALL {
+        assert_eq!(serde_json::to_value(router).unwrap(), router.as_str());
+        let spec: RouterSpec = serde_json::from_value(serde_json::json!({router.as_str(): {}}))
+            .or_else(|_| {
+                let named = serde_json::json!({"name": "x", "ingress": "x"});
+                serde_json::from_value(serde_json::json!({router.as_str(): named}))
+            })
+            .unwrap();
+        assert_eq!(RouterKind::from(&spec), router);
     }
     for rule in Rule::ALL {
         assert_eq!(serde_json::to_value(rule).unwrap(), rule.as_str());

@@ -108,6 +108,18 @@ pub fn candidate(rng: &mut Rng, policy: &Value, crowd: &Crowd) -> Facts {
         skip_canary: emergency && rng.chance(14),
         break_glass: emergency && rng.chance(25),
         strategy: "canary".into(),
+        // The steps of the others are not played here: whether they are let in is.
+        router: match rng.below(24) {
+            0 => "service",
+            1 => "httpRoute",
+            2 => "ingressNginx",
+            _ => "replicas",
+        },
+        analyses: if rng.chance(6) {
+            vec!["prometheus"]
+        } else {
+            Vec::new()
+        },
         checks,
         repository: repository.into(),
         tag: tag.map(str::to_owned),

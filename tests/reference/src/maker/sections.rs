@@ -51,7 +51,17 @@ pub(super) fn section(key: &str, rng: &mut Rng, start: i64) -> Value {
         }
         "strategy" => strategy(rng),
         "checks" => {
-            json!({"require": if rng.chance(85) { vec!["http-smoke"] } else { vec!["http-smoke", "load"] }})
+            let mut section = Map::new();
+            let metrics = rng.chance(8);
+            if !metrics || rng.chance(70) {
+                let load = !rng.chance(85);
+                let all = ["http-smoke", "load"];
+                section.insert("require".into(), json!(all[..if load { 2 } else { 1 }]));
+            }
+            if metrics {
+                section.insert("analysis".into(), json!(["prometheus"]));
+            }
+            Value::Object(section)
         }
         "rules" => {
             let some = 1 + rng.below(3);
@@ -76,6 +86,9 @@ pub(super) fn section(key: &str, rng: &mut Rng, start: i64) -> Value {
         }
         "limits" => {
             let mut limits = json!({"progressDeadline": *rng.pick(&["15m", "1h", "2h30m"])});
+            if rng.chance(20) {
+                limits["holdFailed"] = json!(*rng.pick(&["10m", "2h"]));
+            }
             if rng.chance(60) {
                 limits["concurrentRollouts"] = json!(1 + rng.below(3));
             }
@@ -227,6 +240,13 @@ fn strategy(rng: &mut Rng) -> Value {
             "firstStepAtMost".into(),
             json!(*rng.pick(&["10%", "20%", "50%"])),
         );
+    }
+    if rng.chance(15) {
+        let mut routers = rng.some(&["replicas", "service", "httpRoute", "ingressNginx"], 60);
+        if routers.is_empty() {
+            routers.push("replicas");
+        }
+        section.insert("routers".into(), json!(routers));
     }
     if limits >= 2 {
         section.insert(

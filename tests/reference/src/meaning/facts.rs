@@ -29,6 +29,10 @@ pub struct Facts {
     pub break_glass: bool,
     /// The strategy plugin.
     pub strategy: String,
+    /// What moves traffic.
+    pub router: &'static str,
+    /// The metric providers that judge every step.
+    pub analyses: Vec<&'static str>,
     /// The checks, and whether each is optional.
     pub checks: Vec<(String, bool)>,
     /// Where the image is.

@@ -31,8 +31,12 @@ pub enum Rule {
     After,
     /// The strategy is not allowed.
     Strategy,
+    /// The router is not allowed.
+    Routers,
     /// A check is missing, or optional.
     Checks,
+    /// Metrics that must judge it do not.
+    Analysis,
     /// Whoever asks may not skip the canary, or gives no reason.
     SkipCanary,
     /// Whoever asks may not break the glass, or gives no reason.
@@ -47,7 +51,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Environment,
         Self::Deploy,
         Self::Triggers,
@@ -57,7 +61,9 @@ impl Rule {
         Self::SignedBy,
         Self::After,
         Self::Strategy,
+        Self::Routers,
         Self::Checks,
+        Self::Analysis,
         Self::SkipCanary,
         Self::BreakGlass,
         Self::Rules,
@@ -149,6 +155,17 @@ pub fn refused(policy: &Value, facts: &Facts, now: i64) -> BTreeSet<Rule> {
             Rule::Strategy,
             here["strategy"]["allow"].is_null()
                 || texts(&here["strategy"]["allow"]).contains(&facts.strategy.as_str()),
+        ),
+        (
+            Rule::Routers,
+            here["strategy"]["routers"].is_null()
+                || texts(&here["strategy"]["routers"]).contains(&facts.router),
+        ),
+        (
+            Rule::Analysis,
+            texts(&here["checks"]["analysis"])
+                .into_iter()
+                .all(|wanted| facts.analyses.contains(&wanted)),
         ),
         (
             Rule::Checks,

@@ -116,6 +116,7 @@ pub(super) fn revision(digest: &str, template: &serde_json::Value) -> Revision {
         target_uid: TARGET_UID.into(),
         since: instant(0),
         promoted_by: None,
+        ..Revision::default()
     }
 }
 
@@ -131,12 +132,23 @@ pub(super) fn environment(facts: &Facts) -> EnvironmentSpec {
         "schedule" => json!({"schedule": {"cron": "0 9 * * *", "timeZone": "UTC"}}),
         other => json!({other: {}}),
     };
+    let router = match facts.router {
+        "httpRoute" => json!({"httpRoute": {"name": "storefront"}}),
+        "ingressNginx" => json!({"ingressNginx": {"ingress": "storefront"}}),
+        plain => json!({plain: {}}),
+    };
+    let analysis: Vec<_> = facts
+        .analyses
+        .iter()
+        .map(|plugin| json!({"plugin": plugin, "require": "< 1%"}))
+        .collect();
     serde_json::from_value(json!({
         "name": facts.environment,
         "target": {"namespace": facts.namespace, "deployment": facts.deployment, "service": facts.deployment},
         "triggers": [trigger],
-        "strategy": {"plugin": facts.strategy},
+        "strategy": {"plugin": facts.strategy, "router": router},
         "checks": checks,
+        "analysis": analysis,
     }))
     .unwrap()
 }
@@ -225,7 +237,9 @@ pub(super) fn word(rule: Rule) -> Option<ProductRule> {
         Rule::Annotations => ProductRule::Annotations,
         Rule::SignedBy => ProductRule::Signature,
         Rule::Strategy => ProductRule::Strategy,
+        Rule::Routers => ProductRule::Routers,
         Rule::Checks => ProductRule::Checks,
+        Rule::Analysis => ProductRule::Analysis,
         Rule::Rules => ProductRule::Rules,
         Rule::SkipCanary => ProductRule::SkipCanary,
         Rule::BreakGlass => ProductRule::BreakGlass,

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sluice_core::admit::{Admission, Candidate, PipelineView, Proposal, admit, refusals};
 use sluice_core::explain::{Question, Verdict, explain};
 use sluice_core::pipeline::Revision;
-use sluice_core::policy::{EnvironmentVerdict, Policy};
+use sluice_core::policy::{EnvironmentVerdict, Policy, RouterKind};
 use sluice_core::rollout::RolloutView;
 
 use super::adapt::{candidate, environment, instant, load, pipeline, word};
@@ -89,7 +89,10 @@ pub(super) fn admission(
         emergency: candidate.emergency,
         image: &candidate.image,
         strategy: &environment.strategy.plugin,
+        router: RouterKind::from(&environment.strategy.router),
         checks: &environment.checks,
+        analysis: &environment.course.analysis,
+        drill: false,
     };
     if let EnvironmentVerdict::Open(rules) =
         product.environment(&facts.environment, &facts.namespace)
@@ -119,6 +122,12 @@ pub(super) fn admission(
         )?;
     }
     match (found, expected.is_empty()) {
+        // How it goes on is another story than the policy's.
+        (Admission::Create { .. }, true)
+            if facts.router != "replicas" || !facts.analyses.is_empty() =>
+        {
+            Ok(None)
+        }
         (Admission::Create { name, spec }, true) => Ok(Some(RolloutView {
             namespace: "delivery".into(),
             name,

@@ -64,6 +64,8 @@ pub fn walk(seed: u64, forward: bool) -> Result<Walk, String> {
         skip_canary: false,
         break_glass: false,
         strategy: "canary".into(),
+        router: "replicas",
+        analyses: Vec::new(),
         checks: Vec::new(),
         repository: "registry.example.com/shop/storefront".into(),
         tag: None,

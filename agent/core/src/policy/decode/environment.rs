@@ -6,7 +6,7 @@
 //! those of the layers below always hold. Their allow windows hold where a layer has none of its own.
 
 use super::sections::{
-    approvals, break_glass, checks, images_of, limits, newer, permissions, rollback, rules,
+    approvals, break_glass, checks, drills, images_of, limits, newer, permissions, rollback, rules,
     skip_canary, strategy, targets_of, window_rules,
 };
 use super::{Cursor, Entries, Fields, Problems, check_label, trigger};
@@ -15,7 +15,7 @@ use crate::problem::quoted;
 use crate::window::{WindowRule, Windows};
 
 /// The keys of an environment.
-pub(in crate::policy) const ENVIRONMENT_KEYS: [&str; 16] = [
+pub(in crate::policy) const ENVIRONMENT_KEYS: [&str; 17] = [
     "targets",
     "triggers",
     "images",
@@ -28,6 +28,7 @@ pub(in crate::policy) const ENVIRONMENT_KEYS: [&str; 16] = [
     "newer",
     "skipCanary",
     "breakGlass",
+    "drills",
     "rollback",
     "rules",
     "permissions",
@@ -163,6 +164,7 @@ fn assembled(
         newer: section!("newer", newer),
         skip_canary: section!("skipCanary", skip_canary),
         break_glass: section!("breakGlass", break_glass),
+        drills: section!("drills", drills),
         rollback: section!("rollback", rollback),
         rules: joined.rules,
         permissions: section!("permissions", permissions),
@@ -185,6 +187,7 @@ pub(super) fn check_defaults(cursor: &Cursor<'_>, problems: &mut Problems) {
             "newer" => drop(newer(&cursor, problems)),
             "skipCanary" => drop(skip_canary(&cursor, problems)),
             "breakGlass" => drop(break_glass(&cursor, problems)),
+            "drills" => drop(drills(&cursor, problems)),
             "rollback" => drop(rollback(&cursor, problems)),
             "rules" => drop(rules(&cursor, problems)),
             "permissions" => drop(permissions(&cursor, problems)),

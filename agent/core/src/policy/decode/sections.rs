@@ -8,9 +8,9 @@ use crate::duration::HumanDuration;
 use crate::image::facts::{ANNOTATIONS, KEY_LIMIT};
 use crate::policy::tree::Value;
 use crate::policy::{
-    AnnotationGlob, ApprovalPolicy, BreakGlassPolicy, CheckPolicy, DenyRule, Expression,
-    ImagePolicy, Limits, Newer, RequiredRole, RollbackPolicy, SkipCanaryPolicy, StrategyPolicy,
-    Targets,
+    AnnotationGlob, ApprovalPolicy, BreakGlassPolicy, CheckPolicy, DenyRule, DrillPolicy,
+    Expression, ImagePolicy, Limits, Newer, RequiredRole, RollbackPolicy, RouterKind,
+    SkipCanaryPolicy, StrategyPolicy, Targets,
 };
 use crate::window::WindowRule;
 
@@ -32,11 +32,15 @@ pub(in crate::policy) const APPROVAL_KEYS: [&str; 5] = [
 pub(in crate::policy) const REQUIRED_KEYS: [&str; 2] = ["role", "count"];
 pub(in crate::policy) const ALLOW_KEYS: [&str; 2] = ["allow", "timeZone"];
 pub(in crate::policy) const FREEZE_KEYS: [&str; 3] = ["freeze", "timeZone", "reason"];
-pub(in crate::policy) const STRATEGY_KEYS: [&str; 3] =
-    ["allow", "firstStepAtMost", "maxStepIncrease"];
-pub(in crate::policy) const CHECK_KEYS: [&str; 1] = ["require"];
-pub(in crate::policy) const LIMIT_KEYS: [&str; 3] =
-    ["progressDeadline", "totalTime", "concurrentRollouts"];
+pub(in crate::policy) const STRATEGY_KEYS: [&str; 4] =
+    ["allow", "routers", "firstStepAtMost", "maxStepIncrease"];
+pub(in crate::policy) const CHECK_KEYS: [&str; 2] = ["require", "analysis"];
+pub(in crate::policy) const LIMIT_KEYS: [&str; 4] = [
+    "progressDeadline",
+    "totalTime",
+    "holdFailed",
+    "concurrentRollouts",
+];
 /// The keys of `permissions`. Votes are not among them: `approvals` says who votes.
 pub(in crate::policy) const PERMISSION_ACTIONS: [Action; 8] = [
     Action::Deploy,
@@ -55,6 +59,8 @@ pub(in crate::policy) const GLOBAL_ACTIONS: [Action; 2] = [Action::Stop, Action:
 pub(in crate::policy) const SKIP_KEYS: [&str; 1] = ["allowedFor"];
 /// The keys of `breakGlass`.
 pub(in crate::policy) const GLASS_KEYS: [&str; 2] = ["role", "people"];
+/// The keys of `drills`.
+pub(in crate::policy) const DRILL_KEYS: [&str; 1] = ["allowedFor"];
 /// The keys of `rollback`.
 pub(in crate::policy) const ROLLBACK_KEYS: [&str; 1] = ["window"];
 /// The keys of a rule.
@@ -259,6 +265,10 @@ pub(super) fn strategy(cursor: &Cursor<'_>, problems: &mut Problems) -> Strategy
             .get("allow")
             .map(|c| c.list(problems, plugin))
             .unwrap_or_default(),
+        routers: fields
+            .get("routers")
+            .map(|c| c.list(problems, router))
+            .unwrap_or_default(),
         first_step_at_most: fields
             .get("firstStepAtMost")
             .and_then(|c| c.parsed(problems)),
@@ -268,13 +278,23 @@ pub(super) fn strategy(cursor: &Cursor<'_>, problems: &mut Problems) -> Strategy
     }
 }
 
+pub(super) fn router(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<RouterKind> {
+    cursor.one_of(&RouterKind::ALL.map(|kind| (kind.as_str(), kind)), problems)
+}
+
 pub(super) fn checks(cursor: &Cursor<'_>, problems: &mut Problems) -> CheckPolicy {
     let fields = cursor.fields(&CHECK_KEYS, problems);
-    let require = fields.need("require", "list plugins such as http-smoke", problems);
+    // One of the two is enough; an empty section means neither.
+    let analysis = fields.get("analysis");
+    let require = match analysis {
+        Some(_) => fields.get("require"),
+        None => fields.need("require", "list plugins such as http-smoke", problems),
+    };
+    let mut plugins =
+        |list: Option<&Cursor<'_>>| list.map(|c| c.list(problems, plugin)).unwrap_or_default();
     CheckPolicy {
-        require: require
-            .map(|c| c.list(problems, plugin))
-            .unwrap_or_default(),
+        require: plugins(require),
+        analysis: plugins(analysis),
     }
 }
 
@@ -292,6 +312,7 @@ pub(super) fn limits(cursor: &Cursor<'_>, problems: &mut Problems) -> Limits {
         progress_deadline: positive("progressDeadline")
             .unwrap_or(Limits::default().progress_deadline),
         total_time: positive("totalTime"),
+        hold_failed: positive("holdFailed").unwrap_or(Limits::default().hold_failed),
         concurrent_rollouts: fields
             .get("concurrentRollouts")
             .and_then(|c| c.whole(1, CONCURRENT_LIMIT, problems)),
@@ -322,6 +343,18 @@ pub(super) fn break_glass(
         None => 2,
     };
     Some(BreakGlassPolicy { role, people })
+}
+
+pub(super) fn drills(cursor: &Cursor<'_>, problems: &mut Problems) -> Option<DrillPolicy> {
+    let fields = cursor.fields(&DRILL_KEYS, problems);
+    let roles = fields.need(
+        "allowedFor",
+        "name the roles that may hold drills",
+        problems,
+    )?;
+    Some(DrillPolicy {
+        allowed_for: roles.texts(problems),
+    })
 }
 
 pub(super) fn rollback(cursor: &Cursor<'_>, problems: &mut Problems) -> RollbackPolicy {
