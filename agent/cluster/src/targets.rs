@@ -6,7 +6,7 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 use sluice_core::adopt::Running;
 use sluice_core::plugin::Targets;
-use sluice_core::rollout::WorkloadSeen;
+use sluice_core::rollout::{DRILL_ANNOTATION, ROLLOUT_LABEL, WorkloadSeen};
 
 use crate::fault::ClusterFault;
 
@@ -26,6 +26,8 @@ pub struct PodSeen {
     pub running: Vec<Running>,
     /// The images that its spec names.
     pub images: Vec<String>,
+    /// uid of the Rollout that it was made for, where one was.
+    pub made_for: Option<String>,
     container_ports: Vec<(Option<String>, i32)>,
 }
 
@@ -40,6 +42,15 @@ impl PodSeen {
 
 /// The pods that the target's selector matches: the stable ones and the canary's.
 pub async fn pods(client: &Client, target: &WorkloadSeen) -> Result<Vec<PodSeen>, ClusterFault> {
+    let list = pods_of(client, target).await?;
+    Ok(list.iter().map(pod).collect())
+}
+
+/// The same as objects.
+pub(crate) async fn pods_of(
+    client: &Client,
+    target: &WorkloadSeen,
+) -> Result<Vec<Pod>, ClusterFault> {
     let api: Api<Pod> = Api::namespaced(client.clone(), &target.namespace);
     let labels = target
         .spec
@@ -58,7 +69,13 @@ pub async fn pods(client: &Client, target: &WorkloadSeen) -> Result<Vec<PodSeen>
         .list(&params)
         .await
         .map_err(|e| ClusterFault::sort("list", object, e))?;
-    Ok(list.items.iter().map(pod).collect())
+    Ok(list.items)
+}
+
+/// Whether the kubelet says that a pod can take traffic.
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+    conditions.is_some_and(|c| c.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
 }
 
 fn running(c: &ContainerStatus) -> Running {
@@ -71,14 +88,16 @@ fn running(c: &ContainerStatus) -> Running {
 fn pod(p: &Pod) -> PodSeen {
     let status = p.status.as_ref();
     let terminating = p.metadata.deletion_timestamp.is_some();
-    let ready = status
-        .and_then(|s| s.conditions.as_ref())
-        .is_some_and(|c| c.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
     let spec = p.spec.as_ref();
     PodSeen {
         name: p.name_any(),
         ip: status.and_then(|s| s.pod_ip.clone()),
-        ready: ready && !terminating,
+        ready: is_ready(p) && !terminating,
+        made_for: p
+            .labels()
+            .get(ROLLOUT_LABEL)
+            .or_else(|| p.annotations().get(DRILL_ANNOTATION))
+            .cloned(),
         running: status
             .and_then(|s| s.container_statuses.as_ref())
             .map(|c| c.iter().map(running).collect())
@@ -103,12 +122,30 @@ fn pod(p: &Pod) -> PodSeen {
     }
 }
 
-/// Where a check of `digest` can look.
+/// Which pods are the candidate's.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// uid of the Rollout.
+    pub rollout_uid: &'a str,
+    /// Its digest; none where the version that serves has the same one.
+    pub digest: Option<&'a str>,
+    /// Its workload apart from the target's, where the target's selector does not find its pods.
+    pub apart: Option<&'a WorkloadSeen>,
+}
+
+impl Candidate<'_> {
+    fn has(&self, pod: &PodSeen) -> bool {
+        pod.made_for.as_deref() == Some(self.rollout_uid)
+            || self.digest.is_some_and(|digest| pod.runs(digest))
+    }
+}
+
+/// Where a check of a candidate can look.
 pub async fn targets(
     client: &Client,
     target: &WorkloadSeen,
     service: &str,
-    digest: &str,
+    candidate: Candidate<'_>,
 ) -> Result<Targets, ClusterFault> {
     let api: Api<Service> = Api::namespaced(client.clone(), &target.namespace);
     let object = format!("Service {}/{service}", target.namespace);
@@ -133,12 +170,12 @@ pub async fn targets(
             .map(|ip| url(&ip, port.port)),
         ..Targets::default()
     };
-    for pod in pods(client, target).await? {
+    for pod in both(client, target, candidate).await? {
         let Some(ip) = pod.ip.as_ref().filter(|_| pod.ready) else {
             continue;
         };
         let address = url(ip, target_port(&port, &pod));
-        if pod.runs(digest) {
+        if candidate.has(&pod) {
             out.candidate.push(address)
         } else {
             out.stable.push(address)
@@ -147,6 +184,50 @@ pub async fn targets(
     out.candidate.sort();
     out.stable.sort();
     Ok(out)
+}
+
+/// Names of the ready pods of either version, for whoever looks for their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of the candidate.
+    pub candidate: Vec<String>,
+    /// Of the version that is being replaced.
+    pub stable: Vec<String>,
+}
+
+/// Which pods of the two versions are ready, by name.
+pub async fn names(
+    client: &Client,
+    target: &WorkloadSeen,
+    candidate: Candidate<'_>,
+) -> Result<Names, ClusterFault> {
+    let mut out = Names::default();
+    for pod in both(client, target, candidate).await? {
+        if !pod.ready {
+            continue;
+        }
+        if candidate.has(&pod) {
+            out.candidate.push(pod.name)
+        } else {
+            out.stable.push(pod.name)
+        }
+    }
+    Ok(out)
+}
+
+/// The pods of the target and of the candidate, each once, by name.
+async fn both(
+    client: &Client,
+    target: &WorkloadSeen,
+    candidate: Candidate<'_>,
+) -> Result<Vec<PodSeen>, ClusterFault> {
+    let mut all = pods(client, target).await?;
+    if let Some(apart) = candidate.apart {
+        all.extend(pods(client, apart).await?);
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.dedup_by(|a, b| a.name == b.name);
+    Ok(all)
 }
 
 fn target_port(port: &ServicePort, pod: &PodSeen) -> i32 {

@@ -18,7 +18,8 @@ use sluice_cluster::fault::ClusterFault;
 use sluice_cluster::own::answer_request;
 use sluice_core::invariants;
 use sluice_core::rollout::{
-    Decision, Effect, Fact, Journal, Observation, RolloutView, State, WorkloadSeen, absorb, decide,
+    Decision, Effect, Fact, Journal, ObjectKind, ObjectRef, Observation, RolloutView, Seen, State,
+    WorkloadSeen, absorb, decide, looks_at,
 };
 
 use crate::backoff;
@@ -286,7 +287,34 @@ async fn fence_off(
             wrote = true;
         }
     }
+    // A switch or a share that the leader before has on its way must find another version, too.
+    if seen.target.present().is_some_and(|t| ours(t, false) || t.epoch >= epoch) {
+        for object in routed(view) {
+            if let Seen::Present(found) = seen.object(&object)
+                && found.epoch < epoch
+                // The Ingress that a Pipeline names is never written.
+                && (object.kind != ObjectKind::Ingress || found.created_by.as_ref() == Some(&view.uid))
+            {
+                stamp(&context.writer, &found.guard(&object)).await?;
+                wrote = true;
+            }
+        }
+    }
     Ok(wrote)
+}
+
+/// The objects, beside the workloads, through which this Rollout leads traffic.
+fn routed(view: &RolloutView) -> Vec<ObjectRef> {
+    let journal = Journal::default();
+    let written = |o: &ObjectRef| {
+        matches!(
+            o.kind,
+            ObjectKind::Service | ObjectKind::HttpRoute | ObjectKind::Ingress
+        )
+    };
+    let mut out = looks_at(view, &journal);
+    out.retain(written);
+    out
 }
 
 /// When to look again after a write of a workload that did not go through.

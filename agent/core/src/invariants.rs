@@ -4,10 +4,17 @@
 use crate::pipeline::OutcomeKind;
 use crate::plugin::Outcome;
 use crate::rollout::{
-    Decision, Effect, Journal, Observation, RolloutView, Seen, State, WorkloadSeen,
+    Decision, Effect, Journal, ObjectKind, Observation, RolloutView, Seen, State, WorkloadSeen,
 };
 use crate::router::ALL_TRAFFIC;
+use crate::router::apart::Side;
 use crate::router::replicas::floor;
+use crate::router::surge;
+
+mod analysis;
+mod apart;
+mod hooks;
+mod workloads;
 
 /// The rules that a decision breaks, one sentence each. Empty: it may be executed.
 pub fn broken(
@@ -51,9 +58,13 @@ pub fn broken(
         }
     }
     steps_in_order(rollout, before, after, &mut out);
-    enough_ready(seen, decision, &mut out);
+    analysis::history(rollout, before, seen, decision, &mut out);
+    hooks::history(rollout, before, after, &mut out);
+    enough_ready(rollout, seen, decision, &mut out);
     for effect in &decision.effects {
         effect_rules(rollout, before, seen, after, effect, &mut out);
+        hooks::effect(rollout, seen, after, effect, &mut out);
+        workloads::effect(rollout, seen, after, effect, &mut out);
     }
     out
 }
@@ -66,8 +77,9 @@ pub fn changes_target(effect: &Effect) -> bool {
         | Effect::Scale { .. }
         | Effect::SetTemplate { .. }
         | Effect::Patch { .. }
-        | Effect::CopyConfig { .. }
-        | Effect::Delete { .. } => true,
+        | Effect::CopyConfig { .. } => true,
+        // Of these only what nothing refers to any more is removed.
+        Effect::Delete { object } => !object.kind.is_confidential(),
         Effect::SaveRevision { .. } | Effect::RecordOutcome { .. } | Effect::Ask { .. } => false,
     }
 }
@@ -113,7 +125,12 @@ fn steps_in_order(rollout: &RolloutView, before: &Journal, after: &Journal, out:
 
 /// No scaling leaves fewer ready pods behind the Service than the target's own rolling update would
 /// (reliability.md W7), counted on what is ready and never on what is wanted.
-fn enough_ready(seen: &Observation, decision: &Decision, out: &mut Vec<String>) {
+fn enough_ready(
+    rollout: &RolloutView,
+    seen: &Observation,
+    decision: &Decision,
+    out: &mut Vec<String>,
+) {
     let Some(target) = seen.target.present() else {
         return;
     };
@@ -138,10 +155,23 @@ fn enough_ready(seen: &Observation, decision: &Decision, out: &mut Vec<String>) 
         })
     };
     let canary = seen.canary.present();
-    let now = target.ready.saturating_add(canary.map_or(0, |c| c.ready));
-    let then = left(target).saturating_add(canary.map_or(0, left));
+    // Apart from the target a candidate is behind the Service when the Service says so, and only then.
+    let side = apart::side(rollout, seen, &decision.journal);
+    let (of_target, of_canary) = match side {
+        None => (true, true),
+        Some(Side::Target) => (true, false),
+        Some(Side::Candidate) => (false, true),
+    };
+    let now = if of_target { target.ready } else { 0 }
+        .saturating_add(canary.filter(|_| of_canary).map_or(0, |c| c.ready));
+    let then = if of_target { left(target) } else { 0 }
+        .saturating_add(canary.filter(|_| of_canary).map_or(0, left));
     let total = decision.journal.total(target);
-    if then < now && then < floor(total, target.max_unavailable, now) {
+    let missing = match rollout.spec.strategy.router.surge() {
+        Some(_) => surge::spare(target.max_unavailable),
+        None => target.max_unavailable,
+    };
+    if then < now && then < floor(total, missing, now) {
         out.push(format!("leaves {then} ready pods behind the Service"));
     }
 }
@@ -179,10 +209,12 @@ fn effect_rules(
             }
         }
         Effect::Create { manifest } => {
-            if manifest
-                .pointer("/spec/replicas")
-                .and_then(serde_json::Value::as_u64)
-                != Some(0)
+            apart::created(rollout, manifest, out);
+            if manifest.pointer("/kind").and_then(|k| k.as_str()) == Some("Deployment")
+                && manifest
+                    .pointer("/spec/replicas")
+                    .and_then(serde_json::Value::as_u64)
+                    != Some(0)
             {
                 out.push("creates a Deployment that is not empty (W4)".into());
             }
@@ -241,6 +273,9 @@ fn effect_rules(
             let wanted = match after.state {
                 State::RollingBack(_) => after.stable.as_ref().map(|r| &r.template_hash),
                 State::Promoting(_) | State::Finishing(_) => after.candidate_template_hash.as_ref(),
+                State::Progressing(_) if deployment.kind == ObjectKind::StatefulSet => {
+                    after.candidate_template_hash.as_ref()
+                }
                 State::Queued
                 | State::Planning { .. }
                 | State::AwaitingApproval
@@ -254,7 +289,13 @@ fn effect_rules(
                 out.push("sets a template that was neither approved nor stable".into());
             }
         }
+        Effect::Delete { object } if object.kind != ObjectKind::Deployment => {
+            apart::deleted(rollout, seen, after, object, out);
+        }
         Effect::Delete { object } => {
+            if after.route.as_ref().is_some_and(|r| r.reached_bp > 0) {
+                out.push("takes the candidate away while traffic goes there".into());
+            }
             let ours = matches!(&seen.canary, Seen::Present(c)
                 if c.uid == object.uid && c.made_by(&rollout.uid));
             if !ours || is_target(&object.namespace, &object.name) {
@@ -266,10 +307,10 @@ fn effect_rules(
                 out.push("records an outcome that is not decided".into());
             }
         }
-        Effect::Patch { .. }
-        | Effect::CopyConfig { .. }
-        | Effect::SaveRevision { .. }
-        | Effect::Ask { .. } => {}
+        Effect::Patch { object, detail, .. } => {
+            apart::patched(rollout, seen, after, object, detail, out);
+        }
+        Effect::CopyConfig { .. } | Effect::SaveRevision { .. } | Effect::Ask { .. } => {}
     }
     if before.state.ended() {
         out.push("acts after its end".into());

@@ -6,9 +6,11 @@ pub mod outline;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::duration::HumanDuration;
 use crate::hash::{canonical_json, sha256_hex};
 use crate::plugin::PlanStep;
 use crate::policy::{EnvironmentPolicy, Share};
+use crate::router::apart::capacity;
 use crate::router::{ALL_TRAFFIC, percent, replicas};
 
 /// More steps than anyone reads before signing.
@@ -59,21 +61,39 @@ pub enum Room {
     Within(u32),
     /// More beside the target's, of which an autoscaler decides how many there are: now so many.
     Beside(u32),
+    /// Its own, apart from the target's, which are so many; a router sends it its share.
+    Apart {
+        /// Pods of the target.
+        target: u32,
+        /// Whether the router gives all or nothing.
+        switch: bool,
+    },
 }
 
 impl Room {
     /// Pods of the target now.
     pub fn target(self) -> u32 {
         match self {
-            Self::Within(n) | Self::Beside(n) => n,
+            Self::Within(n) | Self::Beside(n) | Self::Apart { target: n, .. } => n,
         }
     }
 
     fn divide(self) -> fn(u32, u16) -> replicas::Split {
         match self {
-            Self::Within(_) => replicas::split,
+            // Apart from the target shares are exact, whatever the number of pods.
+            Self::Within(_) | Self::Apart { .. } => replicas::split,
             Self::Beside(_) => replicas::beside,
         }
+    }
+
+    /// Whether the pods of a step serve nobody before the router says so.
+    fn is_apart(self) -> bool {
+        matches!(self, Self::Apart { .. })
+    }
+
+    /// Whether there is nothing between no traffic and all of it.
+    fn switches(self) -> bool {
+        matches!(self, Self::Apart { switch: true, .. })
     }
 }
 
@@ -84,6 +104,9 @@ pub struct PlanLimits {
     pub first_step_at_most_bp: Option<u16>,
     /// Largest growth from one step to the next, in basis points.
     pub max_increase_bp: Option<u16>,
+    /// What all holds together may take at most: with more, the Rollout would be rolled back for its
+    /// time before it is through.
+    pub total_hold_at_most_ms: Option<u64>,
 }
 
 impl PlanLimits {
@@ -92,6 +115,7 @@ impl PlanLimits {
         Self {
             first_step_at_most_bp: policy.strategy.first_step_at_most.map(Share::basis_points),
             max_increase_bp: policy.strategy.max_step_increase.map(Share::basis_points),
+            total_hold_at_most_ms: policy.limits.total_time.map(HumanDuration::as_millis),
         }
     }
 }
@@ -134,11 +158,26 @@ pub fn check(
         if s.weight_bp > ALL_TRAFFIC {
             problems.push(format!("step {n}: a share of {} basis points", s.weight_bp));
         }
-        if s.weight_bp == 0 || (i > 0 && s.weight_bp <= before) {
+        // Pods that serve nobody can be tested first, where a router keeps them apart.
+        let dark = i == 0 && s.weight_bp == 0 && room.is_apart();
+        if s.weight_bp == 0 && i == 0 && !dark {
+            problems.push(
+                "step 1 has no traffic: pods of the replica router always have some; use the router \
+                 service, httpRoute or ingressNginx for a preview"
+                    .into(),
+            );
+        } else if !dark && (s.weight_bp == 0 || (i > 0 && s.weight_bp <= before)) {
             problems.push(format!(
                 "step {n}: {} does not grow beyond the {} before it",
                 percent(s.weight_bp),
                 percent(before)
+            ));
+        }
+        if room.switches() && s.weight_bp > 0 && s.weight_bp < ALL_TRAFFIC {
+            problems.push(format!(
+                "step {n}: the router service gives all or nothing, and not {}; use the router \
+                 httpRoute, ingressNginx or replicas for shares",
+                percent(s.weight_bp)
             ));
         }
         before = s.weight_bp;
@@ -193,6 +232,26 @@ pub(crate) fn bounded_proposal(proposal: &[PlanStep]) -> Vec<PlanStep> {
 
 fn place(step: &PlanStep, room: Room) -> PlannedStep {
     let total = room.target();
+    if let Room::Apart { switch, .. } = room
+        && (switch || step.weight_bp < ALL_TRAFFIC)
+    {
+        // A switch needs as many pods as there are behind it; a share needs its part of them.
+        let usual = if switch {
+            total
+        } else {
+            capacity(total, step.weight_bp)
+        };
+        let most = total.saturating_mul(2).max(1);
+        return PlannedStep {
+            step: step.clone(),
+            stable_replicas: total,
+            candidate_replicas: match step.capacity_replicas {
+                Some(n) if step.weight_bp < ALL_TRAFFIC => n.clamp(1, most),
+                Some(_) | None => usual,
+            },
+            achieved_bp: step.weight_bp.min(ALL_TRAFFIC),
+        };
+    }
     if step.weight_bp >= ALL_TRAFFIC {
         return PlannedStep {
             step: step.clone(),
@@ -207,7 +266,7 @@ fn place(step: &PlanStep, room: Room) -> PlannedStep {
             let candidate = n.clamp(1, total.saturating_sub(1).max(1));
             let stable = match room {
                 Room::Within(_) => total.saturating_sub(n).max(1),
-                Room::Beside(_) => total,
+                Room::Beside(_) | Room::Apart { .. } => total,
             };
             replicas::Split { stable, candidate }
         }
@@ -223,7 +282,10 @@ fn place(step: &PlanStep, room: Room) -> PlannedStep {
 
 fn limits_kept(steps: &[PlannedStep], room: Room, limits: &PlanLimits, problems: &mut Vec<String>) {
     let total = room.target();
-    if let (Some(limit), Some(first)) = (limits.first_step_at_most_bp, steps.first())
+    // A step without traffic shows nobody anything: the first that does is the first. Where there is
+    // nothing between none and all, a preview is all the caution there can be.
+    let first = steps.iter().find(|s| s.achieved_bp > 0 || room.switches());
+    if let (Some(limit), Some(first)) = (limits.first_step_at_most_bp, first)
         && first.achieved_bp > limit
     {
         let mut text = format!(
@@ -233,16 +295,30 @@ fn limits_kept(steps: &[PlannedStep], room: Room, limits: &PlanLimits, problems:
             percent(limit)
         );
         if first.step.weight_bp <= limit
+            && !room.is_apart()
             && let Some(n) = replicas::replicas_needed(room.divide(), first.step.weight_bp, limit)
         {
             text.push_str(&format!(": {n} replicas are needed"));
         }
         problems.push(text);
     }
+    let hold = steps
+        .iter()
+        .fold(0_u64, |sum, s| sum.saturating_add(s.step.hold_ms));
+    if let Some(limit) = limits.total_hold_at_most_ms
+        && hold >= limit
+    {
+        problems.push(format!(
+            "the holds of the plan take {} in all, and the policy's limits.totalTime is {}: it would be \
+             rolled back before it is through",
+            HumanDuration::from_millis(hold),
+            HumanDuration::from_millis(limit)
+        ));
+    }
     if let Some(limit) = limits.max_increase_bp {
         let mut before = 0;
         for (i, s) in steps.iter().enumerate() {
-            if i > 0 && s.achieved_bp.saturating_sub(before) > limit {
+            if i > 0 && !room.switches() && s.achieved_bp.saturating_sub(before) > limit {
                 problems.push(format!(
                     "step {} grows by {}; the policy allows at most {}",
                     i + 1,

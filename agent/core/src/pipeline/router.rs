@@ -36,9 +36,15 @@ pub struct ReplicasRouter {
     pub surge: Option<u32>,
 }
 
-/// The Service router has no settings: the Service is the target's.
+/// The Service is the target's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ServiceRouter {}
+#[serde(rename_all = "camelCase")]
+pub struct ServiceRouter {
+    /// The label of the Service's selector that the candidate's pods have another value of. Default:
+    /// the first one of the selector by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
 
 /// Which HTTPRoute.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +55,10 @@ pub struct HttpRouteRouter {
     /// Name of the rule. Default: the only rule that sends to the target's Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The label of the Service's selector that the candidate's pods have another value of. Default:
+    /// the first one of the selector by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// Which Ingress.
@@ -57,6 +67,10 @@ pub struct HttpRouteRouter {
 pub struct IngressNginxRouter {
     /// Its name, in the target's namespace. It is never written.
     pub ingress: String,
+    /// The label of the Service's selector that the candidate's pods have another value of. Default:
+    /// the first one of the selector by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 impl RouterSpec {
@@ -73,6 +87,30 @@ impl RouterSpec {
     /// Whether pods of the candidate stay out of the live Service until the router sends traffic.
     pub fn isolates(&self) -> bool {
         !matches!(self, Self::Replicas(_))
+    }
+
+    /// The label that tells the candidate's pods apart, where the Pipeline names it.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Replicas(_) => None,
+            Self::Service(r) => r.label.as_deref(),
+            Self::HttpRoute(r) => r.label.as_deref(),
+            Self::IngressNginx(r) => r.label.as_deref(),
+        }
+    }
+
+    /// Pods that may stand above the target's own number, where the Pipeline limits them.
+    pub fn surge(&self) -> Option<u32> {
+        match self {
+            Self::Replicas(r) => r.surge,
+            Self::Service(_) | Self::HttpRoute(_) | Self::IngressNginx(_) => None,
+        }
+    }
+
+    /// Whether the old version stays whole beside the new one until everything is over: all or nothing
+    /// by a switch.
+    pub fn switches(&self) -> bool {
+        matches!(self, Self::Service(_))
     }
 
     /// Everything that is wrong with it. `at` is where it stands.

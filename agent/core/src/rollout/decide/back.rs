@@ -4,11 +4,12 @@
 use super::queue::cannot_see;
 use super::shift::set_template;
 use super::{Flow, Turn};
-use crate::pipeline::OutcomeKind;
+use crate::pipeline::{OutcomeKind, Revision};
 use crate::plugin::Severity;
 use crate::rollout::journal::clip;
-use crate::rollout::{BackReason, Ending, Seen, State, Why};
-use crate::router::replicas::{Convergence, withdraw_canary};
+use crate::rollout::{BackReason, Ending, ObjectKind, Seen, State, WentBack, Why};
+use crate::router::replicas::{Convergence, Split, withdraw_canary};
+use crate::router::surge;
 use crate::template::template_hash;
 
 impl Turn<'_> {
@@ -25,6 +26,20 @@ impl Turn<'_> {
         self.happened("rolling-back", Severity::Critical, &message);
         self.effects.clear();
         self.turned = true;
+        let since = match &self.journal.state {
+            State::Preparing(preparing) => Some(preparing.since),
+            State::Finishing(finishing) => Some(finishing.since),
+            other => other.step().map(|s| s.since),
+        };
+        self.journal.went_back = Some(WentBack {
+            code: code.to_owned(),
+            message: message.clone(),
+            candidate_failed,
+            step,
+            under_way_since: since,
+            decided_at: self.now,
+            done_at: None,
+        });
         self.journal.state = State::RollingBack(BackReason {
             code: code.to_owned(),
             message,
@@ -68,6 +83,13 @@ impl Turn<'_> {
         }
         self.seen_scaled(&target);
         let total = self.journal.total(&target);
+        // First of all the people: then whatever is behind them.
+        if let Err(held) = self.traffic_to_target(&target, total, None) {
+            return Flow::Wait(match held {
+                seen @ Why::CannotSee { .. } => seen,
+                _ => why,
+            });
+        }
         if template_hash(target.template()) != stable.template_hash {
             let template = match &self.seen.stable_template {
                 Seen::Present(t) if template_hash(t) == stable.template_hash => t,
@@ -86,36 +108,70 @@ impl Turn<'_> {
                 Seen::Absent => return cannot_see(&stable.name, "the ControllerRevision is gone"),
                 Seen::Unknown(why) => return cannot_see(&stable.name, why),
             };
-            let effect = set_template(&target, template, total);
-            self.will_scale(&target, total.max(target.replicas));
+            let pods = self.surge().map_or(total, |_| target.replicas);
+            let effect = set_template(&target, template, pods);
+            self.will_scale(&target, pods.max(target.replicas));
             self.effects.push(effect);
             return Flow::Wait(why);
         }
         if let Seen::Unknown(what) = &self.seen.canary {
             return cannot_see("the canary", what);
         }
+        if target.kind != ObjectKind::Deployment {
+            return match self.back_in_place(&target, total) {
+                Ok(()) => self.back_again(&stable, reason),
+                Err(seen @ Why::CannotSee { .. }) => Flow::Wait(seen),
+                Err(_) => Flow::Wait(why),
+            };
+        }
+        if self.router().is_some() {
+            if let Err(held) = self.leave_candidate(&target, total, None) {
+                return Flow::Wait(match held {
+                    seen @ Why::CannotSee { .. } => seen,
+                    _ => why,
+                });
+            }
+            return self.back_again(&stable, reason);
+        }
         let canary = match &self.seen.canary {
             Seen::Present(c) if !c.made_by(&self.rollout.uid) => Seen::Absent,
             other => other.clone(),
         };
-        match withdraw_canary(total, &target, &canary) {
+        let convergence = match self.surge() {
+            Some(surge) => {
+                let all = Split {
+                    stable: total,
+                    candidate: 0,
+                };
+                surge::converge(all, total, surge, &target, &canary)
+            }
+            None => withdraw_canary(total, &target, &canary),
+        };
+        match convergence {
             Convergence::Write(list) => match self.push_moves(&list, &target) {
                 Ok(()) => Flow::Wait(why),
                 Err(held) => Flow::Wait(held),
             },
             Convergence::WaitFor { .. } => Flow::Wait(why),
-            Convergence::Reached => {
-                if let Some(flow) = self.undo_hooks() {
-                    return flow;
-                }
-                let stable_name = stable.tag.clone().unwrap_or(stable.digest);
-                self.restored(&Ending {
-                    kind: reason.ends_as,
-                    message: clip(&format!("{stable_name} serves again: {}", reason.message)),
-                    quarantine: reason.candidate_failed.then(|| reason.message.clone()),
-                })
-            }
+            Convergence::Reached => self.back_again(&stable, reason),
         }
+    }
+
+    /// The stable revision serves alone again.
+    fn back_again(&mut self, stable: &Revision, reason: &BackReason) -> Flow {
+        if let Some(flow) = self.undo_hooks() {
+            return flow;
+        }
+        let stable_name = stable.tag.as_ref().unwrap_or(&stable.digest);
+        self.restored(&Ending {
+            kind: reason.ends_as,
+            message: clip(&format!(
+                "{stable_name} serves again: {}{}",
+                reason.message,
+                self.hooks_left()
+            )),
+            quarantine: reason.candidate_failed.then(|| reason.message.clone()),
+        })
     }
 
     fn restored(&mut self, ending: &Ending) -> Flow {

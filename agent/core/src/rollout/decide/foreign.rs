@@ -5,7 +5,7 @@ use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
 use crate::rollout::why::clock;
-use crate::rollout::{Scaled, Stage, StepState, Why, WorkloadSeen};
+use crate::rollout::{ObjectKind, Scaled, Stage, StepState, Why, WorkloadSeen};
 use crate::router::replicas;
 use crate::template::template_hash;
 
@@ -19,8 +19,10 @@ impl Turn<'_> {
             .as_ref()
             .map(|r| r.template_hash.as_str());
         let candidate = self.journal.candidate_template_hash.as_deref();
-        if stable == Some(found.as_str()) || (promotes && candidate == Some(found.as_str())) {
-            return None;
+        // A StatefulSet holds both versions.
+        let takes = promotes || target.kind == ObjectKind::StatefulSet;
+        if stable == Some(found.as_str()) || (takes && candidate == Some(found.as_str())) {
+            return self.repartitioned(target);
         }
         Some(Why::Drifted {
             message: format!(
@@ -38,8 +40,9 @@ impl Turn<'_> {
         let now = self.now;
         let limit = self.progress_deadline_ms();
         let total = self.journal.total_replicas;
+        let apart = self.router().is_some();
         let scaled = self.journal.scaled.as_mut()?;
-        if !others || self.journal.autoscaler.is_some() || !self.journal.state.shares() {
+        if !others || self.journal.autoscaler.is_some() || apart || !self.journal.state.shares() {
             scaled.other_since = None;
             return None;
         }

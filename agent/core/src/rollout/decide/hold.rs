@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::analyse::Sight;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
 use crate::plugin::StepObservation;
-use crate::rollout::{PluginQuestion, Stage, StepState, Why};
+use crate::rollout::{PluginQuestion, Stage, State, StepState, Why};
 
 /// A strategy that gives no answer so often in a row ends in a rollback (plugins.md, section 1).
 const JUDGE_FAULT_LIMIT: u32 = 6;
@@ -18,8 +19,19 @@ impl Turn<'_> {
         planned: &PlannedStep,
         until: Timestamp,
     ) -> Flow {
-        if self.now < until && !step.promoted {
+        if matches!(self.journal.state, State::Watching(_)) {
+            return self.keep_watching(&step);
+        }
+        let over = self.now >= until || step.promoted;
+        if !over {
             self.wake(until);
+        }
+        match self.look_on(&step, until, over) {
+            Sight::Clear => {}
+            Sight::Blocked(why) => return Flow::Wait(why),
+            Sight::Lost(flow) => return flow,
+        }
+        if !over {
             return Flow::Wait(Why::Holds {
                 step: step.index + 1,
                 share_bp: planned.achieved_bp,
@@ -50,6 +62,8 @@ impl Turn<'_> {
         proceed: bool,
     ) -> Flow {
         let plugin = self.rollout.spec.strategy.plugin.clone();
+        // A strategy, a gate or a window may hold it for hours: it is judged all that time.
+        self.look_on(&step, self.now, false);
         if proceed {
             return self.go_on(&step);
         }
@@ -95,7 +109,7 @@ impl Turn<'_> {
                 elapsed_ms: u64::try_from(elapsed).unwrap_or(0),
                 weight_bp: planned.achieved_bp,
                 healthy: true,
-                samples: Vec::new(),
+                samples: self.samples(&step),
             }],
         };
         self.ask(&key, question);
@@ -117,9 +131,30 @@ impl Turn<'_> {
             .as_ref()
             .and_then(|p| p.steps.get(usize::try_from(next).ok()?)?.step.gate.clone());
         match gate {
-            Some(gate) if !step.promoted => Flow::Wait(Why::WaitsForGate { gate }),
-            Some(_) | None => self.enter_step(next),
+            Some(gate) if !step.promoted => return Flow::Wait(Why::WaitsForGate { gate }),
+            Some(_) | None => {}
         }
+        let (untold, checked) = (self.untold(), self.repeats_passed());
+        if checked && (untold.is_empty() || step.promoted) {
+            self.waive(step, &untold);
+            return self.enter_step(next);
+        }
+        // What was good when the hold was over has become doubtful since.
+        let until = self.now;
+        self.set_step(StepState {
+            stage: Stage::Hold { until },
+            ..step.clone()
+        });
+        Flow::Again
+    }
+
+    /// The newest numbers of the candidate in this step, by the analysis.
+    fn samples(&self, step: &StepState) -> Vec<(String, f64)> {
+        let measured = self.journal.measurements.iter();
+        measured
+            .filter(|m| m.step == step.index && !m.watch)
+            .filter_map(|m| Some((m.name.clone(), m.candidate?.number()?)))
+            .collect()
     }
 }
 

@@ -8,11 +8,13 @@ use super::queue::cannot_see;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
-use crate::rollout::{Effect, Seen, Stage, State, StepState, Why, WorkloadSeen};
+use crate::rollout::{Effect, ObjectKind, Seen, Stage, State, StepState, Why, WorkloadSeen};
 use crate::router::replicas::{
     Convergence, Move, Split, converge, converge_beside, withdraw_canary,
 };
+use crate::router::surge;
 use crate::template::{merge_diff, template_hash};
+use crate::workload::partition;
 
 /// The Deployment controller notes a change within a moment, and that is an event: this look is for
 /// the event that is lost. Milliseconds.
@@ -79,6 +81,9 @@ impl Turn<'_> {
         if let Some(flow) = self.rescaled(&target) {
             return flow;
         }
+        if let Some(flow) = self.condemned(&step) {
+            return flow;
+        }
         // Any change of a Deployment, if only of an annotation, makes its numbers old for a moment.
         // That is no pod's fault: what was watched goes on when they are new.
         if !matches!(step.stage, Stage::Shift)
@@ -104,12 +109,18 @@ impl Turn<'_> {
             };
         }
         if let Err(why) = reached {
+            if let Some(flow) = self.rerouted(&why) {
+                return flow;
+            }
             // Fewer canary pods beside fewer stable ones: nobody is unwell.
             if self.journal.autoscaler.is_some() && is_move(&why) {
                 return Flow::Wait(why);
             }
             self.effects.clear();
             return self.relapse(step, &planned, &why);
+        }
+        if let Some(route) = &mut self.journal.route {
+            route.other_since = None;
         }
         match step.stage.clone() {
             Stage::Shift => Flow::Again,
@@ -131,14 +142,30 @@ impl Turn<'_> {
         step: &StepState,
         planned: &PlannedStep,
     ) -> Result<(), Why> {
+        if self.router().is_some() {
+            return self.pods_apart(target, step, planned);
+        }
+        if target.kind != ObjectKind::Deployment {
+            return self.pods_in_place(target, step, planned);
+        }
         let total = self.journal.total(target);
+        let surge = self.surge();
         let convergence = if planned.promotes() {
-            if let Some(effect) = self.promote(target, total)? {
+            // Under a limit of pods the target grows only as the canary goes.
+            let pods = surge.map_or(total, |_| target.replicas);
+            if let Some(effect) = self.promote(target, pods)? {
+                let total = pods;
                 self.will_scale(target, total.max(target.replicas));
                 self.effects.push(effect);
                 return Err(moves(step, planned));
             }
-            if target.settled() && target.replicas >= total {
+            if let Some(surge) = surge {
+                let all = Split {
+                    stable: total,
+                    candidate: 0,
+                };
+                surge::converge(all, total, surge, target, &self.seen.canary)
+            } else if target.settled() && target.replicas >= total {
                 withdraw_canary(total, target, &self.seen.canary)
             } else if target.replicas < total {
                 Convergence::Write(vec![Move::ScaleStable(total)])
@@ -155,7 +182,10 @@ impl Turn<'_> {
                 stable: planned.stable_replicas,
                 candidate: planned.candidate_replicas,
             };
-            converge(want, total, target, &self.seen.canary)
+            match surge {
+                Some(surge) => surge::converge(want, total, surge, target, &self.seen.canary),
+                None => converge(want, total, target, &self.seen.canary),
+            }
         };
         match convergence {
             Convergence::Reached => Ok(()),
@@ -174,6 +204,13 @@ impl Turn<'_> {
         }
     }
 
+    /// Pods that may stand above the target's own number, where the Pipeline limits them and no
+    /// autoscaler decides.
+    pub(super) fn surge(&self) -> Option<u32> {
+        let surge = self.rollout.spec.strategy.router.surge();
+        surge.filter(|_| self.journal.autoscaler.is_none())
+    }
+
     /// A Deployment of this Rollout whose numbers do not speak of its newest version yet.
     fn unobserved(&self, target: &WorkloadSeen) -> Option<String> {
         [Some(target), self.seen.canary.present()]
@@ -184,7 +221,7 @@ impl Turn<'_> {
     }
 
     /// The write that makes the candidate the stable version, where it is not done yet.
-    fn promote(&self, target: &WorkloadSeen, total: u32) -> Result<Option<Effect>, Why> {
+    pub(super) fn promote(&self, target: &WorkloadSeen, total: u32) -> Result<Option<Effect>, Why> {
         let found = template_hash(target.template());
         if self.journal.candidate_template_hash.as_ref() == Some(&found) {
             return Ok(None);
@@ -215,15 +252,16 @@ impl Turn<'_> {
     /// the decision to go on and this write an agent may have been down for hours (W11).
     fn exposure_held(&mut self, mut step: StepState) -> Result<StepState, Flow> {
         let canary = self.seen.canary.present();
+        let more = self.grows;
         let grows = self.effects.iter().any(|e| match e {
             Effect::Create { .. } | Effect::SetTemplate { .. } => true,
+            Effect::Patch { .. } => more,
             Effect::Scale {
                 deployment,
                 replicas,
                 ..
             } => canary.is_some_and(|c| c.uid == deployment.uid && *replicas > c.replicas),
             Effect::Claim { .. }
-            | Effect::Patch { .. }
             | Effect::CopyConfig { .. }
             | Effect::SaveRevision { .. }
             | Effect::Delete { .. }
@@ -292,6 +330,7 @@ impl Turn<'_> {
             (ROLLOUT_LABEL, self.rollout.uid.as_str()),
         ];
         add_labels(&mut template, "metadata", &labels);
+        let apart = self.journal.route.as_ref().map(|r| r.apart.clone());
         if let Some(map) = spec.as_object_mut() {
             map.insert("replicas".into(), json!(0));
             map.insert("template".into(), template);
@@ -304,6 +343,9 @@ impl Turn<'_> {
                 map.insert(ROLE_LABEL.into(), json!("canary"));
                 map.insert(ROLLOUT_LABEL.into(), json!(self.rollout.uid));
             }
+        }
+        if let Some(apart) = apart {
+            apart.mark(&mut spec);
         }
         Ok(json!({
             "apiVersion": "apps/v1",
@@ -408,7 +450,8 @@ impl Turn<'_> {
     /// write that was refused, say nothing about the candidate (D1).
     fn candidate_unwell(&self, planned: &PlannedStep, waiting: &Why) -> bool {
         let target = self.rollout.spec.target.name();
-        let candidate = if planned.promotes() {
+        let in_place = self.rollout.spec.target.kind() != ObjectKind::Deployment;
+        let candidate = if in_place || (planned.promotes() && !self.switches()) {
             target.to_owned()
         } else {
             super::canary_name(target, &self.rollout.uid)
@@ -417,7 +460,7 @@ impl Turn<'_> {
     }
 
     /// The policy's limit for the whole Rollout (T5).
-    fn too_long(&mut self) -> Option<Flow> {
+    pub(super) fn too_long(&mut self) -> Option<Flow> {
         let limit = self.environment_policy().ok()?.limits.total_time?;
         let deadline = limit.after(self.journal.started_at?);
         if self.now < deadline {
@@ -428,7 +471,7 @@ impl Turn<'_> {
         Some(self.go_back("too-long", text, false, OutcomeKind::RolledBack))
     }
 
-    fn target_gone(&mut self, how: &str) -> Flow {
+    pub(super) fn target_gone(&mut self, how: &str) -> Flow {
         let text = format!("{} {how}; nothing is left to do", self.target_name());
         self.journal.state = State::Recording(crate::rollout::Ending {
             kind: OutcomeKind::Failed,
@@ -461,6 +504,9 @@ pub(super) fn set_template(target: &WorkloadSeen, template: &Value, replicas: u3
     {
         map.insert("replicas".into(), json!(replicas));
     }
+    if target.kind == ObjectKind::StatefulSet && partition(&target.spec) > 0 {
+        super::partition::put_partition(&mut patch, 0);
+    }
     Effect::SetTemplate {
         deployment: Turn::guard(target),
         spec_patch: patch,
@@ -468,7 +514,7 @@ pub(super) fn set_template(target: &WorkloadSeen, template: &Value, replicas: u3
     }
 }
 
-fn moves(step: &StepState, planned: &PlannedStep) -> Why {
+pub(super) fn moves(step: &StepState, planned: &PlannedStep) -> Why {
     Why::MovesPods {
         step: Some(step.index + 1),
         share_bp: planned.achieved_bp,

@@ -6,7 +6,7 @@ use super::{Flow, Turn};
 use crate::pipeline::{OutcomeKind, Revision};
 use crate::plan::{PlanLimits, Room, check};
 use crate::plugin::Severity;
-use crate::rollout::{Scaled, Seen, SiblingStage, Stage, State, StepState, Why};
+use crate::rollout::{Preparing, Route, Scaled, Seen, SiblingStage, Stage, State, StepState, Why};
 use crate::template::template_hash;
 
 /// What a start rests on.
@@ -14,6 +14,7 @@ struct Ready {
     stable: Revision,
     candidate_hash: String,
     room: Room,
+    route: Option<Route>,
 }
 
 impl Turn<'_> {
@@ -38,6 +39,7 @@ impl Turn<'_> {
             other_since: None,
         });
         self.journal.autoscaler = self.seen.autoscaler.present().cloned();
+        self.journal.route = ready.route;
         self.journal.started_at = Some(self.now);
         let text = format!(
             "replaces {} in {}",
@@ -46,6 +48,10 @@ impl Turn<'_> {
         );
         self.journal.stable = Some(ready.stable);
         self.happened("started", self.loudness(), &text);
+        if self.needs_preparing() {
+            self.journal.state = State::Preparing(Preparing { since: self.now });
+            return Flow::Again;
+        }
         self.enter_step(0)
     }
 
@@ -87,12 +93,17 @@ impl Turn<'_> {
         if let Some(p) = &self.journal.paused {
             return Err(Flow::Wait(Why::Paused { by: p.text.clone() }));
         }
+        if let Some(why) = self.not_ready(true) {
+            return Err(Flow::Wait(why));
+        }
         let room = self.room(&target)?;
+        let route = self.route_at_start(&target).map_err(Flow::Wait)?;
         match self.candidate_template(target.template()) {
             Ok(t) => Ok(Ready {
                 stable,
                 candidate_hash: template_hash(&t),
                 room,
+                route,
             }),
             Err(no) => Err(self.without_template(no)),
         }
@@ -109,6 +120,7 @@ impl Turn<'_> {
         self.journal.total_replicas = None;
         self.journal.scaled = None;
         self.journal.autoscaler = None;
+        self.journal.route = None;
         self.journal.started_at = None;
         let shut = match self.shut() {
             Some(flow) => Some(flow),
@@ -146,7 +158,7 @@ impl Turn<'_> {
         match check(&plan.strategy, &proposal, room, &limits) {
             Ok(plan) => {
                 self.journal.plan = Some(plan);
-                Ok(())
+                self.unfit().map_or(Ok(()), Err)
             }
             Err(problems) => Err(self.end_unbegun(
                 OutcomeKind::Refused,
@@ -175,7 +187,7 @@ impl Turn<'_> {
             return self.back_without_plan();
         };
         let Some(step) = usize::try_from(index).ok().and_then(|i| plan.steps.get(i)) else {
-            return self.succeed();
+            return self.after_last_step();
         };
         let text = format!(
             "step {} of {}: {} ({})",
