@@ -7,7 +7,7 @@ use crate::hook::{
     HookJob, HookRun, HookState, HookWhen, JobEnd, JobPods, Verdict, job_end, job_name, manifest,
     trim, verdict,
 };
-use crate::pipeline::{HookSpec, OutcomeKind};
+use crate::pipeline::{Course, HookSpec, OutcomeKind};
 use crate::plugin::Severity;
 use crate::rollout::{
     Effect, Journal, ObjectKind, ObjectRef, ObjectSeen, RolloutView, Seen, State, Why,
@@ -62,8 +62,17 @@ fn undo_of(spec: &HookSpec) -> Option<HookJob<'_>> {
     })
 }
 
+/// Every Job that may be wanted.
+pub(super) fn hook_jobs(course: &Course) -> impl Iterator<Item = HookJob<'_>> {
+    let before = course.before.iter().map(|s| plain(s, HookWhen::Before));
+    let after = course.after.iter().map(|s| plain(s, HookWhen::After));
+    before
+        .chain(course.before.iter().filter_map(undo_of))
+        .chain(after)
+}
+
 /// The CronJob and the Job of a hook.
-fn objects(rollout: &RolloutView, hook: &HookJob<'_>) -> [ObjectRef; 2] {
+pub(super) fn objects(rollout: &RolloutView, hook: &HookJob<'_>) -> [ObjectRef; 2] {
     let target = &rollout.spec.target;
     let job = job_name(target.name(), &rollout.uid, hook.name, hook.when);
     [

@@ -152,6 +152,10 @@ impl Bed {
                     body: job.body.clone(),
                 })
             }),
+            ObjectKind::Service => Seen::Present(ObjectSeen {
+                body: json!({"spec": {"selector": {"app": "storefront"}}}),
+                ..ObjectSeen::default()
+            }),
             _ => Seen::Absent,
         }
     }
@@ -741,8 +745,8 @@ fn a_job_of_that_name_that_is_not_ours_is_not_touched() {
     for _ in 0..10 {
         bed.turn();
     }
-    expect!["holds: Job shop/storefront-backup-ahzyopwax5: it has the name of a hook's Job, but Sluice did not create it"]
-    .assert_eq(&bed.case.journal.message);
+    expect!["not ready to begin: Service shop/storefront does not exist"]
+        .assert_eq(&bed.case.journal.message);
     bed.go_back();
     assert_eq!(bed.jobs[&name].version, 7);
     assert_eq!(bed.ended().kind, OutcomeKind::RolledBack);
@@ -784,6 +788,7 @@ fn ways_back_and_exercises_run_none() {
     bed.case.view.spec.returns_to = Some(mk_revision('a', "v1.0.0"));
     bed.case
         .set_state(State::Preparing(Preparing { since: t(0) }));
+    bed.case.journal.claimed = true;
     assert!(looks_at(&bed.case.view, &bed.case.journal).is_empty());
     bed.case.view.spec.returns_to = None;
     bed.case.view.spec.drill = true;
