@@ -7,6 +7,7 @@ pub(crate) mod defaults;
 pub(crate) mod delete;
 pub(crate) mod discovery;
 pub(crate) mod error;
+pub(crate) mod guard;
 pub(crate) mod immutable;
 pub(crate) mod json_patch;
 pub(crate) mod log;

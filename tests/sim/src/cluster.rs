@@ -267,7 +267,16 @@ impl Cluster {
 
     /// The name of the agent's service account.
     pub fn agent(&self) -> String {
-        self.server.lock().agent.clone()
+        self.server.lock().guards.agent.clone()
+    }
+
+    /// Holds the agent to its own in these namespaces, as the chart does for its
+    /// `targetNamespaces`: it creates what bears its Rollout's label, empty or asleep, deletes
+    /// nothing else, and changes of Services and routes what it must. Without this only the epoch
+    /// is guarded.
+    pub fn guard_targets(&self, namespaces: &[&str]) {
+        let names = namespaces.iter().map(|name| (*name).to_owned());
+        self.server.lock().guards.targets.extend(names);
     }
 
     // ---- Identities ------------------------------------------------------------------------

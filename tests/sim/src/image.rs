@@ -68,6 +68,8 @@ pub(crate) struct Scene {
     pub(crate) environment: BTreeMap<String, String>,
     /// Command and arguments of the first container.
     pub(crate) arguments: Vec<String>,
+    /// What ConfigMaps and Secrets hold that the pod has as volumes.
+    pub(crate) files: BTreeMap<String, String>,
     /// Time since the container became ready.
     pub(crate) ready_for: Duration,
 }

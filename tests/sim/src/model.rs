@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::api::admission::Guards;
 use crate::api::resource::Resource;
 use crate::api::store::{Change, ChangeKind, Key, Object, Store};
 use crate::clock::{SimClock, rfc3339};
@@ -35,7 +36,7 @@ pub(crate) struct Model {
     pub(crate) clock: SimClock,
     pub(crate) random: SmallRng,
     pub(crate) timing: Timing,
-    pub(crate) agent: String,
+    pub(crate) guards: Guards,
     pub(crate) identities: Identities,
     pub(crate) images: Images,
     pub(crate) network: Box<dyn Network>,
@@ -83,7 +84,10 @@ impl Model {
             clock,
             random: SmallRng::seed_from_u64(seed),
             timing,
-            agent,
+            guards: Guards {
+                agent,
+                ..Guards::default()
+            },
             identities: Identities::default(),
             images: Images::default(),
             network,

@@ -1,6 +1,7 @@
 //! What kube-controller-manager and the kubelets do, as far as a delivery agent can see it.
 
 pub(crate) mod collect;
+pub(crate) mod configuration;
 pub(crate) mod daemon_set;
 pub(crate) mod deployment;
 pub(crate) mod deployment_status;
@@ -10,6 +11,7 @@ pub(crate) mod job_status;
 pub(crate) mod member;
 pub(crate) mod pod;
 pub(crate) mod pod_run;
+pub(crate) mod pod_start;
 pub(crate) mod pod_status;
 pub(crate) mod queue;
 pub(crate) mod react;

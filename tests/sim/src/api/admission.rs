@@ -1,9 +1,12 @@
 //! The guards of Sluice's own objects, as its ValidatingAdmissionPolicies will state them
 //! (design.md "Doors", reliability.md A4 to A6).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::api::error::ApiError;
+use crate::api::guard::{self, Deed};
 use crate::api::resource::Resource;
 use crate::identity::User;
 use crate::json;
@@ -16,27 +19,49 @@ pub(crate) enum Act<'a> {
     Update(&'a Value),
     /// A change of the status alone.
     Status,
+    Delete,
+}
+
+/// Whom and where the guards know.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guards {
+    /// The name of the agent's service account.
+    pub(crate) agent: String,
+    /// The namespaces where it is held to its own, as the chart's `targetNamespaces`.
+    pub(crate) targets: BTreeSet<String>,
 }
 
 /// On every workload that the agent writes: the epoch of the leader that wrote it last.
 const EPOCH: &str = "sluice.dev/epoch";
 
-/// Refuses what the policies refuse. `agent` is the name of the agent's service account.
+/// Refuses what the policies refuse.
 pub(crate) fn check(
-    agent: &str,
+    guards: &Guards,
     user: &User,
     resource: Resource,
     act: Act<'_>,
     object: &Value,
 ) -> Result<(), ApiError> {
     let name = json::text(object, "/metadata/name");
-    let is_agent = user.name == agent;
+    let is_agent = user.name == guards.agent;
     let refuse = |policy: &str, why: String| {
         let why = format!(
             "ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: {why}"
         );
         Err(ApiError::forbidden(resource, name, &why))
     };
+    let namespace = json::text(object, "/metadata/namespace");
+    if is_agent && guards.targets.contains(namespace) {
+        let deed = match act {
+            Act::Create => Some(Deed::Create(object)),
+            Act::Update(before) => Some(Deed::Update(before, object)),
+            Act::Delete => Some(Deed::Delete(object)),
+            Act::Status => None,
+        };
+        if let Some(deed) = deed {
+            guard::check(resource, deed).or_else(|(policy, why)| refuse(policy, why))?;
+        }
+    }
     match act {
         Act::Create => match resource {
             Resource::Approvals | Resource::Requests
@@ -85,7 +110,7 @@ pub(crate) fn check(
             "sluice-status",
             format!("only the agent writes a status, not \"{}\"", user.name),
         ),
-        Act::Status => Ok(()),
+        Act::Status | Act::Delete => Ok(()),
     }
 }
 

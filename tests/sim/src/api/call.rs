@@ -5,6 +5,7 @@ use http::header;
 use http::request::Parts;
 use serde_json::{Value, json};
 
+use crate::api::admission::{self, Act};
 use crate::api::delete::Deleted;
 use crate::api::error::ApiError;
 use crate::api::json_patch;
@@ -253,6 +254,7 @@ impl Model {
                 self.patch(&call.user, key, door, kind, body, &call.options)?
             }
             Verb::Delete => {
+                self.check_delete(call, key)?;
                 let outcome = match self.delete(key, &body, call.options.dry_run)? {
                     Deleted::Going(object) => Outcome::ok(call.scope.shape.bytes(&object)),
                     Deleted::Gone(status) => Outcome::json(200, &status),
@@ -267,6 +269,7 @@ impl Model {
                     .map(|(key, _)| key.clone())
                     .collect();
                 for key in &keys {
+                    self.check_delete(call, key)?;
                     self.delete(key, &body, call.options.dry_run)?;
                 }
                 let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" });
@@ -278,6 +281,15 @@ impl Model {
             Outcome::ok(call.scope.shape.bytes(&stored)),
             key.name.clone(),
         ))
+    }
+
+    fn check_delete(&self, call: &Call, key: &Key) -> Result<(), ApiError> {
+        match self.value(key) {
+            Some(value) => {
+                admission::check(&self.guards, &call.user, key.resource, Act::Delete, value)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The `Scale` of a workload, which `kubectl scale` and autoscalers use.

@@ -12,7 +12,8 @@ use crate::json::{self, default};
 
 /// Fills in what the API server would.
 pub(crate) fn fill(resource: Resource, object: &mut Value) {
-    if !resource.info().custom {
+    // A definition prunes null where its fields are not nullable, and the HTTPRoute has none that are.
+    if !resource.info().custom || resource == Resource::HttpRoutes {
         json::prune_nulls(object);
     }
     match resource {

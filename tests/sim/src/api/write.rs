@@ -98,7 +98,7 @@ impl Model {
         defaults::fill(resource, &mut object);
         validate::check(resource, &object)?;
         if !options.unguarded {
-            admission::check(&self.agent, user, resource, Act::Create, &object)?;
+            admission::check(&self.guards, user, resource, Act::Create, &object)?;
         }
         let key = Key::new(resource, namespace, json::text(&object, "/metadata/name"));
         self.check_namespace(&key)?;
@@ -384,7 +384,7 @@ impl Model {
         if !options.unguarded {
             // The definitions come first on a real server, too: validation before admission.
             transitions::check(resource, old, &value)?;
-            admission::check(&self.agent, user, resource, act, &value)?;
+            admission::check(&self.guards, user, resource, act, &value)?;
         }
 
         if info.generation && spec_differs(old, &value, resource) {

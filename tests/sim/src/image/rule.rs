@@ -12,6 +12,7 @@ pub struct Rule {
     path: Option<String>,
     namespace: Option<String>,
     variable: Option<(String, String)>,
+    file: Option<(String, String)>,
     ready_for: Duration,
     pub(super) answer: Answer,
 }
@@ -31,6 +32,7 @@ impl Rule {
             path: None,
             namespace: None,
             variable: None,
+            file: None,
             ready_for: Duration::ZERO,
             answer: Answer {
                 status: 200,
@@ -47,7 +49,17 @@ impl Rule {
         self
     }
 
-    /// Only for pods whose first container has this environment variable with this value.
+    /// Only for pods that have a ConfigMap or Secret among their volumes with this entry: settings that
+    /// a version does not bear. Files follow their object at once; on the real driver they stay as
+    /// they were when the pod started.
+    #[must_use]
+    pub fn with_file(mut self, entry: &str, content: &str) -> Self {
+        self.file = Some((entry.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Only for pods whose first container was started with this environment variable at this
+    /// value, be it from a ConfigMap or Secret.
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variable = Some((name.to_owned(), value.to_owned()));
@@ -86,6 +98,10 @@ impl Rule {
                 .variable
                 .as_ref()
                 .is_none_or(|(name, value)| scene.environment.get(name) == Some(value))
+            && self
+                .file
+                .as_ref()
+                .is_none_or(|(entry, content)| scene.files.get(entry) == Some(content))
             && scene.ready_for >= self.ready_for
     }
 }

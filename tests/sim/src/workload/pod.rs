@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::api::store::Key;
-use crate::driver::PodStart;
-use crate::image::{End, Later, Readiness, Run, Scene};
-use crate::json;
+use crate::image::{Later, Readiness, Run, Scene};
 use crate::model::Model;
 use crate::timing;
-use crate::workload::pod_run::is_of_a_job;
+use crate::workload::configuration::Missing;
+use crate::workload::pod_start::scene;
 use crate::workload::queue::Work;
-use crate::workload::react::is_dying;
 
 /// The longest wait of a crash loop.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
@@ -29,6 +26,8 @@ pub(crate) enum Stage {
     NoImage { image: String },
     /// The container could not be set up.
     Broken { why: String },
+    /// A ConfigMap or Secret is not there.
+    Unconfigured { missing: Missing },
     /// The container runs and is not ready yet.
     Starting { ready_at: Instant },
     /// Ready.
@@ -54,6 +53,8 @@ pub(crate) struct PodRuntime {
     pub(crate) image_ids: Vec<String>,
     pub(crate) restarts: u32,
     pub(crate) started: Option<Instant>,
+    /// Of the first container, as it was when it started.
+    pub(crate) environment: BTreeMap<String, String>,
     /// What the first container has printed, and what it had before it was started again.
     pub(crate) log: Vec<String>,
     pub(crate) previous_log: Vec<String>,
@@ -80,6 +81,7 @@ impl Model {
             image_ids: Vec::new(),
             restarts: 0,
             started: None,
+            environment: BTreeMap::new(),
             log: Vec::new(),
             previous_log: Vec::new(),
             run: None,
@@ -97,6 +99,7 @@ impl Model {
             Stage::Pending
             | Stage::NoImage { .. }
             | Stage::Broken { .. }
+            | Stage::Unconfigured { .. }
             | Stage::Starting { .. }
             | Stage::Unready
             | Stage::Running { .. }
@@ -113,7 +116,10 @@ impl Model {
         };
         let now = Instant::now();
         match stage {
-            Stage::Pending | Stage::NoImage { .. } | Stage::Broken { .. } => self.start_pod(key),
+            Stage::Pending
+            | Stage::NoImage { .. }
+            | Stage::Broken { .. }
+            | Stage::Unconfigured { .. } => self.start_pod(key),
             Stage::Starting { ready_at } if ready_at <= now => self.finish_start(key),
             Stage::BackOff { until } if until <= now => self.start_pod(key),
             Stage::Running { ends: Some(at) } if at <= now => self.end_run(key),
@@ -128,83 +134,6 @@ impl Model {
             | Stage::Draining { until: at } => self.queue_at(Work::Pod(key.clone()), at),
             Stage::Running { ends: None } | Stage::Ended | Stage::Unready => {}
         }
-    }
-
-    fn start_pod(&mut self, key: &Key) {
-        let Some(object) = self.object(key) else {
-            return;
-        };
-        let value = object.value();
-        if is_dying(value) {
-            return;
-        }
-        let scene = scene(key, value);
-        let mut image_ids = Vec::new();
-        let mut startup = Duration::ZERO;
-        let mut run = None;
-        let mut version = String::new();
-        for container in json::list(value, "/spec/containers") {
-            let image = json::text(container, "/image");
-            let Some((image_id, behaviour)) = self.images.pull(image) else {
-                return self.miss_image(key, image);
-            };
-            if image_ids.is_empty() {
-                version.clone_from(&behaviour.version);
-                run = is_of_a_job(value).then(|| behaviour.run_in(&scene));
-                if run.as_ref().is_some_and(|run| run.end == End::CannotPull) {
-                    return self.miss_image(key, image);
-                }
-            }
-            image_ids.push(image_id);
-            startup = startup.max(behaviour.startup);
-        }
-        let address = match self.pods.get(key).and_then(|runtime| runtime.address) {
-            Some(address) => address,
-            None => {
-                let start = PodStart {
-                    name: key.name.clone(),
-                    image_id: image_ids.first().cloned().unwrap_or_default(),
-                    ports: ports(value),
-                    scene: scene.clone(),
-                    images: self.images.clone(),
-                };
-                match self.network.start(start) {
-                    Ok(address) => address,
-                    Err(why) => {
-                        self.problem(format!("pod {}/{}: {why}", key.namespace, key.name));
-                        self.set_stage(key, Stage::Broken { why });
-                        let again = Instant::now() + self.timing.pull_retry;
-                        self.queue_at(Work::Pod(key.clone()), again);
-                        return;
-                    }
-                }
-            }
-        };
-        let now = Instant::now();
-        if let Some(runtime) = self.pods.get_mut(key) {
-            runtime.address = Some(address);
-            runtime.image_ids = image_ids;
-            runtime.started = Some(now);
-            runtime.previous_log = std::mem::take(&mut runtime.log);
-        }
-        if let Some(run) = run {
-            return self.begin_run(key, run, scene);
-        }
-        self.print(key, &format!("{version} starts"));
-        self.set_stage(
-            key,
-            Stage::Starting {
-                ready_at: now + startup,
-            },
-        );
-        self.queue_at(Work::Pod(key.clone()), now + startup);
-    }
-
-    fn miss_image(&mut self, key: &Key, image: &str) {
-        let image = image.to_owned();
-        self.set_stage(key, Stage::NoImage { image });
-        let again = Instant::now() + self.timing.pull_retry;
-        self.queue_at(Work::Pod(key.clone()), again);
     }
 
     fn finish_start(&mut self, key: &Key) {
@@ -319,52 +248,16 @@ impl Model {
             Stage::Pending
             | Stage::NoImage { .. }
             | Stage::Broken { .. }
+            | Stage::Unconfigured { .. }
             | Stage::Ended
             | Stage::BackOff { .. } => return None,
         }
-        let mut scene = scene(key, self.value(key)?);
+        let pod = self.value(key)?;
+        let mut scene = scene(key, pod, runtime.environment.clone());
+        scene.files = self.files(key, pod);
         if let Stage::Ready { since } = runtime.stage {
             scene.ready_for = Instant::now().saturating_duration_since(since);
         }
         Some((runtime.image_ids.first()?.clone(), scene))
     }
-}
-
-fn scene(key: &Key, value: &Value) -> Scene {
-    let environment: BTreeMap<String, String> = json::list(value, "/spec/containers/0/env")
-        .iter()
-        .map(|variable| {
-            (
-                json::text(variable, "/name").to_owned(),
-                json::text(variable, "/value").to_owned(),
-            )
-        })
-        .collect();
-    let arguments = ["command", "args"]
-        .iter()
-        .flat_map(|words| json::list(value, &format!("/spec/containers/0/{words}")))
-        .filter_map(|word| word.as_str().map(str::to_owned))
-        .collect();
-    Scene {
-        namespace: key.namespace.clone(),
-        pod: key.name.clone(),
-        environment,
-        arguments,
-        ready_for: Duration::ZERO,
-    }
-}
-
-/// The TCP ports of all containers; 8080 where none is named.
-fn ports(value: &Value) -> Vec<u16> {
-    let mut ports: Vec<u16> = json::list(value, "/spec/containers")
-        .iter()
-        .flat_map(|container| json::list(container, "/ports"))
-        .filter_map(|port| u16::try_from(json::int(port, "/containerPort")?).ok())
-        .collect();
-    ports.sort_unstable();
-    ports.dedup();
-    if ports.is_empty() {
-        ports.push(8080);
-    }
-    ports
 }

@@ -6,6 +6,7 @@ use crate::api::store::Key;
 use crate::clock::rfc3339;
 use crate::json;
 use crate::model::Model;
+use crate::workload::configuration::Missing;
 use crate::workload::pod::{Exit, PodRuntime, Stage};
 
 /// Where every pod runs that names no node itself.
@@ -106,6 +107,12 @@ impl Model {
             ),
             Stage::NoImage { .. } => (waiting("ContainerCreating", String::new()), false),
             Stage::Broken { why } => (waiting("CreateContainerError", why.clone()), false),
+            Stage::Unconfigured {
+                missing: Missing::Variable(why),
+            } => (waiting("CreateContainerConfigError", why.clone()), false),
+            Stage::Unconfigured {
+                missing: Missing::Volume,
+            } => (waiting("ContainerCreating", String::new()), false),
             Stage::BackOff { .. } => (
                 waiting(
                     "CrashLoopBackOff",
