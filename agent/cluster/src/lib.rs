@@ -4,10 +4,13 @@
 pub mod crd;
 pub mod execute;
 pub mod fault;
+pub mod hooks;
 pub mod lease;
 pub mod object;
 pub mod observe;
 pub mod own;
+pub mod quota;
 pub mod targets;
 pub mod vote;
+pub mod workload;
 pub mod writer;

@@ -3,42 +3,55 @@
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use kube::api::{Api, DynamicObject, ListParams};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 use sluice_core::pipeline::TargetSpec;
-use sluice_core::rollout::{ObjectKind, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, Seen, WorkloadSeen};
+use sluice_core::rollout::{Guard, ObjectKind, Seen, WorkloadSeen};
 
 use crate::fault::ClusterFault;
 use crate::object::objects;
-use crate::writer::EPOCH_ANNOTATION;
+use crate::targets::{is_ready, pods_of};
+use crate::workload::workload;
 
 /// Autoscalers of one namespace that are looked through for the target's.
 const AUTOSCALER_LIMIT: u32 = 500;
+/// On every pod of a StatefulSet: the name of its revision.
+const REVISION_LABEL: &str = "controller-revision-hash";
 
 /// A Deployment and how far its pods are. A fault is a value: nothing is concluded from it.
 pub async fn deployment(client: &Client, namespace: &str, name: &str) -> Seen<WorkloadSeen> {
-    match objects(client, ObjectKind::Deployment, namespace)
-        .get_opt(name)
-        .await
-    {
-        Ok(Some(d)) => match workload(&d) {
-            Ok(w) => Seen::Present(w),
-            Err(fault) => Seen::Unknown(fault.to_string()),
-        },
-        Ok(None) => Seen::Absent,
-        Err(e) => unseen("Deployment", namespace, name, e),
-    }
+    one(client, ObjectKind::Deployment, namespace, name).await
 }
 
 /// The workload that a Pipeline names.
 pub async fn target_of(client: &Client, target: &TargetSpec) -> Seen<WorkloadSeen> {
-    deployment(client, &target.namespace, target.name()).await
+    one(client, target.kind(), &target.namespace, target.name()).await
 }
 
-/// The HorizontalPodAutoscaler that owns a Deployment's number of pods, by name. More autoscalers
-/// than the limit would be a namespace that nobody oversees.
-pub async fn autoscaler(client: &Client, namespace: &str, deployment: &str) -> Seen<String> {
+async fn one(client: &Client, kind: ObjectKind, namespace: &str, name: &str) -> Seen<WorkloadSeen> {
+    match objects(client, kind, namespace).get_opt(name).await {
+        Ok(Some(found)) => match workload(kind, &found) {
+            Ok(w) => Seen::Present(w),
+            Err(fault) => Seen::Unknown(fault.to_string()),
+        },
+        Ok(None) => Seen::Absent,
+        Err(e) => unseen(kind.as_str(), namespace, name, e),
+    }
+}
+
+/// The HorizontalPodAutoscaler that owns the number of pods of a workload, by name. More autoscalers
+/// than the limit would be a namespace that nobody oversees. A DaemonSet has none.
+pub async fn autoscaler(
+    client: &Client,
+    kind: ObjectKind,
+    namespace: &str,
+    workload: &str,
+) -> Seen<String> {
+    if kind == ObjectKind::DaemonSet {
+        return Seen::Absent;
+    }
     let api: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), namespace);
     let list = match api
         .list(&ListParams::default().limit(AUTOSCALER_LIMIT))
@@ -46,12 +59,12 @@ pub async fn autoscaler(client: &Client, namespace: &str, deployment: &str) -> S
     {
         Ok(list) => list,
         Err(e) => {
-            return unseen("HorizontalPodAutoscalers", namespace, deployment, e);
+            return unseen("HorizontalPodAutoscalers", namespace, workload, e);
         }
     };
     let owns = |h: &HorizontalPodAutoscaler| {
         h.spec.as_ref().is_some_and(|s| {
-            s.scale_target_ref.kind == "Deployment" && s.scale_target_ref.name == deployment
+            s.scale_target_ref.kind == kind.as_str() && s.scale_target_ref.name == workload
         })
     };
     match list.items.iter().find(|h| owns(h)) {
@@ -60,6 +73,45 @@ pub async fn autoscaler(client: &Client, namespace: &str, deployment: &str) -> S
             "namespace {namespace} has more than {AUTOSCALER_LIMIT} autoscalers"
         )),
         None => Seen::Absent,
+    }
+}
+
+/// Pods of a StatefulSet that are not ready and not of the revision that it wants: under ordered pod
+/// management they keep their controller from putting the wanted one there.
+pub async fn pods_in_the_way(client: &Client, target: &WorkloadSeen) -> Seen<Vec<Guard>> {
+    let Some(wanted) = target.update_revision.as_deref() else {
+        return Seen::Absent;
+    };
+    match pods_of(client, target).await {
+        Ok(pods) => Seen::Present(
+            pods.iter()
+                .filter(|p| in_the_way(p, target, wanted))
+                .map(guard_of)
+                .collect(),
+        ),
+        Err(fault) => Seen::Unknown(fault.to_string()),
+    }
+}
+
+fn in_the_way(pod: &Pod, target: &WorkloadSeen, wanted: &str) -> bool {
+    let owned = pod
+        .owner_references()
+        .iter()
+        .any(|o| o.uid == target.uid && o.controller == Some(true));
+    let revision = pod.labels().get(REVISION_LABEL);
+    owned
+        && pod.metadata.deletion_timestamp.is_none()
+        && !is_ready(pod)
+        && revision.is_some_and(|r| r != wanted)
+}
+
+fn guard_of(pod: &Pod) -> Guard {
+    Guard {
+        kind: ObjectKind::Pod,
+        namespace: pod.namespace().unwrap_or_default(),
+        name: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        resource_version: pod.resource_version().unwrap_or_default(),
     }
 }
 
@@ -86,96 +138,6 @@ fn unseen<T>(kind: &str, namespace: &str, name: &str, error: kube::Error) -> See
     }
 }
 
-/// Takes a Deployment apart.
-pub fn workload(d: &DynamicObject) -> Result<WorkloadSeen, ClusterFault> {
-    let namespace = d.namespace().unwrap_or_default();
-    let malformed = |message: &str| ClusterFault::Malformed {
-        object: format!("Deployment {namespace}/{}", d.name_any()),
-        message: message.to_owned(),
-    };
-    let spec = d
-        .data
-        .get("spec")
-        .cloned()
-        .ok_or_else(|| malformed("has no spec"))?;
-    let replicas = count(&spec, "/replicas").unwrap_or(1);
-    let status = d.data.get("status").cloned().unwrap_or(Value::Null);
-    let number = |field: &str| count(&status, field).unwrap_or(0);
-    Ok(WorkloadSeen {
-        kind: ObjectKind::Deployment,
-        name: d.name_any(),
-        uid: d.uid().ok_or_else(|| malformed("has no uid"))?,
-        resource_version: d
-            .resource_version()
-            .ok_or_else(|| malformed("has no resourceVersion"))?,
-        generation: d.metadata.generation.unwrap_or(0),
-        observed_generation: status
-            .get("observedGeneration")
-            .and_then(Value::as_i64)
-            .unwrap_or(0),
-        replicas,
-        pods: number("/replicas"),
-        updated: number("/updatedReplicas"),
-        ready: number("/readyReplicas"),
-        available: number("/availableReplicas"),
-        max_unavailable: max_unavailable(&spec, replicas),
-        claimed_by: d.annotations().get(ROLLOUT_ANNOTATION).cloned(),
-        epoch: d
-            .annotations()
-            .get(EPOCH_ANNOTATION)
-            .and_then(|e| e.parse().ok())
-            .unwrap_or(0),
-        created_by: d.labels().get(ROLLOUT_LABEL).cloned(),
-        namespace,
-        spec,
-    })
-}
-
-fn count(v: &Value, pointer: &str) -> Option<u32> {
-    v.pointer(pointer)?
-        .as_u64()
-        .and_then(|n| u32::try_from(n).ok())
-}
-
-/// `maxUnavailable` in pods, by the rules of the Deployment controller: percentages round down,
-/// `Recreate` may take all, and where surge and this both come to zero, one pod may go.
-fn max_unavailable(spec: &Value, replicas: u32) -> u32 {
-    if spec.pointer("/strategy/type").and_then(Value::as_str) == Some("Recreate") {
-        return replicas;
-    }
-    let of = |field: &str, round_up: bool| {
-        let v = spec.pointer(&format!("/strategy/rollingUpdate/{field}"));
-        pods(v, replicas, round_up)
-    };
-    let (unavailable, surge) = (of("maxUnavailable", false), of("maxSurge", true));
-    if unavailable == 0 && surge == 0 {
-        1
-    } else {
-        unavailable
-    }
-}
-
-fn pods(v: Option<&Value>, replicas: u32, round_up: bool) -> u32 {
-    let part = |percent: u64| {
-        let product = u64::from(replicas) * percent;
-        let rounded = if round_up {
-            product.div_ceil(100)
-        } else {
-            product / 100
-        };
-        u32::try_from(rounded).unwrap_or(replicas)
-    };
-    match v {
-        Some(Value::Number(n)) => n.as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
-        Some(Value::String(s)) => s
-            .strip_suffix('%')
-            .and_then(|s| s.parse().ok())
-            .map_or(0, part),
-        // The API server's default.
-        _ => part(25),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -183,20 +145,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unavailable_pods_are_counted_as_the_deployment_controller_counts_them() {
-        let of = |u: Value, s: Value, n| {
-            let spec = json!({"strategy": {"type": "RollingUpdate",
-                "rollingUpdate": {"maxUnavailable": u, "maxSurge": s}}});
-            max_unavailable(&spec, n)
+    fn only_an_own_pod_of_the_wrong_revision_that_is_not_ready_is_in_the_way() {
+        let target = WorkloadSeen {
+            uid: "set".into(),
+            ..WorkloadSeen::default()
         };
-        assert_eq!(of(json!("25%"), json!("25%"), 10), 2);
-        assert_eq!(of(json!("25%"), json!("25%"), 3), 0);
-        assert_eq!(of(json!(0), json!(1), 10), 0);
-        assert_eq!(of(json!("0%"), json!("0%"), 10), 1);
-        assert_eq!(max_unavailable(&json!({}), 10), 2);
-        assert_eq!(
-            max_unavailable(&json!({"strategy": {"type": "Recreate"}}), 4),
-            4
-        );
+        let pod = |owner: &str, revision: &str, ready: &str| -> Pod {
+            serde_json::from_value(json!({
+                "metadata": {"name": "db-2", "labels": {REVISION_LABEL: revision},
+                    "ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet",
+                        "name": "db", "uid": owner, "controller": true}]},
+                "status": {"conditions": [{"type": "Ready", "status": ready}]},
+            }))
+            .unwrap()
+        };
+        assert!(in_the_way(&pod("set", "db-2", "False"), &target, "db-1"));
+        assert!(!in_the_way(&pod("set", "db-2", "True"), &target, "db-1"));
+        assert!(!in_the_way(&pod("set", "db-1", "False"), &target, "db-1"));
+        assert!(!in_the_way(&pod("other", "db-2", "False"), &target, "db-1"));
+        let mut going = pod("set", "db-2", "False");
+        going.metadata.deletion_timestamp =
+            serde_json::from_value(json!("2026-10-12T09:00:00Z")).unwrap();
+        assert!(!in_the_way(&going, &target, "db-1"));
     }
 }

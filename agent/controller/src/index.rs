@@ -1,4 +1,4 @@
-//! Which objects care about a Deployment, and who stands in line. Kept by name, so that an event costs
+//! Which objects care about a workload, and who stands in line. Kept by name, so that an event costs
 //! a look-up and not a walk over everything.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,13 +13,13 @@ use crate::queue::Key;
 
 #[derive(Default)]
 struct Maps {
-    by_deployment: HashMap<(String, String), HashSet<Key>>,
+    by_workload: HashMap<(String, String), HashSet<Key>>,
     of_key: HashMap<Key, Vec<(String, String)>>,
     /// Rollouts that wait until fewer are under way: since when, and for which environment.
     line: HashMap<Key, (Timestamp, String)>,
 }
 
-/// Deployment → Pipelines and live Rollouts.
+/// Workload → Pipelines and live Rollouts.
 #[derive(Default)]
 pub(crate) struct Index {
     maps: Mutex<Maps>,
@@ -30,19 +30,20 @@ impl Index {
         self.maps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the targets of a Pipeline.
+    /// Notes the workloads of a Pipeline.
     pub(crate) fn pipeline(&self, key: &Key, pipeline: &Pipeline) {
         let targets = pipeline
             .spec
             .body
             .environments
             .iter()
-            .map(|e| (e.target.namespace.clone(), e.target.name().to_owned()))
+            .flat_map(|e| e.target.workloads())
+            .map(|(namespace, _, name)| (namespace.to_owned(), name.to_owned()))
             .collect();
         self.set(key, targets);
     }
 
-    /// Notes the target and the canary of a Rollout; an ended one cares about nothing. Answers whether
+    /// Notes the workloads and the canaries of a Rollout; an ended one cares about nothing. Answers whether
     /// it made a place: it is over, or stands in line no more.
     pub(crate) fn rollout(&self, key: &Key, rollout: &Rollout) -> bool {
         let journal = rollout.status.as_ref();
@@ -63,13 +64,11 @@ impl Index {
         };
         let target = &rollout.spec.body.target;
         let uid = rollout.uid().unwrap_or_default();
-        self.set(
-            key,
-            vec![
-                (target.namespace.clone(), target.name().to_owned()),
-                (target.namespace.clone(), canary_name(target.name(), &uid)),
-            ],
-        );
+        let names = target.workloads().flat_map(|(namespace, _, name)| {
+            let canary = canary_name(name, &uid);
+            [name.to_owned(), canary].map(|name| (namespace.to_owned(), name))
+        });
+        self.set(key, names.collect());
         left
     }
 
@@ -91,33 +90,33 @@ impl Index {
         self.set(key, Vec::new());
     }
 
-    /// Everything that cares about a Deployment.
-    pub(crate) fn of(&self, namespace: &str, deployment: &str) -> Vec<Key> {
+    /// Everything that cares about a workload of this name, whatever its kind.
+    pub(crate) fn of(&self, namespace: &str, workload: &str) -> Vec<Key> {
         let maps = self.lock();
-        maps.by_deployment
-            .get(&(namespace.to_owned(), deployment.to_owned()))
+        maps.by_workload
+            .get(&(namespace.to_owned(), workload.to_owned()))
             .map(|keys| keys.iter().cloned().collect())
             .unwrap_or_default()
     }
 
-    fn set(&self, key: &Key, deployments: Vec<(String, String)>) {
+    fn set(&self, key: &Key, workloads: Vec<(String, String)>) {
         let mut maps = self.lock();
         for old in maps.of_key.remove(key).unwrap_or_default() {
-            if let Some(keys) = maps.by_deployment.get_mut(&old) {
+            if let Some(keys) = maps.by_workload.get_mut(&old) {
                 keys.remove(key);
                 if keys.is_empty() {
-                    maps.by_deployment.remove(&old);
+                    maps.by_workload.remove(&old);
                 }
             }
         }
-        for d in &deployments {
-            maps.by_deployment
+        for d in &workloads {
+            maps.by_workload
                 .entry(d.clone())
                 .or_default()
                 .insert(key.clone());
         }
-        if !deployments.is_empty() {
-            maps.of_key.insert(key.clone(), deployments);
+        if !workloads.is_empty() {
+            maps.of_key.insert(key.clone(), workloads);
         }
     }
 }

@@ -19,6 +19,7 @@ mod guards;
 mod health;
 mod hints;
 mod index;
+mod kinds;
 mod leader;
 mod leftover;
 mod own;

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::index::Index;
+use crate::kinds::Kinds;
 use crate::leftover;
 use crate::queue::{Key, Queue};
 use crate::stop;
@@ -30,6 +31,8 @@ pub(crate) fn start(
     tasks: &mut JoinSet<()>,
 ) -> World {
     let index = Arc::new(Index::default());
+    let everywhere = target_namespaces.is_empty();
+    let kinds = Kinds::start(client, everywhere, queue, &index, renewal, tasks);
     let (q, i) = (queue.clone(), index.clone());
     let pipelines = follow::<Pipeline>(client, namespace, renewal, tasks, move |event| {
         let (object, gone) = applied_or_gone(event);
@@ -39,6 +42,7 @@ pub(crate) fn start(
                 i.forget(&key);
             } else {
                 i.pipeline(&key, p);
+                kinds.of(p);
             }
             q.now(key);
         }
@@ -174,21 +178,28 @@ fn deployments(
         let (q, i) = (queue.clone(), index.clone());
         let stream = renewed(api, renewal.clone());
         let seen = move |event: &Event<PartialObjectMeta<Deployment>>| {
-            if let (Some(d), gone) = applied_or_gone(event) {
-                for key in i.of(&d.namespace().unwrap_or_default(), &d.name_any()) {
-                    q.now(key);
-                }
-                if let Some(key) = leftover::key(d).filter(|_| !gone) {
-                    q.now(key);
-                }
+            wake(event, &i, &q);
+            if let (Some(d), false) = applied_or_gone(event)
+                && let Some(key) = leftover::key(d)
+            {
+                q.now(key);
             }
         };
         tasks.spawn(drain(stream, "Deployment".to_owned(), seen));
     }
 }
 
+/// Whoever cares about a workload looks at it.
+pub(crate) fn wake<K: Resource>(event: &Event<K>, index: &Index, queue: &Queue) {
+    if let (Some(w), _) = applied_or_gone(event) {
+        for key in index.of(&w.namespace().unwrap_or_default(), &w.name_any()) {
+            queue.now(key);
+        }
+    }
+}
+
 /// A watch that begins anew, with a list, each time it is told to.
-fn renewed<K>(
+pub(crate) fn renewed<K>(
     api: Api<K>,
     renewal: Arc<Notify>,
 ) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + Send
@@ -203,7 +214,7 @@ where
     stream::repeat_with(begin).flatten()
 }
 
-async fn drain<K>(
+pub(crate) async fn drain<K>(
     stream: impl Stream<Item = Result<Event<K>, watcher::Error>>,
     kind: String,
     seen: impl Fn(&Event<K>),

@@ -7,6 +7,7 @@ use crate::image::{Digest, ImageRef, Repository};
 use crate::pipeline::{ImageSpec, Revision, TargetSpec};
 use crate::rollout::{WorkloadSeen, revision_name};
 use crate::template::{images, release_containers, template_hash};
+use crate::workload::config::copies;
 
 /// What a container of a ready pod runs, as the kubelet reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub fn adopt(
         target_uid: target.uid.clone(),
         since: now,
         promoted_by: None,
+        copies: copies(target.template()),
+        members: Vec::new(),
     })
 }
 

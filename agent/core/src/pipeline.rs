@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::duration::HumanDuration;
 use crate::image::Repository;
 use crate::problem::Problem;
+use crate::rollout::ObjectKind;
 use crate::schedule::Schedule;
 use crate::tags::TagPolicy;
 
@@ -202,8 +203,11 @@ pub struct PluginUse {
     pub settings: Value,
 }
 
+/// Between two repetitions of a check at least: it is asked of every pod.
+const CHECK_EVERY_LEAST: HumanDuration = HumanDuration::from_secs(1);
+
 /// The schema of a document that only the plugin can check.
-fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(crate) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
@@ -290,6 +294,19 @@ impl PipelineSpec {
         e.target.problems(&at("target"), out);
         e.course.problems(&at(""), out);
         e.strategy.router.problems(&at("strategy.router"), out);
+        if e.strategy.router.isolates() && e.target.kind() != ObjectKind::Deployment {
+            out.push(
+                Problem::new(
+                    at("strategy.router"),
+                    format!(
+                        "`{}` needs a second set of pods, and a {} has one",
+                        e.strategy.router.word(),
+                        e.target.kind()
+                    ),
+                )
+                .with_hint("write {replicas: {}}: the candidate takes the place of pods"),
+            );
+        }
         for after in &e.after {
             if *after == e.name || self.environment(after).is_none() {
                 out.push(Problem::new(
@@ -357,6 +374,26 @@ impl PipelineSpec {
                         format!("a check named `{}` is already there", c.label()),
                     )
                     .with_hint("give each use of a plugin its own `name`"),
+                );
+            }
+            if c.every.is_some_and(|every| every < CHECK_EVERY_LEAST) {
+                out.push(
+                    Problem::new(at(&format!("checks[{n}].every")), "shorter than 1s")
+                        .with_hint("each repetition asks every pod: 10s is usual"),
+                );
+            }
+        }
+        for (n, a) in e.course.analysis.iter().enumerate() {
+            if a.require.is_none() && a.compare.is_some() && e.strategy.router.switches() {
+                out.push(
+                    Problem::new(
+                        at(&format!("analysis[{n}]")),
+                        format!(
+                            "`{}` gives all traffic to one version, and a comparison needs it at both",
+                            e.strategy.router.word()
+                        ),
+                    )
+                    .with_hint("write require: what the candidate must hold to by itself"),
                 );
             }
         }

@@ -27,7 +27,12 @@ pub(super) async fn ensure(
     let target = &environment.target;
     let found = match target_of(&context.client, target).await {
         Seen::Present(w) => w,
-        Seen::Absent => return Err(Held::soon(format!("Deployment {target} does not exist"))),
+        Seen::Absent => {
+            return Err(Held::soon(format!(
+                "{} {target} does not exist",
+                target.kind()
+            )));
+        }
         Seen::Unknown(why) => return Err(Held::soon(why)),
     };
     if let Some(stable) = &status.stable {

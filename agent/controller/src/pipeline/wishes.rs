@@ -158,9 +158,20 @@ async fn one(
                         Err(held) => Ok(Err(held.why)),
                     }
                 }
-                Seen::Absent => Ok(Err(format!("Deployment {target} does not exist"))),
+                Seen::Absent => Ok(Err(format!("{} {target} does not exist", target.kind()))),
                 Seen::Unknown(why) => Err(Held::soon(why)),
             }
+        }
+        RequestAction::Drill => {
+            let Some(stable) = status_of(view, &environment.name).stable else {
+                let target = &environment.target;
+                let why = format!("{target} was never seen healthy: there is nothing to drill with");
+                return Ok(Err(why));
+            };
+            let repository = view.spec.image.repository.clone();
+            let candidate = Candidate::drill(&repository, &stable, cause(request, by));
+            let proposed = propose(context, namespace, view, environment, &candidate).await?;
+            Ok(answer_of(proposed))
         }
         RequestAction::Stop | RequestAction::Start => Ok(Err(
             "this wish is about everything: leave out pipeline and environment".into(),

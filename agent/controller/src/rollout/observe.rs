@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 use sluice_cluster::crd::{RequestAction, created};
 use sluice_cluster::object::object;
-use sluice_cluster::observe::{autoscaler, deployment, revision_template, target_of};
+use sluice_cluster::quota::quotas;
+use sluice_cluster::observe::{
+    autoscaler, deployment, pods_in_the_way, revision_template, target_of,
+};
 use sluice_core::approval::{Channel, Vote};
+use sluice_core::hook::JobPods;
 use sluice_core::pipeline::EnvironmentStatus;
 use sluice_core::rollout::{
-    Action, Journal, ObjectRef, ObjectSeen, Observation, RequestSeen, RolloutView, Seen, State,
-    canary_name, looks_at,
+    Action, Journal, ObjectKind, ObjectRef, ObjectSeen, Observation, RequestSeen, RolloutView, Seen, State,
+    canary_name, hook_pods_wanted, looks_at, quotas_wanted,
 };
 
 use crate::context::Context;
@@ -30,12 +34,12 @@ pub(super) async fn observe(
     let client = &context.client;
     let namespace = target.namespace.as_str();
     let canary = canary_name(target.name(), &view.uid);
-    let canary_matters = journal.state.begun();
+    let canary_matters = journal.state.begun() && target.kind() == ObjectKind::Deployment;
     let back = match (&journal.state, &journal.stable) {
         (State::RollingBack(_), Some(stable)) => Some(stable.name.clone()),
         _ => None,
     };
-    let (target, canary, stable_template, return_template, autoscaler, objects) = futures::join!(
+    let (target, canary, stable_template, return_template, autoscaler, objects, hook_pods, quotas) = futures::join!(
         target_of(client, target),
         async {
             if canary_matters {
@@ -61,18 +65,35 @@ pub(super) async fn observe(
             if journal.state.begun() {
                 Seen::Absent
             } else {
-                autoscaler(client, namespace, view.spec.target.name()).await
+                autoscaler(client, view.spec.target.kind(), namespace, view.spec.target.name()).await
             }
         },
         objects(client, looks_at(view, journal)),
+        hook_pods(client, namespace, journal),
+        async {
+            if quotas_wanted(view, journal) {
+                quotas(client, namespace).await
+            } else {
+                Seen::Absent
+            }
+        },
     );
+    let pods_in_the_way = match (&journal.state, target.present()) {
+        (State::RollingBack(_), Some(t)) if t.kind == ObjectKind::StatefulSet && !t.settled() => {
+            pods_in_the_way(client, t).await
+        }
+        _ => Seen::Absent,
+    };
     Observation {
+        pods_in_the_way,
         target,
         canary,
         stable_template,
         return_template,
         autoscaler,
         objects,
+        hook_pods,
+        quotas,
         votes: votes(context, view).await,
         requests: requests(context, view),
         environment: environment(context, view).await,
@@ -89,6 +110,19 @@ async fn objects(
     let reads = wanted.into_iter().map(async |wanted| {
         let found = object(client, &wanted).await;
         (wanted.to_string(), found)
+    });
+    futures::future::join_all(reads).await.into_iter().collect()
+}
+
+/// The pods of hooks' Jobs, only while those run.
+async fn hook_pods(
+    client: &kube::Client,
+    namespace: &str,
+    journal: &Journal,
+) -> BTreeMap<String, Seen<JobPods>> {
+    let reads = hook_pods_wanted(journal).into_iter().map(async |job| {
+        let found = sluice_cluster::hooks::pods(client, namespace, &job).await;
+        (job, found)
     });
     futures::future::join_all(reads).await.into_iter().collect()
 }
@@ -153,6 +187,7 @@ fn requests(context: &Context, view: &RolloutView) -> Vec<RequestSeen> {
                 | RequestAction::Retry
                 | RequestAction::LiftQuarantine
                 | RequestAction::Adopt
+                | RequestAction::Drill
                 | RequestAction::Stop
                 | RequestAction::Start => return None,
             };

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ConfigSource;
+use crate::workload::MemberRevision;
+
 /// Outcomes kept per environment. Old ones fall out: the archive has them all.
 pub const HISTORY_LIMIT: usize = 50;
 /// Digests that may be quarantined at once. Full: new candidates hold until a person lifts one.
@@ -64,7 +67,7 @@ pub struct EnvironmentStatus {
 }
 
 /// A pod template that served well, kept whole as a ControllerRevision beside the target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {
     /// Image digest.
@@ -84,6 +87,12 @@ pub struct Revision {
     /// target. Nothing else can be a rollback target (reliability.md W6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_by: Option<String>,
+    /// Copies of configuration that the template refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<ConfigSource>,
+    /// The templates of the workloads that went with it in lockstep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberRevision>,
 }
 
 /// How a Rollout ended.
@@ -99,6 +108,9 @@ pub struct Outcome {
     pub tag: Option<String>,
     /// How it ended.
     pub kind: OutcomeKind,
+    /// Whether it was an exercise. Its end says nothing about the digest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -195,7 +207,8 @@ impl EnvironmentStatus {
         if self.has_outcome(&outcome.rollout) {
             return self;
         }
-        if outcome.kind != OutcomeKind::Succeeded && !self.tried.contains(&outcome.digest) {
+        let failed = outcome.kind != OutcomeKind::Succeeded && !outcome.drill;
+        if failed && !self.tried.contains(&outcome.digest) {
             self.tried.insert(0, outcome.digest.clone());
             self.tried.truncate(HISTORY_LIMIT);
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 use crate::rollout::ObjectKind;
+use crate::workload::config::SOURCE_NAME_LIMIT;
 
 /// Workloads of one lockstep group beside the first.
 const MEMBER_LIMIT: usize = 7;
@@ -155,6 +156,15 @@ impl TargetSpec {
             }
         }
         for (i, source) in self.config.iter().enumerate() {
+            let (kind, name) = source.object();
+            if name.is_empty() || name.len() > SOURCE_NAME_LIMIT {
+                out.push(Problem::new(
+                    format!("{at}.config[{i}]"),
+                    format!(
+                        "a {kind} of 1 to {SOURCE_NAME_LIMIT} bytes: its copies have longer names"
+                    ),
+                ));
+            }
             if self.config.iter().take(i).any(|other| other == source) {
                 out.push(Problem::new(
                     format!("{at}.config[{i}]"),

@@ -2,12 +2,14 @@
 //!
 //! A list of named steps, one file each. None of them looks at a clock, writes a log line or fails.
 
+mod analyse;
 mod approval_hash;
 mod back;
 mod check;
 mod config;
 mod context;
 mod dry_run;
+mod failed;
 mod finish;
 mod foreign;
 mod gate;
@@ -15,11 +17,14 @@ mod hold;
 mod hooks;
 mod looks;
 mod messages;
+mod partition;
 mod plan;
+mod preflight;
 mod prepare;
 mod queue;
 mod record;
 mod requests;
+mod route;
 mod shift;
 mod slot;
 mod start;
@@ -35,13 +40,16 @@ use super::state::State;
 use super::why::Why;
 use crate::policy::Policy;
 
+pub(super) use analyse::{in_force, measure_key, place, watches};
 pub(super) use check::check_key;
 pub(crate) use context::revision_name;
-pub use context::{ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name};
+pub use context::{DRILL_ANNOTATION, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name};
 pub(super) use hold::judge_key;
+pub use hooks::pods_wanted as hook_pods_wanted;
 pub use looks::looks_at;
 pub(super) use messages::tell;
 pub(super) use plan::plan_key;
+pub use preflight::{QuotaSeen, quotas_wanted};
 
 /// Even where the world does not change, a Rollout is looked at this often (R5): milliseconds.
 const LOOK_AGAIN_MS: i64 = 30_000;
@@ -81,6 +89,7 @@ pub fn decide(
         effects: Vec::new(),
         wake_at: None,
         turned: false,
+        grows: false,
     };
     let mut why = None;
     for _ in 0..PASSES {
@@ -120,6 +129,8 @@ struct Turn<'a> {
     wake_at: Option<Timestamp>,
     /// Whether this very decision turned round.
     turned: bool,
+    /// Whether an effect gives the candidate a larger share by its route.
+    grows: bool,
 }
 
 impl Turn<'_> {
@@ -151,8 +162,11 @@ impl Turn<'_> {
 
     fn finish(mut self, before: &Journal, why: Why) -> Decision {
         let phase = self.journal.state.phase();
-        if before.phase != phase {
-            self.journal.since = Some(self.now);
+        let now = self.now;
+        self.journal
+            .count_phase(before, self.rollout.created_at, now);
+        if self.rollout.spec.drill {
+            self.journal.time_drill(now);
         }
         phase.clone_into(&mut self.journal.phase);
         self.journal.message = super::journal::clip(&why.to_string());

@@ -10,6 +10,7 @@ use crate::plugin::{Invocation, Release, Targets, WorkloadRef};
 use crate::rollout::journal::clip;
 use crate::rollout::{CallId, Effect, Guard, OwnerRef, PluginQuestion, Seen, Why, WorkloadSeen};
 use crate::template::{images, template_hash, with_image};
+use crate::workload::config::with_versions;
 
 /// On every object that a Rollout creates: its uid.
 pub const ROLLOUT_LABEL: &str = "sluice.dev/rollout-uid";
@@ -17,6 +18,9 @@ pub const ROLLOUT_LABEL: &str = "sluice.dev/rollout-uid";
 pub const ROLE_LABEL: &str = "sluice.dev/role";
 /// On the target: uid of the Rollout that may change it. The lock of the target.
 pub const ROLLOUT_ANNOTATION: &str = "sluice.dev/rollout-uid";
+
+/// On the pod template of a drill, so that it differs from the one that serves: uid of the Rollout.
+pub const DRILL_ANNOTATION: &str = "sluice.dev/drill";
 
 /// Name of the canary Deployment of a Rollout: the target's and ten characters of a hash (W4).
 pub fn canary_name(deployment: &str, rollout_uid: &str) -> String {
@@ -72,7 +76,33 @@ impl Turn<'_> {
             &spec.image.repository,
             &spec.image.digest,
         )
+        .map(|template| with_versions(&template, &self.journal.config))
+        .map(|template| self.marked_as_drill(template))
         .map_err(NoTemplate::Impossible)
+    }
+
+    /// The version that serves differs from itself by its mark alone.
+    fn marked_as_drill(&self, mut template: Value) -> Value {
+        if self.rollout.spec.drill {
+            let mut at = &mut template;
+            for key in ["metadata", "annotations"] {
+                let Some(map) = at.as_object_mut() else {
+                    return template;
+                };
+                let next = map.entry(key).or_insert_with(|| serde_json::json!({}));
+                if next.is_null() {
+                    *next = serde_json::json!({});
+                }
+                at = next;
+            }
+            if let Some(map) = at.as_object_mut() {
+                map.insert(
+                    DRILL_ANNOTATION.into(),
+                    Value::from(self.rollout.uid.as_str()),
+                );
+            }
+        }
+        template
     }
 
     /// Ends a Rollout that has changed nothing and never can, or waits for a better look.

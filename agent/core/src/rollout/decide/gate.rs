@@ -21,7 +21,7 @@ impl Turn<'_> {
     /// what the policy offers to leave out.
     pub(super) fn environment_policy(&self) -> Result<Cow<'_, EnvironmentPolicy>, Why> {
         let rules = self.whole_policy()?;
-        Ok(rules.under(self.rollout.spec.emergency))
+        Ok(rules.for_rollout(&self.rollout.spec))
     }
 
     /// The same with nothing left out.
@@ -62,6 +62,9 @@ impl Turn<'_> {
             Ok(p) => p.into_owned(),
             Err(closed) => return Some(Flow::Wait(closed)),
         };
+        if let Some(flow) = self.fix_config() {
+            return Some(flow);
+        }
         let Some(template) = self.target().map(|t| self.candidate_template(t.template())) else {
             return Some(cannot_see(&self.target_name(), "it cannot be read"));
         };
@@ -84,6 +87,9 @@ impl Turn<'_> {
         let broken = self.broken_rules();
         if !broken.is_empty() {
             return Some(self.end_unbegun(OutcomeKind::Refused, &broken.join("; ")));
+        }
+        if let Some(flow) = self.unprepared() {
+            return Some(flow);
         }
         let policy_hash = policy.hash(self.policy);
         let Some(hash) = self.approval_hash(&policy_hash) else {
@@ -152,7 +158,9 @@ impl Turn<'_> {
         let stable = self.seen.environment.present();
         let changes = self.target().and_then(|target| {
             let template = self.candidate_template(target.template()).ok()?;
-            Some(diff(target.template(), &template))
+            let mut lines = self.config_lines(target.template());
+            lines.extend(diff(target.template(), &template));
+            Some(lines)
         });
         ApprovalRequest {
             hash,

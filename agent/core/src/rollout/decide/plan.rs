@@ -26,6 +26,9 @@ impl Turn<'_> {
         if let Some(flow) = self.pointless() {
             return flow;
         }
+        if let Some(flow) = self.fix_config() {
+            return flow;
+        }
         let Some(target) = self.target() else {
             return cannot_see(&self.target_name(), "it cannot be read");
         };
@@ -73,6 +76,16 @@ impl Turn<'_> {
         room: Room,
         policy: &EnvironmentPolicy,
     ) -> Flow {
+        if self.switches()
+            && let Some(autoscaler) = self.seen.autoscaler.present()
+        {
+            let text = format!(
+                "the router service keeps the old version whole beside the new one, and {autoscaler} \
+                 would shrink whichever has no visitors: use the router httpRoute, ingressNginx or \
+                 replicas for a target with an autoscaler"
+            );
+            return self.end_unbegun(OutcomeKind::Refused, &text);
+        }
         let spec = &self.rollout.spec;
         let (strategy, limits) = if spec.returns_to.is_some() {
             (RETURN_STRATEGY, PlanLimits::default())
@@ -85,6 +98,9 @@ impl Turn<'_> {
             Ok(plan) => {
                 self.journal.plan = Some(plan);
                 self.journal.fault = None;
+                if let Some(refused) = self.unfit() {
+                    return refused;
+                }
                 self.journal.state = State::AwaitingApproval;
                 Flow::Again
             }
@@ -98,6 +114,12 @@ impl Turn<'_> {
     /// Whose pods the candidate will get its share of.
     pub(super) fn room(&self, target: &WorkloadSeen) -> Result<Room, Flow> {
         match &self.seen.autoscaler {
+            Seen::Absent | Seen::Present(_) if self.rollout.spec.strategy.router.isolates() => {
+                Ok(Room::Apart {
+                    target: target.replicas,
+                    switch: self.rollout.spec.strategy.router.switches(),
+                })
+            }
             Seen::Absent => Ok(Room::Within(target.replicas)),
             Seen::Present(_) => Ok(Room::Beside(target.replicas)),
             Seen::Unknown(why) => Err(cannot_see("whether an autoscaler owns the target", why)),
@@ -131,7 +153,7 @@ impl Turn<'_> {
         )
     }
 
-    fn loaded(&self, name: &str, kind: PluginKind) -> bool {
+    pub(super) fn loaded(&self, name: &str, kind: PluginKind) -> bool {
         self.seen
             .plugins
             .iter()
@@ -147,6 +169,11 @@ impl Turn<'_> {
         }
         if let Some(Why::PluginMissing { plugins: checks }) = self.missing_checks() {
             plugins.extend(checks);
+        }
+        if spec.returns_to.is_none() {
+            let unloaded = |name: &&str| !self.loaded(name, PluginKind::MetricProvider);
+            let providers = spec.course.metric_providers().into_iter().filter(unloaded);
+            plugins.extend(providers.map(str::to_owned));
         }
         (!plugins.is_empty()).then_some(Why::PluginMissing { plugins })
     }

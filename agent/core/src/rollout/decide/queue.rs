@@ -26,8 +26,8 @@ impl Turn<'_> {
         let Some(stable) = &environment.stable else {
             return Flow::Wait(Why::NoBaseline);
         };
-        if stable.digest == self.rollout.spec.image.digest && self.rollout.spec.returns_to.is_none()
-        {
+        let spec = &self.rollout.spec;
+        if stable.digest == spec.image.digest && spec.returns_to.is_none() && !spec.drill {
             return self.end_unbegun(
                 OutcomeKind::Refused,
                 "this digest is the stable one already",
@@ -67,11 +67,14 @@ impl Turn<'_> {
             ),
             (_, Seen::Absent) => (
                 OutcomeKind::Failed,
-                "the target Deployment was deleted".into(),
+                format!("the target {} was deleted", spec.target.kind()),
             ),
             (_, Seen::Present(t)) if t.uid != spec.target_uid => (
                 OutcomeKind::Failed,
-                "the target Deployment was made anew after this was asked for".into(),
+                format!(
+                    "the target {} was made anew after this was asked for",
+                    spec.target.kind()
+                ),
             ),
             (Seen::Present(e), _) if spec.returns_to.is_none() => {
                 let q = e.quarantine(&spec.image.digest)?;
@@ -90,7 +93,11 @@ impl Turn<'_> {
         // What only looks is in nobody's place.
         let over = matches!(
             self.journal.state,
-            State::RollingBack(_) | State::Recording(_) | State::Ended(_)
+            State::Watching(_)
+                | State::Finishing(_)
+                | State::RollingBack(_)
+                | State::Recording(_)
+                | State::Ended(_)
         );
         if over || self.rollout.spec.dry_run {
             return None;
@@ -138,7 +145,8 @@ impl Turn<'_> {
     }
 
     pub(super) fn target_name(&self) -> String {
-        format!("Deployment {}", self.rollout.spec.target)
+        let target = &self.rollout.spec.target;
+        format!("{} {target}", target.kind())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::plugin::Severity;
 use crate::rollout::journal::clip;
 use crate::rollout::{Effect, End, Ending, Seen, State, Why};
 use crate::template::template_hash;
+use crate::workload::config::copies;
 
 impl Turn<'_> {
     pub(super) fn succeed(&mut self) -> Flow {
@@ -16,12 +17,14 @@ impl Turn<'_> {
         if let Ok(rules) = self.whole_policy()
             && let Some(window) = rules.rollback.window
         {
+            self.journal.return_until = Some(window.after(self.now));
             let until = crate::rollout::clock(&window.after(self.now));
             text.push_str(&format!("; going back needs no approval until {until}"));
         }
+        text.push_str(&self.hooks_left());
         self.journal.state = State::Recording(Ending {
             kind: OutcomeKind::Succeeded,
-            message: text,
+            message: clip(&text),
             quarantine: None,
         });
         Flow::Again
@@ -36,7 +39,9 @@ impl Turn<'_> {
             Seen::Unknown(why) => return cannot_see("the pipeline's status", why),
             // The pipeline is gone: nobody is left to remember.
             Seen::Absent => return self.end(ending),
-            Seen::Present(e) if e.has_outcome(&self.rollout.name) => return self.end(ending),
+            Seen::Present(e) if e.has_outcome(&self.rollout.name) => {
+                return self.sweep().unwrap_or_else(|| self.end(ending));
+            }
             Seen::Present(_) => {}
         }
         let spec = &self.rollout.spec;
@@ -60,9 +65,11 @@ impl Turn<'_> {
                 tag: spec.image.tag.clone(),
                 name: super::context::revision_name(&target.name, &target.uid, &hash),
                 template_hash: hash,
+                copies: copies(target.template()),
                 target_uid: target.uid,
                 since: self.now,
                 promoted_by: Some(self.rollout.name.clone()),
+                members: Vec::new(),
             })
         } else {
             None
@@ -72,9 +79,18 @@ impl Turn<'_> {
             digest: spec.image.digest.clone(),
             tag: spec.image.tag.clone(),
             kind: ending.kind,
+            drill: spec.drill,
             at: self.now,
         };
         let quarantine = self.quarantine(ending);
+        let seen = self.seen;
+        if let Seen::Present(before) = &seen.environment {
+            let after =
+                before
+                    .clone()
+                    .with_outcome(outcome.clone(), promoted.clone(), quarantine.clone());
+            self.note_stale(before, &after);
+        }
         self.effects.push(Effect::RecordOutcome {
             outcome,
             promoted,
@@ -107,6 +123,10 @@ impl Turn<'_> {
             rollout: self.rollout.name.clone(),
             at: self.now,
         };
+        // Whatever a drill found: the digest is the one that serves.
+        if spec.drill {
+            return None;
+        }
         if spec.returns_to.is_some() {
             let left = self.journal.stable.as_ref()?;
             let by = spec
@@ -137,6 +157,12 @@ impl Turn<'_> {
         self.journal.ended_at = Some(self.now);
         let severity = match ending.kind {
             OutcomeKind::Succeeded => Severity::Info,
+            // A drill that came back as planned is no alarm.
+            OutcomeKind::RolledBack
+                if self.journal.drill_report().is_some_and(|drill| drill.as_planned) =>
+            {
+                Severity::Info
+            }
             OutcomeKind::RolledBack | OutcomeKind::Failed => Severity::Critical,
             OutcomeKind::Refused
             | OutcomeKind::Rejected

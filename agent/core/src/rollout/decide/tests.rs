@@ -1,7 +1,9 @@
 //! One file per behaviour. Each test changes one thing in a world in which all is well.
 
+mod apart;
 mod back;
 mod checks;
+mod config;
 mod drift;
 mod dry_run;
 mod emergency;
@@ -9,7 +11,10 @@ mod foreign;
 mod gate;
 mod gone;
 mod hold;
+mod hooks;
+mod partition;
 mod planning;
+mod preflight;
 mod queue;
 mod record;
 mod relapse;
