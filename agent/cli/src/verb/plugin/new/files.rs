@@ -61,7 +61,9 @@ pub(super) fn of(
             }
         }
     }
-    for (path, content) in embedded::below("wit").filter(|(path, _)| path.ends_with(".wit")) {
+    // What was released stands in a folder of its own, and is the same.
+    let own = |path: &str| path.ends_with(".wit") && !path.contains('/');
+    for (path, content) in embedded::below("wit").filter(|(path, _)| own(path)) {
         files.insert(format!("vendor/wit/{path}"), content.to_vec());
     }
     Ok(files)
