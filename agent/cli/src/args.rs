@@ -33,6 +33,9 @@ pub struct Cli {
     /// How results and errors are written.
     #[arg(short, long, global = true, value_enum, default_value_t)]
     pub output: Format,
+    /// Draw pictures with ASCII alone. So they are with NO_COLOR set, and on a dumb terminal.
+    #[arg(long, global = true)]
+    pub ascii: bool,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,

@@ -1,9 +1,15 @@
 //! Why a Rollout is where it is, what it waits for, who can act, and what would happen next: as
 //! values. `text/explain.rs` makes sentences of them; `-o json` shows them as they are.
 
+mod next;
+
 use jiff::Timestamp;
 use serde::Serialize;
-use sluice_core::pipeline::{EnvironmentStatus, OutcomeKind, Revision};
+use sluice_core::analysis::AnalysisRun;
+use sluice_core::hook::HookRun;
+use sluice_core::pipeline::{EnvironmentStatus, OnFailure, OutcomeKind, Revision};
+use sluice_core::plan::curve::{Curve, curve};
+use sluice_core::plan::outline::{Outline, Place, outline};
 use sluice_core::rollout::{
     CheckRecord, Facts, Journal, Moment, RolloutSpec, State, Why, WorkloadSeen,
 };
@@ -34,6 +40,16 @@ pub(crate) struct Explanation {
     /// What people can do, each with its command.
     pub(crate) can: Vec<String>,
     pub(crate) next: Vec<Next>,
+    /// The whole way, once there is a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) outline: Option<Outline>,
+    /// The share of the candidate over time, where there is something to see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) curve: Option<Curve>,
+    /// Hooks whose turn has come.
+    pub(crate) hooks: Vec<HookRun>,
+    /// What its metrics said.
+    pub(crate) metrics: Vec<AnalysisRun>,
     /// What happens if the candidate turns out bad.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) if_bad: Option<String>,
@@ -52,16 +68,10 @@ pub(crate) struct Explanation {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Next {
     pub(crate) place: Place,
+    /// Not before: an instant once it has begun, before that a time from the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) not_before: Option<String>,
     pub(crate) text: String,
-}
-
-/// Where on the way it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Place {
-    Done,
-    Now,
-    Later,
 }
 
 /// A Deployment as it is now.
@@ -109,6 +119,7 @@ pub(crate) struct Subject<'a> {
     /// What the Pipeline remembers of the environment, if it could be read.
     pub(crate) environment: Option<&'a EnvironmentStatus>,
     pub(crate) workloads: Vec<Workload>,
+    pub(crate) now: Timestamp,
 }
 
 /// Explains a Rollout.
@@ -120,6 +131,7 @@ pub(crate) fn explain(subject: Subject<'_>) -> Explanation {
         journal,
         environment,
         workloads,
+        now,
     } = subject;
     let stable = journal
         .stable
@@ -135,7 +147,11 @@ pub(crate) fn explain(subject: Subject<'_>) -> Explanation {
         why: journal.why.clone(),
         message: rollout::why(journal),
         can: can(name, spec, journal, environment),
-        next: next(spec, journal, stable.as_ref()),
+        next: next::next(spec, journal, stable.as_ref(), now),
+        outline: journal.plan.as_ref().map(|plan| outline(plan, spec)),
+        curve: curve(spec, journal, now),
+        hooks: journal.hooks.clone(),
+        metrics: journal.analysis.clone(),
         if_bad: if_bad(spec, journal, stable.as_ref()),
         replaces: stable
             .filter(|_| !matches!(journal.state, State::Ended(_)))
@@ -231,103 +247,6 @@ fn after(
     }
 }
 
-/// The way from here to the end.
-fn next(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> Vec<Next> {
-    let now = |text: String| Next {
-        place: Place::Now,
-        text,
-    };
-    let later = |text: &str| Next {
-        place: Place::Later,
-        text: text.to_owned(),
-    };
-    let promise = later("the outcome is written to the pipeline and to the record");
-    let mut out = Vec::new();
-    match &journal.state {
-        State::Queued => {
-            out.push(now("its turn at the target".into()));
-            out.push(later(&format!(
-                "{} proposes the steps",
-                spec.strategy.plugin
-            )));
-            out.push(later(
-                "the policy checks them; the people that it names approve them",
-            ));
-            out.push(later("the steps"));
-        }
-        State::Planning { .. } => {
-            out.push(now(format!("{} proposes the steps", spec.strategy.plugin)));
-            out.push(later(
-                "the policy checks them; the people that it names approve them",
-            ));
-            out.push(later("the steps"));
-        }
-        State::AwaitingApproval => {
-            let gate = if spec.returns_to.is_some() {
-                "it starts: a way back needs no votes"
-            } else {
-                "the gate: votes, wait timer and change windows of the policy"
-            };
-            out.push(now(gate.into()));
-            out.extend(steps(spec, journal, None));
-        }
-        State::Preparing(_) | State::Finishing(_) => {
-            out.push(now(journal.message.clone()));
-        }
-        State::Progressing(step) | State::Promoting(step) | State::Watching(step) => {
-            out.extend(steps(spec, journal, usize::try_from(step.index).ok()));
-        }
-        State::RollingBack(reason) => {
-            let version = stable.map_or_else(|| "the old version".into(), rollout::revision);
-            let all = journal
-                .total_replicas
-                .map_or(String::new(), |n| format!(" with {n} pods"));
-            out.push(now(format!("{version} serves alone again{all}")));
-            out.push(later("the canary is scaled to zero and removed"));
-            if reason.candidate_failed {
-                out.push(later(&format!(
-                    "{} is quarantined: nothing proposes it again until a person lifts it",
-                    rollout::version_and_digest(spec.image.tag.as_deref(), &spec.image.digest)
-                )));
-            }
-            out.push(later(&format!("it ends as {}", reason.ends_as.phase())));
-        }
-        State::Recording(ending) => {
-            out.push(now(format!(
-                "it ends as {}: written to the pipeline",
-                ending.kind.phase()
-            )));
-            return out;
-        }
-        State::Ended(_) => return out,
-    }
-    out.push(promise);
-    out
-}
-
-/// The steps of the plan; `at` is the one under way.
-fn steps(spec: &RolloutSpec, journal: &Journal, at: Option<usize>) -> Vec<Next> {
-    let Some(plan) = &journal.plan else {
-        return Vec::new();
-    };
-    let checks = rollout::check_names(spec);
-    plan.steps
-        .iter()
-        .enumerate()
-        .map(|(index, step)| {
-            let place = match at {
-                Some(at) if index < at => Place::Done,
-                Some(at) if index == at => Place::Now,
-                Some(_) | None => Place::Later,
-            };
-            Next {
-                place,
-                text: rollout::step(plan, index, step, &checks),
-            }
-        })
-        .collect()
-}
-
 fn if_bad(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> Option<String> {
     match &journal.state {
         State::Queued
@@ -355,17 +274,24 @@ fn if_bad(spec: &RolloutSpec, journal: &Journal, stable: Option<&Revision>) -> O
             percent(s.achieved_bp)
         )
     });
-    let checks = rollout::check_names(spec);
-    let judge = match checks.as_slice() {
+    let names = spec.checks.iter().map(|c| c.label());
+    let analyses = spec.course.analysis.iter().map(|a| a.label());
+    let names: Vec<&str> = names.chain(analyses).collect();
+    let judge = match names.as_slice() {
         [] => "its pods do not become ready".to_owned(),
         names => format!(
             "{} fails or its pods do not become ready",
             names.join(" or ")
         ),
     };
-    Some(format!(
-        "if {judge}, {old} is put back by itself and the digest is quarantined{exposed}"
-    ))
+    let back = match spec.course.on_failure {
+        OnFailure::Rollback => format!("{old} is put back by itself and the digest is quarantined"),
+        OnFailure::Hold => format!(
+            "it stays where it is for a person to decide, until the policy's time for that is over: \
+             then {old} is put back and the digest is quarantined"
+        ),
+    };
+    Some(format!("if {judge}, {back}{exposed}"))
 }
 
 /// The newest result of each check of the newest step, where it is no pass.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::text::picture::Style;
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -33,6 +34,8 @@ pub struct Output {
     asks: bool,
     /// Whether a passing line stands on the terminal now.
     passing: bool,
+    /// Which characters pictures are made of.
+    style: Style,
 }
 
 /// What a captured [`Output`] has written so far.
@@ -88,6 +91,7 @@ impl Output {
             live: io::stdout().is_terminal() && format == Format::Text,
             asks: io::stdin().is_terminal() && io::stderr().is_terminal(),
             passing: false,
+            style: Style::of(|name| std::env::var(name).ok()),
         }
     }
 
@@ -101,6 +105,7 @@ impl Output {
             live: false,
             asks: false,
             passing: false,
+            style: Style::Blocks,
         };
         (output, captured)
     }
@@ -108,6 +113,16 @@ impl Output {
     /// Whether results are wanted for programs.
     pub(crate) fn is_json(&self) -> bool {
         self.format == Format::Json
+    }
+
+    /// Pictures of ASCII alone from here on.
+    pub(crate) fn plain(&mut self) {
+        self.style = Style::Ascii;
+    }
+
+    /// Which characters pictures are made of.
+    pub(crate) fn style(&self) -> Style {
+        self.style
     }
 
     /// Whether a line may be painted over.

@@ -56,6 +56,9 @@ pub fn main() -> ExitCode {
 
 /// Runs one command.
 pub async fn run(cli: Cli, mut out: Output) -> Exit {
+    if cli.ascii {
+        out.plain();
+    }
     let cluster = match cluster_of(&cli.verb) {
         None => return alone(cli.verb, &mut out).await,
         Some(cluster) => cluster.clone(),

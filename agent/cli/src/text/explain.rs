@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{rollout, when};
-use crate::explain::{Explanation, Place, Sight, Workload};
+use super::picture::{Style, picture};
+use super::{rollout, way, when};
+use crate::explain::{Explanation, Next, Sight, Workload};
+use sluice_core::plan::outline::Place;
 use sluice_core::rollout::Journal;
 
 /// The whole answer.
-pub(crate) fn rollout(e: &Explanation, now: Timestamp) -> String {
+pub(crate) fn rollout(e: &Explanation, now: Timestamp, style: Style) -> String {
     let journal = Journal {
         phase: e.phase.clone(),
         since: e.since,
@@ -34,15 +36,21 @@ pub(crate) fn rollout(e: &Explanation, now: Timestamp) -> String {
     });
     section(&mut out, "Checks that did not pass", checks);
     section(&mut out, "What people can do", e.can.iter().cloned());
-    let next = e.next.iter().map(|n| {
-        let mark = match n.place {
-            Place::Done => "done",
-            Place::Now => "now ",
-            Place::Later => "then",
-        };
-        format!("{mark}  {}", n.text)
-    });
-    section(&mut out, "What happens next", next.chain(e.if_bad.clone()));
+    section(&mut out, "Metrics", e.metrics.iter().map(way::metric));
+    section(&mut out, "Hooks", e.hooks.iter().map(way::hook));
+    let way = e.outline.as_ref().filter(|_| e.phase == "AwaitingApproval");
+    let takes = way.map(|way| format!("all of it takes {}", way.takes()));
+    let lines = next(&e.next)
+        .into_iter()
+        .chain(takes)
+        .chain(e.if_bad.clone());
+    section(&mut out, "What happens next", lines);
+    let lines = e.curve.iter().flat_map(|curve| picture(curve, style));
+    section(
+        &mut out,
+        "Traffic of the new version over time, not to scale",
+        lines,
+    );
     section(
         &mut out,
         "The cluster at this moment",
@@ -54,6 +62,26 @@ pub(crate) fn rollout(e: &Explanation, now: Timestamp) -> String {
         .map(|m| format!("{}  {}", when::instant(m.at), m.text));
     section(&mut out, "What happened", happened);
     out
+}
+
+/// One line each: its place, not before when, and what happens.
+fn next(all: &[Next]) -> Vec<String> {
+    let widths = all.iter().filter_map(|n| n.not_before.as_ref());
+    let width = widths.map(|text| text.chars().count()).max().unwrap_or(0);
+    all.iter()
+        .map(|n| {
+            let mark = match n.place {
+                Place::Done => "done",
+                Place::Now => "now",
+                Place::Later => "then",
+            };
+            let at = n.not_before.as_deref().unwrap_or_default();
+            match width {
+                0 => format!("{mark:<4}  {}", n.text),
+                _ => format!("{mark:<4}  {at:>width$}  {}", n.text),
+            }
+        })
+        .collect()
 }
 
 fn workload(w: &Workload) -> String {

@@ -42,7 +42,12 @@ pub(crate) fn pipeline(
             .get(&e.name)
             .cloned()
             .unwrap_or_default();
-        out.push_str(&format!("\n\n{} (Deployment {})", e.name, e.target));
+        out.push_str(&format!(
+            "\n\n{} ({} {})",
+            e.name,
+            e.target.kind(),
+            e.target
+        ));
         out.push('\n');
         out.push_str(&environment(p, e, &known, live, now));
     }

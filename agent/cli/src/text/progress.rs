@@ -6,8 +6,11 @@
 
 use jiff::Timestamp;
 use sluice_cluster::crd::Rollout;
+use sluice_core::plan::curve::curve;
+use sluice_core::plan::outline::outline;
 use sluice_core::rollout::{CheckRecord, Journal, Moment};
 
+use super::picture::{Style, spark};
 use super::{rollout, when};
 
 /// What was shown so far.
@@ -17,6 +20,8 @@ pub(crate) struct Progress {
     moments: usize,
     shown_checks: Vec<CheckRecord>,
     said: String,
+    /// Whether the plan was told.
+    planned: bool,
 }
 
 impl Progress {
@@ -55,6 +60,16 @@ impl Progress {
             .collect()
     }
 
+    /// The plan in one line, once there is one that has not begun.
+    pub(crate) fn plan(&mut self, object: &Rollout, now: Timestamp) -> Option<String> {
+        let journal = object.status.as_ref()?;
+        let plan = journal.plan.as_ref().filter(|_| !self.planned)?;
+        self.planned = true;
+        let brief = outline(plan, &object.spec.body).brief();
+        let told = journal.state.begun() || journal.state.ended();
+        (!told).then(|| format!("{}  {:<20}{brief}", when::time(now), "plan"))
+    }
+
     fn moments(&mut self, journal: &Journal) -> Vec<Moment> {
         let cut = usize::try_from(journal.timeline_cut).unwrap_or(usize::MAX);
         let all = cut.saturating_add(journal.timeline.len());
@@ -77,7 +92,7 @@ impl Progress {
 }
 
 /// The passing line of a terminal.
-pub(crate) fn passing(object: &Rollout, turn: usize, now: Timestamp) -> String {
+pub(crate) fn passing(object: &Rollout, turn: usize, now: Timestamp, style: Style) -> String {
     const WHEEL: [char; 4] = ['|', '/', '-', '\\'];
     let journal = object.status.clone().unwrap_or_default();
     let wheel = WHEEL.get(turn % WHEEL.len()).copied().unwrap_or('|');
@@ -89,5 +104,10 @@ pub(crate) fn passing(object: &Rollout, turn: usize, now: Timestamp) -> String {
         (Some(step), Some(plan)) => format!(", step {} of {}", step.index + 1, plan.steps.len()),
         (Some(_) | None, _) => String::new(),
     };
-    format!("{wheel} {phase}{step}{since}: {}", rollout::why(&journal))
+    let drawn = curve(&object.spec.body, &journal, now).filter(|_| journal.state.begun());
+    let drawn = drawn.map_or_else(String::new, |curve| format!(" {}", spark(&curve, style)));
+    format!(
+        "{wheel} {phase}{step}{since}{drawn}: {}",
+        rollout::why(&journal)
+    )
 }

@@ -3,13 +3,15 @@
 use jiff::Timestamp;
 use sluice_cluster::crd::Rollout;
 use sluice_core::pipeline::Revision;
-use sluice_core::plan::{Plan, PlannedStep};
+use sluice_core::plan::curve::curve;
+use sluice_core::plan::outline::outline;
 use sluice_core::plugin::Outcome;
 use sluice_core::policy::TriggerKind;
 use sluice_core::rollout::{Cause, CheckRecord, Journal, RolloutSpec};
-use sluice_core::router::percent;
 
-use super::when;
+use super::explain::section;
+use super::picture::{Style, picture};
+use super::{way, when};
 
 /// Characters of a digest that tell two apart at a glance.
 const SHORT_DIGEST: usize = 12;
@@ -107,71 +109,21 @@ pub(crate) fn head(
     if let Some(r) = replaces {
         rows.push(("replaces", revision(r)));
     }
-    rows.push((
-        "target",
-        format!(
-            "Deployment {}, Service {}",
-            spec.target, spec.target.service
-        ),
-    ));
+    rows.push(("target", target(spec)));
     rows.push(("asked by", cause(&spec.cause)));
     rows.push(("phase", format!("{phase}{since}")));
     format!("{}\n{}", spec.title(), facts(&rows))
 }
 
-/// One step as a sentence: the share and the pods behind it.
-pub(crate) fn step(plan: &Plan, index: usize, planned: &PlannedStep, checks: &[String]) -> String {
-    let mut text = format!(
-        "step {} of {} ({}): ",
-        index + 1,
-        plan.steps.len(),
-        planned.step.name
-    );
-    if planned.promotes() {
-        text.push_str(&format!(
-            "100 %: the Deployment itself gets the new version ({}), the canary goes",
-            pods(planned.stable_replicas)
-        ));
-    } else {
-        text.push_str(&format!(
-            "{} of the traffic: {} of the new version beside {} of the old",
-            percent(planned.achieved_bp),
-            pods(planned.candidate_replicas),
-            planned.stable_replicas
-        ));
-        if planned.achieved_bp != planned.step.weight_bp {
-            text.push_str(&format!(
-                " (asked for: {})",
-                percent(planned.step.weight_bp)
-            ));
-        }
+/// Everything that it changes.
+pub(crate) fn target(spec: &RolloutSpec) -> String {
+    let t = &spec.target;
+    let mut out = format!("{} {t}, Service {}", t.kind(), t.service);
+    if !t.with.is_empty() {
+        let names: Vec<&str> = t.with.iter().map(|m| m.deployment.as_str()).collect();
+        out.push_str(&format!(", in lockstep with {}", names.join(", ")));
     }
-    if (planned.step.checks || planned.promotes()) && !checks.is_empty() {
-        text.push_str(&format!("; checks: {}", checks.join(", ")));
-    }
-    if planned.step.hold_ms > 0 {
-        text.push_str(&format!(
-            "; then watched for {}",
-            when::length(planned.step.hold_ms / 1000)
-        ));
-    }
-    if let Some(gate) = &planned.step.gate {
-        text.push_str(&format!("; before it a person opens `{gate}`"));
-    }
-    text
-}
-
-fn pods(n: u32) -> String {
-    if n == 1 {
-        "1 pod".into()
-    } else {
-        format!("{n} pods")
-    }
-}
-
-/// The checks of the environment, by label.
-pub(crate) fn check_names(spec: &RolloutSpec) -> Vec<String> {
-    spec.checks.iter().map(|c| c.label().to_owned()).collect()
+    out
 }
 
 /// A check result as a sentence, and its lines that did not pass.
@@ -210,7 +162,7 @@ pub(crate) fn verdict(outcome: Outcome) -> &'static str {
 }
 
 /// What `sluice status` shows without following.
-pub(crate) fn status(rollout: &Rollout, now: Timestamp) -> String {
+pub(crate) fn status(rollout: &Rollout, now: Timestamp, style: Style) -> String {
     use kube::ResourceExt as _;
     let spec = &rollout.spec.body;
     let journal = rollout.status.clone().unwrap_or_default();
@@ -227,7 +179,35 @@ pub(crate) fn status(rollout: &Rollout, now: Timestamp) -> String {
     if let Some(advice) = journal.why.as_ref().and_then(|w| w.advice(&name)) {
         out.push_str(&format!("\n  do        {advice}"));
     }
+    section(
+        &mut out,
+        "Metrics",
+        journal.analysis.iter().map(way::metric),
+    );
+    section(&mut out, "Hooks", journal.hooks.iter().map(way::hook));
+    drawn(&mut out, spec, &journal, now, style);
     out
+}
+
+/// The picture, where there is something to see.
+fn drawn(out: &mut String, spec: &RolloutSpec, journal: &Journal, now: Timestamp, style: Style) {
+    let lines = curve(spec, journal, now).map(|curve| picture(&curve, style));
+    let title = "Traffic of the new version over time, not to scale";
+    section(out, title, lines.into_iter().flatten());
+}
+
+/// The whole way of what was only to be planned, or what was done: after one was followed.
+pub(crate) fn way_of(rollout: &Rollout, now: Timestamp, style: Style) -> String {
+    let spec = &rollout.spec.body;
+    let journal = rollout.status.clone().unwrap_or_default();
+    let mut out = String::new();
+    if let Some(plan) = journal.plan.as_ref().filter(|_| spec.dry_run) {
+        let shown = outline(plan, spec);
+        let lines = way::parts(&shown, plan).into_iter();
+        section(&mut out, "The way", lines.chain([way::promise(&shown)]));
+    }
+    drawn(&mut out, spec, &journal, now, style);
+    out.trim_start_matches('\n').to_owned()
 }
 
 /// The last line of one that was followed: how it ended, and how long it took.

@@ -1,16 +1,18 @@
 //! Every text as a whole, so that a change of words is seen and meant.
 
-mod story;
+pub(crate) mod story;
 
 use sluice_cluster::crd::Rollout;
 use sluice_core::approval::{Channel, Decision, Vote};
 use sluice_core::pipeline::EnvironmentStatus;
+use sluice_core::plan::outline::Place;
 use sluice_core::policy::{Identity, Policy};
 use sluice_core::rollout::{Facts, Known, RolloutView, facts};
 
 use self::story::{NAME, canary, held, journal, now, pipeline, rolled_back, waiting};
+use super::picture::Style;
 use super::{explain, lists, pipeline as of_pipeline, progress, rollout, vote};
-use crate::explain::{Explanation, Place, Pods, Sight, Subject, Workload, explain as explained};
+use crate::explain::{Explanation, Pods, Sight, Subject, Workload, explain as explained};
 
 /// What an approver sees under the policy of the documents.
 fn facts_of(rollout: &Rollout) -> Facts {
@@ -73,6 +75,7 @@ fn explanation(rollout: &Rollout, environment: &EnvironmentStatus) -> Explanatio
         } else {
             workloads
         },
+        now: now(),
     })
 }
 
@@ -80,13 +83,13 @@ fn explanation(rollout: &Rollout, environment: &EnvironmentStatus) -> Explanatio
 fn explains_a_rollout_that_waits() {
     let mut e = explanation(&waiting(), &story::environment(false));
     e.facts = Some(facts_of(&waiting()));
-    insta::assert_snapshot!(explain::rollout(&e, now()));
+    insta::assert_snapshot!(explain::rollout(&e, now(), Style::Blocks));
 }
 
 #[test]
 fn explains_a_canary_under_way() {
     let e = explanation(&canary(), &story::environment(false));
-    insta::assert_snapshot!(explain::rollout(&e, now()));
+    insta::assert_snapshot!(explain::rollout(&e, now(), Style::Blocks));
     let places: Vec<Place> = e.next.iter().map(|n| n.place).collect();
     assert_eq!(
         places,
@@ -97,13 +100,13 @@ fn explains_a_canary_under_way() {
 #[test]
 fn explains_a_held_rollout() {
     let e = explanation(&held(), &story::environment(false));
-    insta::assert_snapshot!(explain::rollout(&e, now()));
+    insta::assert_snapshot!(explain::rollout(&e, now(), Style::Blocks));
 }
 
 #[test]
 fn explains_a_rollout_that_was_rolled_back() {
     let e = explanation(&rolled_back(), &story::environment(true));
-    insta::assert_snapshot!(explain::rollout(&e, now()));
+    insta::assert_snapshot!(explain::rollout(&e, now(), Style::Blocks));
     assert!(e.can[0].contains("sluice lift"), "{:?}", e.can);
     let lifted = explanation(&rolled_back(), &story::environment(false));
     assert!(lifted.can[0].contains("sluice retry"), "{:?}", lifted.can);
@@ -127,10 +130,10 @@ fn the_explanation_for_programs_keeps_the_values() {
 
 #[test]
 fn status_without_following() {
-    insta::assert_snapshot!(rollout::status(&waiting(), now()));
+    insta::assert_snapshot!(rollout::status(&waiting(), now(), Style::Blocks));
     let mut fresh = waiting();
     fresh.status = None;
-    let text = rollout::status(&fresh, now());
+    let text = rollout::status(&fresh, now(), Style::Blocks);
     assert!(
         text.contains("the agent has not looked at it yet"),
         "{text}"
@@ -170,9 +173,11 @@ fn moments_that_fell_out_are_neither_shown_nor_counted_twice() {
 
 #[test]
 fn the_passing_line_says_where_it_is() {
-    let line = progress::passing(&canary(), 5, now());
+    let line = progress::passing(&canary(), 5, now(), Style::Ascii);
     assert!(
-        line.starts_with("/ Progressing, step 2 of 3 12m: step 2: http-smoke"),
+        line.starts_with(
+            "/ Progressing, step 2 of 3 12m [______----|---------#]: step 2: http-smoke"
+        ),
         "{line}"
     );
 }
@@ -205,7 +210,8 @@ fn an_approver_sees_what_is_signed() {
         &j,
         &request,
         &around,
-        now()
+        now(),
+        Style::Ascii
     ));
 }
 

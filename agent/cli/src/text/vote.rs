@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use sluice_core::plan::curve::curve;
+use sluice_core::plan::outline::outline;
 use sluice_core::rollout::{ApprovalRequest, Facts, Journal, RolloutSpec};
 
-use super::{rollout, when};
+use super::explain::section;
+use super::picture::{Style, picture};
+use super::{rollout, way, when};
 
 /// What the caller sees with their own eyes.
 pub(crate) struct Surroundings {
@@ -29,12 +33,10 @@ pub(crate) fn subject(
     request: &ApprovalRequest,
     around: &Surroundings,
     now: Timestamp,
+    style: Style,
 ) -> String {
     let mut out = shown(facts);
-    out.push_str(&format!(
-        "\n  {:<10} {}, Service {}",
-        "target", spec.target, spec.target.service
-    ));
+    out.push_str(&format!("\n  {:<10} {}", "target", rollout::target(spec)));
     out.push_str(&format!(
         "\n  {:<10} {}",
         "time left",
@@ -56,14 +58,15 @@ pub(crate) fn subject(
         Err(why) => out.push_str(&format!("\n  the Deployment cannot be read: {why}")),
     }
     if let Some(plan) = &journal.plan {
+        let shown = outline(plan, spec);
         out.push_str(&format!("\n\nHow (strategy {})", plan.strategy));
-        let checks = rollout::check_names(spec);
-        for (index, step) in plan.steps.iter().enumerate() {
-            out.push_str(&format!(
-                "\n  {}",
-                rollout::step(plan, index, step, &checks)
-            ));
+        let lines = way::parts(&shown, plan).into_iter();
+        for line in lines.chain([way::promise(&shown)]) {
+            out.push_str(&format!("\n  {line}"));
         }
+        let drawn = curve(spec, journal, now).map(|curve| picture(&curve, style));
+        let title = "Traffic of the new version over time, not to scale";
+        section(&mut out, title, drawn.into_iter().flatten());
     }
     out.push_str(&format!("\n\nSigned\n  hash    {}", request.hash));
     out.push_str(&format!("\n  policy  {}", request.policy_hash));

@@ -3,8 +3,8 @@
 use kube::ResourceExt;
 use serde_json::json;
 use sluice_cluster::crd::{Pipeline, Rollout};
-use sluice_cluster::observe::deployment;
-use sluice_core::rollout::{Seen, WorkloadSeen, canary_name};
+use sluice_cluster::observe::{deployment, target_of};
+use sluice_core::rollout::{Journal, ObjectKind, RolloutSpec, Seen, WorkloadSeen, canary_name};
 
 use super::{facts, objects};
 use crate::access::Access;
@@ -71,14 +71,10 @@ async fn of_rollout(session: &mut Session, found: &Rollout) -> Result<Exit, Fail
     let workloads = if journal.state.ended() {
         Vec::new()
     } else {
-        let uid = found.uid().unwrap_or_default();
-        let mut names = vec![spec.target.name().to_owned()];
-        if journal.state.begun() {
-            names.push(canary_name(spec.target.name(), &uid));
-        }
-        workloads(access, &spec.target.namespace, names).await
+        workloads(access, spec, &found.uid().unwrap_or_default(), &journal).await
     };
     let (namespace, name) = (found.namespace().unwrap_or_default(), found.name_any());
+    let now = session.now();
     let mut explanation = explain(Subject {
         namespace: &namespace,
         name: &name,
@@ -86,34 +82,54 @@ async fn of_rollout(session: &mut Session, found: &Rollout) -> Result<Exit, Fail
         journal: &journal,
         environment,
         workloads,
+        now,
     });
-    let now = session.now();
     if journal.approval.is_some() && !journal.state.begun() && !journal.state.ended() {
         explanation.facts = Some(facts::of(&session.access, found, &journal, now).await);
     }
     session.out.json(&explanation, false)?;
+    let style = session.out.style();
     session
         .out
-        .text(&text::explain::rollout(&explanation, now))?;
+        .text(&text::explain::rollout(&explanation, now, style))?;
     Ok(Exit::Done)
 }
 
-/// How many pods there are, as far as the caller may look.
-async fn workloads(access: &Access, namespace: &str, names: Vec<String>) -> Vec<Workload> {
+/// How many pods there are, as far as the caller may look: the target, what goes in lockstep with
+/// it, and once it has begun the canary of each.
+async fn workloads(
+    access: &Access,
+    spec: &RolloutSpec,
+    uid: &str,
+    journal: &Journal,
+) -> Vec<Workload> {
+    let client = &access.client;
+    let namespace = &spec.target.namespace;
     let mut out = Vec::new();
-    for name in names {
-        let seen: Seen<WorkloadSeen> = deployment(&access.client, namespace, &name).await;
-        let seen = match seen {
+    for (_, kind, name) in spec.target.workloads() {
+        let seen = match kind {
+            ObjectKind::Deployment => deployment(client, namespace, name).await,
+            _ => target_of(client, &spec.target).await,
+        };
+        out.push(workload(kind, namespace, name, seen));
+        if kind == ObjectKind::Deployment && journal.state.begun() {
+            let canary = canary_name(name, uid);
+            let seen = deployment(client, namespace, &canary).await;
+            out.push(workload(kind, namespace, &canary, seen));
+        }
+    }
+    out
+}
+
+fn workload(kind: ObjectKind, namespace: &str, name: &str, seen: Seen<WorkloadSeen>) -> Workload {
+    Workload {
+        name: format!("{kind} {namespace}/{name}"),
+        seen: match seen {
             Seen::Present(w) => Sight::Pods(Pods::from(&w)),
             Seen::Absent => Sight::Unknown("not there".to_owned()),
             Seen::Unknown(why) => Sight::Unknown(why),
-        };
-        out.push(Workload {
-            name: format!("Deployment {namespace}/{name}"),
-            seen,
-        });
+        },
     }
-    out
 }
 
 async fn of_pipeline(

@@ -35,7 +35,8 @@ pub(crate) async fn run(session: &mut Session, args: &StatusArgs) -> Result<Exit
         return Ok(exit);
     }
     session.out.json(&object(&found), false)?;
-    session.out.text(&rollout::status(&found, session.now()))?;
+    let shown = rollout::status(&found, session.now(), session.out.style());
+    session.out.text(&shown)?;
     let state = found.status.map(|j| j.state).unwrap_or_default();
     // Under way is no bad news; only an end can be.
     if state.ended() {
@@ -73,6 +74,9 @@ pub(crate) async fn watch(
                 for line in shown.lines(&journal, now) {
                     out.text(&line)?;
                 }
+                if let Some(line) = shown.plan(object_, now) {
+                    out.text(&line)?;
+                }
                 if stream {
                     out.json(&object(object_), true)?;
                 }
@@ -89,7 +93,8 @@ pub(crate) async fn watch(
                     && let Some(object) = &last
                 {
                     turn += 1;
-                    out.paint(&progress::passing(object, turn, now))?;
+                    let line = progress::passing(object, turn, now, out.style());
+                    out.paint(&line)?;
                 }
             }
             Sight::Trouble(why) => {
@@ -103,6 +108,10 @@ pub(crate) async fn watch(
     match followed {
         Followed::Reached(end) => {
             session.out.text(&rollout::ended(&end))?;
+            let way = rollout::way_of(&end, session.now(), session.out.style());
+            if !way.is_empty() {
+                session.out.text(&way)?;
+            }
             let state = end.status.clone().unwrap_or_default().state;
             Ok((Exit::of(&state, wanted), Some(end)))
         }

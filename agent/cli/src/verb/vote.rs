@@ -91,8 +91,9 @@ async fn vote(
     let around = surroundings(&session.access, &spec).await;
     let now = session.now();
     let facts = facts::of(&session.access, &rollout, &journal, now).await;
+    let style = session.out.style();
     session.out.text(&text::vote::subject(
-        &facts, &spec, &journal, &request, &around, now,
+        &facts, &spec, &journal, &request, &around, now, style,
     ))?;
     session.out.text("")?;
     let question = match decision {

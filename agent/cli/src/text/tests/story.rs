@@ -119,6 +119,7 @@ pub(crate) fn canary() -> Rollout {
         "phase": "Progressing",
         "stable": revision(),
         "totalReplicas": 10,
+        "startedAt": "2026-01-05T09:06:30Z",
         "why": {
             "code": "CheckInconclusive", "step": 2, "check": "http-smoke",
             "outcome": "inconclusive", "message": "10.0.0.7:8080 did not answer within 5 s",
