@@ -10,9 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use super::outline::{Outline, PartKind, outline};
+use super::outline::{Outline, PartKind, outline, rest};
 use crate::pipeline::OutcomeKind;
-use crate::rollout::{Journal, Moment, RolloutSpec, Stage, State};
+use crate::rollout::{Journal, Moment, RolloutSpec, State};
 use crate::router::ALL_TRAFFIC;
 
 /// The share of the candidate from the start to the end.
@@ -144,17 +144,11 @@ impl Curve {
 
     /// The rest of a Rollout under way: what is left of the present part, and all after it.
     fn ahead_from(&mut self, way: &Outline, journal: &Journal, at: u64, now: Timestamp) {
-        let ms = |until: Timestamp| u64::try_from(until.duration_since(now).as_millis());
-        let left = |until: Timestamp| ms(until).unwrap_or(0);
         match &journal.state {
             State::Progressing(step) | State::Promoting(step) => {
                 let part = way.parts.iter().find(|p| p.step == Some(step.index));
                 let Some(part) = part else { return };
-                let rest = match &step.stage {
-                    Stage::Hold { until } => left(*until),
-                    Stage::Judge { .. } => 0,
-                    Stage::Shift | Stage::Check { .. } => part.least_ms,
-                };
+                let rest = rest(&step.stage, part.least_ms, now);
                 if rest > 0 {
                     let share = part.share_bp.unwrap_or(0);
                     self.push(at, at.saturating_add(rest), share, Some(step.index));
@@ -162,10 +156,7 @@ impl Curve {
                 self.ahead(way, Some(step.index), at.saturating_add(rest));
             }
             State::Watching(step) => {
-                let rest = match &step.stage {
-                    Stage::Hold { until } => left(*until),
-                    Stage::Shift | Stage::Check { .. } | Stage::Judge { .. } => watched(way),
-                };
+                let rest = rest(&step.stage, watched(way), now);
                 if rest > 0 {
                     self.push(at, at.saturating_add(rest), ALL_TRAFFIC, Some(step.index));
                 }

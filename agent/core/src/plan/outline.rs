@@ -15,7 +15,11 @@ use crate::pipeline::{HookSpec, OnFailure};
 use crate::rollout::RolloutSpec;
 use crate::router::ALL_TRAFFIC;
 
+mod stand;
 mod words;
+
+pub(in crate::plan) use stand::rest;
+pub use stand::{Place, Stand};
 
 /// A Rollout's way, part by part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

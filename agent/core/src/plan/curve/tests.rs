@@ -7,7 +7,7 @@ use serde_json::{from_value, json};
 use super::*;
 use crate::pipeline::OutcomeKind;
 use crate::rollout::fixture::*;
-use crate::rollout::{End, StepState};
+use crate::rollout::{End, Stage, StepState};
 
 /// One span a line: seconds, share, step; what is to come in brackets.
 fn text(curve: Option<&Curve>) -> String {

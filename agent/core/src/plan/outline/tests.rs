@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::plan::{PlanLimits, Room, check};
 use crate::plugin::PlanStep;
-use crate::rollout::fixture::{mk_plan, mk_proposal, mk_step, mk_view};
+use crate::rollout::State;
+use crate::rollout::fixture::*;
 
 /// The usual spec with these fields over it.
 fn mk_spec(over: &Value) -> RolloutSpec {
@@ -202,4 +203,34 @@ fn all_of_it_in_one_line() {
     spec.drill = true;
     expect!["10 % for 2m, 50 % for 5m, 100 %, then back again: a drill; at least 7m"]
         .assert_eq(&outline(&plan, &spec).brief());
+}
+
+#[test]
+fn what_is_to_come_has_its_earliest_instant_once_it_has_begun() {
+    let mut c = mk_holding(0);
+    c.view.spec.course.watch = serde_json::from_value(json!({"for": "30m"})).unwrap();
+    let way = |c: &Case| outline(c.journal.plan.as_ref().unwrap(), &c.view.spec);
+    let stands = |c: &Case| -> Vec<(Place, Option<i64>)> {
+        let all = way(c).stands(&c.journal, c.now).into_iter();
+        all.map(|s| (s.place, s.at.map(|at| at.duration_since(t(0)).as_secs())))
+            .collect()
+    };
+    // The hold ends at 130; then 300 s of the second step, none of the third.
+    assert_eq!(
+        stands(&c),
+        [
+            (Place::Now, None),
+            (Place::Later, Some(130)),
+            (Place::Later, Some(430)),
+            (Place::Later, Some(430)),
+        ]
+    );
+    // A late hold does not promise the past.
+    assert_eq!(stands(&c.clone().at(500))[1], (Place::Later, Some(500)));
+    let unbegun = mk_awaiting();
+    assert!(stands(&unbegun).iter().all(|s| *s == (Place::Later, None)));
+    let step = c.journal.state.step().cloned().unwrap();
+    c.set_state(State::Watching(step));
+    let places: Vec<Place> = stands(&c).into_iter().map(|s| s.0).collect();
+    assert_eq!(places, [Place::Done, Place::Done, Place::Done, Place::Now]);
 }
