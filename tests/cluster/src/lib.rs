@@ -27,6 +27,7 @@ mod part;
 mod person;
 mod process;
 pub mod programs;
+mod prometheus;
 mod site;
 
 pub use audit::{AuditEvent, AuditUser, ObjectRef, ResponseStatus};
@@ -39,3 +40,4 @@ pub use need::{Missing, missing};
 pub use oci::archive;
 pub use options::{Level, Options};
 pub use person::Person;
+pub use prometheus::Prometheus;
