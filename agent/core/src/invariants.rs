@@ -14,6 +14,7 @@ use crate::router::surge;
 mod analysis;
 mod apart;
 mod hooks;
+mod members;
 mod workloads;
 
 /// The rules that a decision breaks, one sentence each. Empty: it may be executed.
@@ -61,8 +62,17 @@ pub fn broken(
     analysis::history(rollout, before, seen, decision, &mut out);
     hooks::history(rollout, before, after, &mut out);
     enough_ready(rollout, seen, decision, &mut out);
+    let group = members::views(rollout, seen, after);
+    for (rollout, seen, journal) in &group {
+        let of_member = members::decision_of(decision, journal);
+        enough_ready(rollout, seen, &of_member, &mut out);
+    }
     for effect in &decision.effects {
-        effect_rules(rollout, before, seen, after, effect, &mut out);
+        let member = group.iter().find(|(r, s, _)| members::about(r, s, effect));
+        match member {
+            Some((r, s, j)) => effect_rules(r, before, s, j, effect, &mut out),
+            None => effect_rules(rollout, before, seen, after, effect, &mut out),
+        }
         hooks::effect(rollout, seen, after, effect, &mut out);
         workloads::effect(rollout, seen, after, effect, &mut out);
     }

@@ -27,17 +27,20 @@ mod why;
 pub use absorb::{Fact, absorb};
 pub(crate) use decide::revision_name;
 pub use decide::{
-    Decision, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL, canary_name, decide, looks_at,
+    DRILL_ANNOTATION, Decision, QuotaSeen, ROLE_LABEL, ROLLOUT_ANNOTATION, ROLLOUT_LABEL,
+    canary_name, decide, hook_pods_wanted, looks_at, quotas_wanted,
 };
 pub use effect::{CallId, Effect, Guard, OwnerRef, PluginQuestion};
 pub use facts::{
-    AskedShown, CourseShown, EarlierPass, FACTS_LIMIT, Facts, FactsState, IgnoredShown, ImageShown, Known,
-    StepShown, facts,
+    AskedShown, CourseShown, EarlierPass, FACTS_LIMIT, Facts, FactsState, IgnoredShown, ImageShown,
+    Known, StepShown, facts,
 };
 pub use journal::{
-    ApprovalRequest, CheckRecord, Delivery, Handled, HandledUntil, Intent, Journal, Moment,
-    OUTBOX_LIMIT, Replaced, Scaled, TIMELINE_LIMIT,
+    ApprovalRequest, CheckRecord, DRILL_CODE, Delivery, DrillReport, DrillTimes, FailedVerdict,
+    Handled, HandledUntil, Intent, Journal, MeasurementRecord, Moment, Numbers, OUTBOX_LIMIT,
+    PhaseTime, Replaced, Route, Scaled, TIMELINE_LIMIT, WentBack,
 };
+pub(crate) use journal::{bytes, cut};
 pub use notification::notification;
 pub use object::{ObjectKind, ObjectRef, ObjectSeen};
 pub use observation::{

@@ -8,6 +8,9 @@ use crate::template::{Fact, pattern, quoted};
 /// Pods of a Deployment end in the hash of their template and five letters of their own.
 const POD_ENDING: &str = "-[a-z0-9]+-[a-z0-9]{5}";
 
+/// Matches no pod: none can be called so.
+const NOBODY: &str = "_";
+
 /// The role as it stands in summaries.
 pub(crate) fn role(role: Role) -> &'static str {
     match role {
@@ -57,8 +60,8 @@ pub(crate) fn fact(
 /// and `stable-pods` name them, with commas between; without them, the names that Kubernetes and the
 /// agent give have to do: the canary is the Deployment `NAME-canary-HASH` beside `NAME`.
 fn pods(client: &Client<'_>, of: Role, workload: &str) -> String {
-    let named = client.attribute(&format!("{}-pods", role(of)));
-    let named: Vec<String> = named
+    let told = client.attribute(&format!("{}-pods", role(of)));
+    let named: Vec<String> = told
         .iter()
         .flat_map(|names| names.split(','))
         .map(str::trim)
@@ -67,6 +70,10 @@ fn pods(client: &Client<'_>, of: Role, workload: &str) -> String {
         .collect();
     if !named.is_empty() {
         return format!("(?:{})", named.join("|"));
+    }
+    // The agent has looked, and there are none: names would find pods of the other version.
+    if told.is_some() {
+        return NOBODY.into();
     }
     let workload = pattern(workload);
     match of {

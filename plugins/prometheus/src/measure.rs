@@ -88,7 +88,9 @@ pub(crate) fn role(
             };
             match ask(value, settings.range)? {
                 Answer::Number(number) => Ok(measured(0, total, Some(number), shown(number))),
-                Answer::Nothing(why) => Ok(measured(0, total, None, format!("no data: {why}"))),
+                // Without a value there is no count either: nothing of so many would look like a
+                // share of zero.
+                Answer::Nothing(why) => Ok(measured(0, 0, None, format!("no data: {why}"))),
             }
         }
     }

@@ -135,6 +135,31 @@ fn the_agent_may_name_the_pods() {
 }
 
 #[test]
+fn where_the_agent_sees_no_pods_none_are_asked_about() {
+    let played = Script::new()
+        .settings(ratio())
+        .attribute("candidate-pods", "a-1")
+        .attribute("stable-pods", "")
+        .answer_with(|_| vector(&["1"]))
+        .evaluate(evaluate, WINDOW);
+    let asked = query(played.requests.last().unwrap());
+    assert!(asked.contains("pod=~\"_\""), "{asked}");
+}
+
+/// A share of nothing would be zero percent, which holds to every bound.
+#[test]
+fn without_a_value_there_is_no_count() {
+    let mut settings = value();
+    settings["total"] = json!("count");
+    let played = ask(settings, |request| match query(request).as_str() {
+        "count" => vector(&["70"]),
+        _ => vector(&[]),
+    });
+    let series = &played.answer().series[0];
+    assert_eq!((series.events, series.total, series.value), (0, 0, None));
+}
+
+#[test]
 fn a_value_is_taken_as_it_is_and_versions_are_told_apart_by_labels() {
     let mut settings = value();
     settings["total"] = json!("count");

@@ -129,9 +129,14 @@ fn listed(names: &[String]) -> String {
 async fn addresses(context: &Context, view: &RolloutView) -> Result<Targets, String> {
     let (target, apart) = workloads(context, view).await?;
     let service = &view.spec.target.service;
-    targets(&context.client, &target, service, candidate(view, apart.as_ref()))
-        .await
-        .map_err(|fault| fault.to_string())
+    targets(
+        &context.client,
+        &target,
+        service,
+        candidate(view, apart.as_ref()),
+    )
+    .await
+    .map_err(|fault| fault.to_string())
 }
 
 /// The target, and the candidate's own workload where the target's selector does not find its pods.

@@ -38,7 +38,7 @@ pub struct AnalysisSpec {
     pub name: Option<String>,
     /// Settings of the plugin.
     #[serde(default)]
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "crate::pipeline::any_object")]
     pub settings: Value,
     /// Between two questions. Default 10s.
     #[serde(default = "every")]
@@ -125,11 +125,6 @@ const fn no_margin() -> Percent {
 
 const fn alpha() -> Percent {
     Percent::ONE
-}
-
-/// The schema of a document that only the plugin can check.
-fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
 impl AnalysisSpec {

@@ -7,6 +7,7 @@ use super::HookSpec;
 use crate::analysis::AnalysisSpec;
 use crate::duration::HumanDuration;
 use crate::problem::Problem;
+use crate::router::ALL_TRAFFIC;
 
 /// Hooks of one environment, before and after together.
 const HOOK_LIMIT: usize = 8;
@@ -72,6 +73,38 @@ impl OnFailure {
 }
 
 impl Course {
+    /// The analyses that judge a candidate with this share of the traffic. Without any traffic there
+    /// is nothing to measure; with all of it, nobody is left to compare it with.
+    pub(crate) fn analyses(&self, weight_bp: u16, watch: bool) -> Vec<AnalysisSpec> {
+        let list = match &self.watch {
+            _ if weight_bp == 0 => return Vec::new(),
+            None if watch => return Vec::new(),
+            Some(w) if watch && !w.analysis.is_empty() => &w.analysis,
+            None | Some(_) => &self.analysis,
+        };
+        let here = |analysis: &AnalysisSpec| {
+            let mut analysis = analysis.clone();
+            if weight_bp >= ALL_TRAFFIC {
+                analysis.compare = None;
+            }
+            let judged = analysis.require.is_some() || analysis.compare.is_some();
+            judged.then_some(analysis)
+        };
+        list.iter().filter_map(here).collect()
+    }
+
+    /// Metric providers that it needs, each once.
+    pub(crate) fn metric_providers(&self) -> Vec<&str> {
+        let watch = self.watch.iter().flat_map(|w| &w.analysis);
+        let mut out: Vec<&str> = Vec::new();
+        for analysis in self.analysis.iter().chain(watch) {
+            if !out.contains(&analysis.plugin.as_str()) {
+                out.push(&analysis.plugin);
+            }
+        }
+        out
+    }
+
     /// Everything that is wrong with it. `at` is where it stands, with a dot at the end.
     pub(super) fn problems(&self, at: &str, out: &mut Vec<Problem>) {
         let hooks: Vec<&HookSpec> = self.before.iter().chain(&self.after).collect();
@@ -95,6 +128,15 @@ impl Course {
             for (i, analysis) in list.iter().enumerate() {
                 let here = format!("{at}{field}[{i}]");
                 out.extend(analysis.problems(&here));
+                if field == "watch.analysis" && analysis.require.is_none() {
+                    out.push(
+                        Problem::new(
+                            here.clone(),
+                            "after promotion nobody is left to compare with",
+                        )
+                        .with_hint("write require: what the candidate must hold to by itself"),
+                    );
+                }
                 if list.iter().take(i).any(|o| o.label() == analysis.label()) {
                     out.push(
                         Problem::new(

@@ -31,6 +31,20 @@ pub(super) fn problems(spec: &PipelineSpec, out: &mut Vec<Problem>) {
                 name(format!("{at}.checks[{n}].name"), text, out);
             }
         }
+        let watch = e.course.watch.iter().flat_map(|w| &w.analysis);
+        for (field, n, a) in [("analysis", e.course.analysis.iter().collect::<Vec<_>>())]
+            .into_iter()
+            .chain([("watch.analysis", watch.collect())])
+            .flat_map(|(field, list)| {
+                let all = list.into_iter().enumerate();
+                all.map(move |(n, a)| (field, n, a))
+            })
+        {
+            name(format!("{at}.{field}[{n}].plugin"), &a.plugin, out);
+            if let Some(text) = &a.name {
+                name(format!("{at}.{field}[{n}].name"), text, out);
+            }
+        }
         let bytes = copied(spec, e);
         if bytes > COPIED_LIMIT {
             out.push(

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::decide::{check_key, judge_key, later, plan_key, tell};
+use super::decide::{check_key, judge_key, later, place, plan_key, tell};
 use super::effect::CallId;
 use super::journal::{CheckRecord, Delivery, Journal, clip, clip_short};
 use super::observation::RolloutView;
@@ -13,6 +13,8 @@ use super::state::{BackReason, CheckRun, Stage, State, StepState};
 use crate::pipeline::OutcomeKind;
 use crate::plan::bounded_proposal;
 use crate::plugin::{CheckLine, Judgement, Outcome, PluginAnswer, Report, Severity};
+
+mod measured;
 
 /// Between two questions to a plugin that could not answer, in milliseconds.
 const ASK_AGAIN_MS: i64 = 10_000;
@@ -88,6 +90,9 @@ fn answered(
     if provider::answered(rollout, journal, key, answer, now) {
         return;
     }
+    if measured::answered(rollout, journal, key, answer, now) {
+        return;
+    }
     match &mut journal.state {
         State::Planning {
             attempt,
@@ -102,11 +107,12 @@ fn answered(
         },
         State::Progressing(step) | State::Promoting(step) | State::Watching(step) => {
             let (before, mut step) = (step.clone(), step.clone());
+            let place = place(&journal.state, &before);
             match &mut step.stage {
                 Stage::Check { runs, .. } => {
                     let keys: Vec<String> = runs
                         .iter()
-                        .map(|r| check_key(&before, &r.name, r.attempt))
+                        .map(|r| check_key(&place, before.relapses, &r.name, r.attempt))
                         .collect();
                     let open = runs
                         .iter_mut()

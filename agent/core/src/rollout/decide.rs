@@ -16,6 +16,7 @@ mod gate;
 mod hold;
 mod hooks;
 mod looks;
+mod members;
 mod messages;
 mod partition;
 mod plan;
@@ -152,7 +153,7 @@ impl Turn<'_> {
             State::Progressing(step) | State::Promoting(step) => self.step(step),
             State::Watching(step) => self.watching(step),
             State::Finishing(finishing) => self.finishing(&finishing),
-            State::RollingBack(reason) => self.back(&reason),
+            State::RollingBack(reason) => self.back_together(&reason),
             State::Recording(ending) => self.record(&ending),
             State::Ended(end) => Flow::Wait(Why::Ended {
                 message: end.message,

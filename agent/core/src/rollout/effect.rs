@@ -157,6 +157,17 @@ pub enum PluginQuestion {
         /// Context.
         invocation: Invocation,
     },
+    /// To a metric provider.
+    Measure {
+        /// Plugin.
+        plugin: String,
+        /// Context.
+        invocation: Invocation,
+        /// First millisecond of the window, since 1970-01-01 UTC.
+        from_unix_ms: u64,
+        /// First millisecond after it.
+        to_unix_ms: u64,
+    },
     /// To a strategy.
     Judge {
         /// Plugin.
@@ -197,9 +208,16 @@ impl Effect {
             } => ("scale", deployment.path(), replicas.to_string()),
             Self::SetTemplate {
                 deployment,
+                spec_patch,
                 template_hash,
-                ..
-            } => ("set-template", deployment.path(), template_hash.clone()),
+            } => {
+                let held = spec_patch.pointer("/updateStrategy/rollingUpdate/partition");
+                let detail = match held {
+                    Some(partition) => format!("{template_hash} partition {partition}"),
+                    None => template_hash.clone(),
+                };
+                ("set-template", deployment.path(), detail)
+            }
             Self::Delete { object } => ("delete", object.path(), object.uid.clone()),
             Self::Patch { object, detail, .. } => ("patch", object.path(), detail.clone()),
             Self::CopyConfig { from, to, .. } => ("copy", from.path(), to.clone()),

@@ -99,6 +99,7 @@ pub(crate) fn mk_revision(letter: char, tag: &str) -> Revision {
         target_uid: "target-1".into(),
         since: t(-86_400),
         promoted_by: Some("storefront-production-earlier".into()),
+        ..Revision::default()
     }
 }
 
@@ -127,6 +128,7 @@ pub(crate) fn mk_workload(name: &str, uid: &str, letter: char, replicas: u32) ->
         ready: replicas,
         available: replicas,
         max_unavailable: 1,
+        update_revision: None,
         spec: json!({
             "replicas": replicas,
             "selector": {"matchLabels": {"app": "storefront"}},
@@ -221,6 +223,7 @@ pub(crate) fn mk_plugins() -> Vec<PluginInfo> {
     vec![
         info("canary", PluginKind::TrafficStrategy),
         info("http-smoke", PluginKind::SmokeTest),
+        info("numbers", PluginKind::MetricProvider),
     ]
 }
 

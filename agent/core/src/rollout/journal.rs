@@ -10,13 +10,26 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::object::ObjectKind;
 use super::observation::{RequestSeen, WorkloadSeen};
 use super::provider::Asked;
-use super::state::State;
+use super::state::{CheckRun, State};
 use super::why::Why;
-use crate::pipeline::Revision;
+use crate::analysis::AnalysisRun;
+use crate::hook::HookRun;
+use crate::pipeline::{ConfigSource, Revision};
 use crate::plan::Plan;
 use crate::plugin::{CheckLine, Event, Outcome, PlanStep};
+use crate::router::Apart;
+use crate::workload::{ConfigVersion, MemberJournal};
+
+mod drill;
+mod measured;
+mod times;
+
+pub use drill::{DRILL_CODE, DrillReport, DrillTimes};
+pub use measured::{MeasurementRecord, Numbers};
+pub use times::{PhaseTime, WentBack};
 
 /// Moments kept for people. The record cut short says so.
 pub const TIMELINE_LIMIT: usize = 100;
@@ -94,6 +107,22 @@ pub struct Journal {
     /// Pods of the target when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_replicas: Option<u32>,
+    /// Where traffic stood before the first change, and what tells the candidate's pods apart. None
+    /// under the replica router.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
+    /// Partition of the StatefulSet before it was changed: it is given back in the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition_before: Option<u32>,
+    /// Versions of configuration that go with the image. Fixed before people sign.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<ConfigVersion>,
+    /// Copies of configuration that no revision needs any more, to be removed at the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<ConfigSource>,
+    /// The workloads that go in lockstep with the target, in the order of the Pipeline.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberJournal>,
     /// Whether the claim on the target was seen to be this Rollout's. Every other write comes after,
     /// so without it nothing was changed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -104,12 +133,30 @@ pub struct Journal {
     /// The effects that were about to be tried when this was written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub intent: Vec<Intent>,
+    /// Hooks whose turn has come, in that order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookRun>,
     /// Results of checks, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckRecord>,
     /// Results of checks that did not fit.
     #[serde(skip_serializing_if = "is_zero")]
     pub checks_cut: u32,
+    /// Checks that are repeated while the step is held, or the candidate watched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<CheckRun>,
+    /// Analyses as they stand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub analysis: Vec<AnalysisRun>,
+    /// What analyses found, one entry for each of each step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measurements: Vec<MeasurementRecord>,
+    /// Entries of analyses that did not fit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub measurements_cut: u32,
+    /// A verdict against the candidate that waits for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedVerdict>,
     /// What happened, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<Moment>,
@@ -130,6 +177,18 @@ pub struct Journal {
     /// The newest Request that fell out of `handled`: it and all before it were looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handled_until: Option<HandledUntil>,
+    /// How long it was in each phase that it has left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseTime>,
+    /// Why and when it turned round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub went_back: Option<WentBack>,
+    /// How far a drill is, and since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillTimes>,
+    /// Until when, after a success, a person may go back without approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub return_until: Option<Timestamp>,
     /// When the first change was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -160,6 +219,30 @@ pub struct Scaled {
     /// Since when neither of them is found, but somebody else's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_since: Option<Timestamp>,
+}
+
+/// What is remembered of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// The label that tells the candidate's pods from the target's.
+    pub apart: Apart,
+    /// What the router gives back byte for byte, where it changes what others wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_value")]
+    pub original: Option<serde_json::Value>,
+    /// The share that the candidate was last seen to have, in basis points.
+    pub reached_bp: u16,
+    /// Since when.
+    pub at: Timestamp,
+    /// Since when somebody else leads the traffic elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_since: Option<Timestamp>,
+}
+
+/// The schema of what others wrote.
+fn any_value(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
 }
 
 /// What people are asked to sign.
@@ -229,6 +312,18 @@ pub struct CheckRecord {
     pub at: Timestamp,
 }
 
+/// What was found to be wrong with the candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedVerdict {
+    /// Stable word: `check-failed` or `analysis-failed`.
+    pub code: String,
+    /// One sentence with the evidence.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -286,12 +381,12 @@ impl Journal {
                 .is_some_and(|s| target.replicas != s.from && target.replicas != s.to)
     }
 
-    /// How many pods shall serve in the end: what an autoscaler says, or else as many as there were
+    /// How many pods shall serve in the end: what an autoscaler or the number of nodes says, or else as many as there were
     /// when it began. What a person added meanwhile stays; what they took away may have been one of
     /// two halves, and comes back.
     pub(crate) fn total(&self, target: &WorkloadSeen) -> u32 {
         let began_with = self.total_replicas.unwrap_or(target.replicas);
-        if self.autoscaler.is_some() {
+        if self.autoscaler.is_some() || target.kind == ObjectKind::DaemonSet {
             target.replicas
         } else if self.others_number(target) {
             target.replicas.max(began_with)
@@ -314,7 +409,8 @@ impl Journal {
         }
     }
 
-    /// Keeps a check result. A try that told nothing takes the place of the one before it. Past the
+    /// Keeps a check result. It takes the place of a try before it that told nothing, and a pass that
+    /// of an earlier pass: a check may be repeated for days. Past the
     /// limits earlier steps fall out first, then the details of this one: the passes of the step
     /// that is being left must stay.
     pub(crate) fn keep_check(&mut self, record: CheckRecord) {
@@ -324,6 +420,15 @@ impl Journal {
                 .checks
                 .get(i)
                 .is_some_and(|c| c.outcome == Outcome::Inconclusive)
+        {
+            self.checks.remove(i);
+        }
+        if let Some(i) = self.checks.iter().rposition(same)
+            && record.outcome == Outcome::Pass
+            && self
+                .checks
+                .get(i)
+                .is_some_and(|c| c.outcome == Outcome::Pass)
         {
             self.checks.remove(i);
         }
@@ -449,7 +554,7 @@ impl Journal {
 }
 
 /// Bytes that a list takes in the stored object.
-pub(super) fn bytes<T: Serialize>(list: &[T]) -> usize {
+pub(crate) fn bytes<T: Serialize>(list: &[T]) -> usize {
     serde_json::to_vec(list).map_or(0, |v| v.len())
 }
 
@@ -465,7 +570,7 @@ pub(crate) fn clip_short(text: &str) -> String {
 
 /// At most `limit` bytes of a text, on one or several lines but without other control characters,
 /// which would take six bytes each in JSON.
-pub(super) fn cut(text: &str, limit: usize) -> String {
+pub(crate) fn cut(text: &str, limit: usize) -> String {
     const MARK: char = '…';
     let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
     if text.len() <= limit {

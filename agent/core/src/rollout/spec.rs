@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::AnalysisSpec;
 use crate::image::facts::ImageFacts;
 use crate::pipeline::{
     CheckSpec, Course, PluginUse, Revision, StrategySpec, TargetSpec, TriggerKind,
@@ -88,6 +89,15 @@ impl Emergency {
 }
 
 impl RolloutSpec {
+    /// What judges the candidate while it has this share of the traffic, in a step or in the watch
+    /// after promotion. Nothing measures the way back: it must not depend on a plugin.
+    pub fn analyses(&self, weight_bp: u16, watch: bool) -> Vec<AnalysisSpec> {
+        match self.returns_to {
+            Some(_) => Vec::new(),
+            None => self.course.analyses(weight_bp, watch),
+        }
+    }
+
     /// `storefront → production`, for titles.
     pub fn title(&self) -> String {
         let plain = format!(

@@ -4,6 +4,7 @@ mod arbitrary;
 mod deployment;
 mod events;
 mod histories;
+mod measures;
 mod oracle;
 mod reference;
 mod rng;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sluice_core::approval::Vote;
 use sluice_core::pipeline::{EnvironmentStatus, Revision};
-use sluice_core::plugin::{Judgement, Outcome, PluginAnswer, Report};
+use sluice_core::plugin::{Judgement, Measurement, Outcome, PluginAnswer, Report};
 use sluice_core::policy::Policy;
 use sluice_core::rollout::{
     CallId, Decision, Effect, Fact, Journal, Observation, Other, PluginQuestion, RolloutView, Seen,
@@ -255,6 +255,10 @@ impl History<'_> {
                         outcome: Outcome::Pass,
                         summary: "fine".into(),
                         checks: Vec::new(),
+                    }),
+                    PluginQuestion::Measure { .. } => PluginAnswer::Measurement(Measurement {
+                        series: Vec::new(),
+                        summary: "nothing is measured here".into(),
                     }),
                     PluginQuestion::Judge { .. } => PluginAnswer::Judgement(Judgement::Proceed),
                 };

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Turn;
 use crate::hash::{canonical_json, sha256_hex};
+use crate::pipeline::{Course, RouterSpec};
 use crate::plugin::PluginKind;
 use crate::template::images;
 
@@ -17,7 +18,8 @@ impl Turn<'_> {
         let plan = self.journal.plan.as_ref()?;
         let target = self.target()?;
         let template = self.candidate_template(target.template()).ok()?;
-        let subject = json!({
+        let members = self.member_hashes()?;
+        let mut subject = json!({
             "rollout": self.rollout.uid,
             "workload": spec.target_uid,
             "namespace": spec.target.namespace,
@@ -36,18 +38,38 @@ impl Turn<'_> {
             "emergency": spec.emergency,
             "about": spec.image.about,
         });
+        // What a Pipeline leaves out changes nothing of what was signed before there was such a thing.
+        let more = [
+            (
+                "router",
+                (spec.strategy.router != RouterSpec::default())
+                    .then(|| json!(spec.strategy.router)),
+            ),
+            (
+                "course",
+                (spec.course != Course::default()).then(|| json!(spec.course)),
+            ),
+            ("drill", spec.drill.then(|| json!(true))),
+            ("members", (!members.is_empty()).then(|| json!(members))),
+        ];
+        if let Some(map) = subject.as_object_mut() {
+            for (key, value) in more {
+                if let Some(value) = value {
+                    map.insert(key.to_owned(), value);
+                }
+            }
+        }
         Some(sha256_hex(canonical_json(&subject).as_bytes()))
     }
 
-    /// The strategy and the checks, each with the digest that is loaded now.
+    /// The strategy, the checks and the metric providers, each with the digest that is loaded now.
     pub(super) fn used_plugins(&self) -> BTreeMap<String, String> {
         let spec = &self.rollout.spec;
         let used = |name: &str, kind: PluginKind| match kind {
             PluginKind::SmokeTest => spec.checks.iter().any(|c| c.plugin == name),
             PluginKind::TrafficStrategy => spec.strategy.plugin == name,
-            PluginKind::MetricProvider | PluginKind::ApprovalProvider | PluginKind::Notifier => {
-                false
-            }
+            PluginKind::MetricProvider => spec.course.metric_providers().contains(&name),
+            PluginKind::ApprovalProvider | PluginKind::Notifier => false,
         };
         self.seen
             .plugins

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::analyse::place;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
-use crate::plugin::Outcome;
 use crate::rollout::{CheckRun, PluginQuestion, Stage, StepState, Why};
 
 impl Turn<'_> {
@@ -17,20 +17,14 @@ impl Turn<'_> {
         since: Timestamp,
     ) -> Flow {
         let n = step.index + 1;
-        if let Some((run, report)) = runs
-            .iter()
-            .filter_map(|r| Some((r, r.report.as_ref()?)))
-            .find(|(_, report)| report.outcome == Outcome::Fail)
-        {
-            let text = format!("{} failed in step {n}: {}", run.name, report.summary);
-            return self.go_back("check-failed", &text, true, OutcomeKind::RolledBack);
-        }
-        if runs.iter().all(|r| r.passed) || !self.checks_run_in(planned) {
+        let asked = self.checks_run_in(planned);
+        if runs.iter().all(|r| r.passed) || !asked {
             let hold = i64::try_from(planned.step.hold_ms).unwrap_or(i64::MAX);
             step.stage = Stage::Hold {
                 until: self.after_ms(hold),
             };
-            self.set_step(step);
+            self.set_step(step.clone());
+            self.begin_looking(&step, if asked { &runs } else { &[] });
             return Flow::Again;
         }
         let deadline = later(since, self.progress_deadline_ms());
@@ -47,7 +41,8 @@ impl Turn<'_> {
         if let Some(missing) = self.missing_checks() {
             return Flow::Wait(missing);
         }
-        self.start_due_checks(&step, &runs);
+        let due: Vec<CheckRun> = runs.iter().filter(|r| !r.passed).cloned().collect();
+        self.ask_checks(&step, &due);
         Flow::Wait(check_waits(n, &runs, deadline))
     }
 
@@ -61,8 +56,10 @@ impl Turn<'_> {
                 .map_or(true, |p| !p.checks.require.is_empty())
     }
 
-    fn start_due_checks(&mut self, step: &StepState, runs: &[CheckRun]) {
-        for run in runs.iter().filter(|r| !r.passed) {
+    /// Asks those whose time has come.
+    pub(super) fn ask_checks(&mut self, step: &StepState, runs: &[CheckRun]) {
+        let place = place(&self.journal.state, step);
+        for run in runs {
             if self.now < run.not_before {
                 self.wake(run.not_before);
                 continue;
@@ -77,7 +74,7 @@ impl Turn<'_> {
             else {
                 continue;
             };
-            let key = check_key(step, &run.name, run.attempt);
+            let key = check_key(&place, step.relapses, &run.name, run.attempt);
             let mut invocation = self.invocation(&spec.settings, &key);
             invocation
                 .attributes
@@ -95,8 +92,8 @@ impl Turn<'_> {
 
 /// Identity of one run of one check. After a relapse it is another: an answer about pods that have
 /// fallen since must not count.
-pub(crate) fn check_key(step: &StepState, name: &str, attempt: u32) -> String {
-    format!("check-{}-{}-{name}-{attempt}", step.index, step.relapses)
+pub(crate) fn check_key(place: &str, relapses: u32, name: &str, attempt: u32) -> String {
+    format!("check-{place}-{relapses}-{name}-{attempt}")
 }
 
 fn check_waits(step: u32, runs: &[CheckRun], until: Timestamp) -> Why {

@@ -26,7 +26,7 @@ impl Turn<'_> {
         if let Some(flow) = self.pointless() {
             return flow;
         }
-        if let Some(flow) = self.fix_config() {
+        if let Some(flow) = self.fix_config().or_else(|| self.members_known()) {
             return flow;
         }
         let Some(target) = self.target() else {

@@ -140,6 +140,7 @@ impl Turn<'_> {
                 self.happened("resumed", Severity::Info, &format!("resumed by {by}"));
                 Flow::Again
             }
+            Action::Promote if self.journal.failed.is_some() => self.overrule(by, said),
             Action::Promote => {
                 if let State::Progressing(step) | State::Promoting(step) | State::Watching(step) =
                     &mut self.journal.state

@@ -97,7 +97,13 @@ impl Turn<'_> {
             };
             return Flow::Wait(self.journal.why.clone().unwrap_or(waits));
         }
-        let reached = self.pods(&target, &step, &planned);
+        let mut reached = self.pods(&target, &step, &planned);
+        if reached.is_ok() {
+            reached = match self.members(&step, &planned) {
+                Ok(reached) => reached,
+                Err(flow) => return flow,
+            };
+        }
         if matches!(step.stage, Stage::Shift) {
             let step = match self.exposure_held(step) {
                 Ok(step) => step,
@@ -136,7 +142,7 @@ impl Turn<'_> {
     }
 
     /// Whether the pods stand as the step wants them; if not, what is written or waited for.
-    fn pods(
+    pub(super) fn pods(
         &mut self,
         target: &WorkloadSeen,
         step: &StepState,
@@ -251,7 +257,10 @@ impl Turn<'_> {
     /// Writes that give the candidate more traffic are held back while any gate is closed: between
     /// the decision to go on and this write an agent may have been down for hours (W11).
     fn exposure_held(&mut self, mut step: StepState) -> Result<StepState, Flow> {
-        let canary = self.seen.canary.present();
+        let canaries: Vec<&WorkloadSeen> = std::iter::once(&self.seen.canary)
+            .chain(self.seen.members.iter().map(|m| &m.canary))
+            .filter_map(Seen::present)
+            .collect();
         let more = self.grows;
         let grows = self.effects.iter().any(|e| match e {
             Effect::Create { .. } | Effect::SetTemplate { .. } => true,
@@ -260,7 +269,9 @@ impl Turn<'_> {
                 deployment,
                 replicas,
                 ..
-            } => canary.is_some_and(|c| c.uid == deployment.uid && *replicas > c.replicas),
+            } => canaries
+                .iter()
+                .any(|c| c.uid == deployment.uid && *replicas > c.replicas),
             Effect::Claim { .. }
             | Effect::CopyConfig { .. }
             | Effect::SaveRevision { .. }
@@ -449,14 +460,22 @@ impl Turn<'_> {
     /// Whether it is pods of the candidate that are waited for. Stable pods on a drained node, or a
     /// write that was refused, say nothing about the candidate (D1).
     fn candidate_unwell(&self, planned: &PlannedStep, waiting: &Why) -> bool {
-        let target = self.rollout.spec.target.name();
-        let in_place = self.rollout.spec.target.kind() != ObjectKind::Deployment;
-        let candidate = if in_place || (planned.promotes() && !self.switches()) {
-            target.to_owned()
-        } else {
-            super::canary_name(target, &self.rollout.uid)
+        let Why::WaitsForPods { deployment, .. } = waiting else {
+            return false;
         };
-        matches!(waiting, Why::WaitsForPods { deployment, .. } if *deployment == candidate)
+        let target = &self.rollout.spec.target;
+        let in_place = target.kind() != ObjectKind::Deployment;
+        let canary = |name: &str| super::canary_name(name, &self.rollout.uid);
+        let own = if in_place || (planned.promotes() && !self.switches()) {
+            target.name().to_owned()
+        } else {
+            canary(target.name())
+        };
+        let with = target.with.iter().map(|m| match planned.promotes() {
+            true => m.deployment.clone(),
+            false => canary(&m.deployment),
+        });
+        std::iter::once(own).chain(with).any(|w| w == *deployment)
     }
 
     /// The policy's limit for the whole Rollout (T5).
@@ -472,6 +491,10 @@ impl Turn<'_> {
     }
 
     pub(super) fn target_gone(&mut self, how: &str) -> Flow {
+        if !self.members_restored() {
+            let text = format!("{} {how}", self.target_name());
+            return self.go_back("target-gone", &text, false, OutcomeKind::Failed);
+        }
         let text = format!("{} {how}; nothing is left to do", self.target_name());
         self.journal.state = State::Recording(crate::rollout::Ending {
             kind: OutcomeKind::Failed,

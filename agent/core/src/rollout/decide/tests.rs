@@ -1,12 +1,15 @@
 //! One file per behaviour. Each test changes one thing in a world in which all is well.
 
+mod analysis;
 mod apart;
 mod back;
 mod checks;
 mod config;
 mod drift;
+mod drill;
 mod dry_run;
 mod emergency;
+mod failed;
 mod foreign;
 mod gate;
 mod gone;
@@ -25,3 +28,4 @@ mod slot;
 mod start;
 mod stop;
 mod unseen;
+mod watched;

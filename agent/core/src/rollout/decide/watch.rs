@@ -6,7 +6,7 @@ use super::analyse::Sight;
 use super::{Flow, Turn};
 use crate::pipeline::OutcomeKind;
 use crate::plugin::Severity;
-use crate::rollout::{Finishing, SiblingStage, Stage, State, StepState, Why};
+use crate::rollout::{DRILL_CODE, Finishing, SiblingStage, Stage, State, StepState, Why};
 
 impl Turn<'_> {
     /// All steps are done: it is watched, or it stays.
@@ -16,7 +16,7 @@ impl Turn<'_> {
         };
         if self.rollout.spec.drill {
             let text = "the drill is over: everything goes back as planned";
-            return self.go_back("drill", text, false, OutcomeKind::RolledBack);
+            return self.go_back(DRILL_CODE, text, false, OutcomeKind::RolledBack);
         }
         let watched = StepState {
             since: self.now,

@@ -176,6 +176,7 @@ impl Deployment {
             ready: self.status.ready,
             available: self.status.ready,
             max_unavailable: self.max_unavailable,
+            update_revision: None,
             spec: self.spec.clone(),
             claimed_by: self.claimed_by.clone(),
             created_by: self.created_by.clone(),

@@ -143,11 +143,14 @@ impl World {
 
     fn plugin_changes(&mut self) {
         self.plugins = mk_plugins();
-        match self.rng.below(4) {
+        match self.rng.below(5) {
             0 => self.plugins.retain(|p| p.kind != PluginKind::SmokeTest),
             1 => self
                 .plugins
                 .retain(|p| p.kind != PluginKind::TrafficStrategy),
+            3 => self
+                .plugins
+                .retain(|p| p.kind != PluginKind::MetricProvider),
             2 => self.plugins[0].digest = mk_digest(self.rng.pick(&['7', '8'])),
             _ => {}
         }
@@ -311,6 +314,7 @@ impl World {
         match question {
             PluginQuestion::Plan { .. } => PluginAnswer::Plan(self.plan.clone()),
             PluginQuestion::Check { .. } => mk_report(self.verdict(), "asked every pod"),
+            PluginQuestion::Measure { .. } => self.measured(),
             PluginQuestion::Judge { .. } => PluginAnswer::Judgement(match self.rng.below(10) {
                 0 => Judgement::Hold(15_000),
                 _ => Judgement::Proceed,

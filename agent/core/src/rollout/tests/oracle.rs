@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::world::World;
 use crate::pipeline::OutcomeKind;
+use crate::plugin::PluginKind;
 use crate::rollout::fixture::UID;
 use crate::rollout::*;
 use crate::template::template_hash;
@@ -67,6 +68,7 @@ impl World {
         let plugins = seen
             .plugins
             .iter()
+            .filter(|p| p.kind != PluginKind::MetricProvider || self.measures())
             .map(|p| format!("{} {}", p.name, p.digest))
             .collect();
         let hash = template_hash(target.template());
@@ -170,10 +172,10 @@ impl World {
         let Some(left) = before.state.step() else {
             return;
         };
+        let watched = matches!(before.state, State::Watching(_));
         let on = match &after.state {
-            State::Progressing(s) | State::Promoting(s) | State::Watching(s) => {
-                s.index > left.index
-            }
+            State::Progressing(s) | State::Promoting(s) => s.index > left.index,
+            State::Watching(_) => !watched,
             State::Finishing(_) => true,
             State::Recording(e) => e.kind == OutcomeKind::Succeeded,
             State::Ended(e) => e.kind == OutcomeKind::Succeeded,
@@ -183,16 +185,17 @@ impl World {
             | State::Preparing(_)
             | State::RollingBack(_) => false,
         };
-        if !on {
+        // Where pods have not fallen in the watch, the checks were those of the last step.
+        if !on || (watched && left.relapses == 0) {
             return;
         }
+        let place = if watched {
+            "watch".to_owned()
+        } else {
+            left.index.to_string()
+        };
         for check in self.view.spec.checks.iter().filter(|c| !c.optional) {
-            let key = format!(
-                "{UID}/check-{}-{}-{}-",
-                left.index,
-                left.relapses,
-                check.label()
-            );
+            let key = format!("{UID}/check-{}-{}-{}-", place, left.relapses, check.label());
             let passed = self.passes().iter().any(|p| {
                 p.strip_prefix(&key)
                     .is_some_and(|rest| rest.parse::<u32>().is_ok())

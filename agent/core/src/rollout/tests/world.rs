@@ -24,6 +24,8 @@ pub(super) enum Candidate {
     Bad,
     /// Its pods never become ready.
     NeverReady,
+    /// Its check passes, and its numbers are bad.
+    Failing,
 }
 
 #[derive(Clone, Debug)]
@@ -106,11 +108,17 @@ impl World {
             4 => drop(plan.remove(1)),
             _ => {}
         }
-        let candidate = match rng.below(10) {
+        let mut candidate = match rng.below(10) {
             0..6 => Candidate::Good,
             6..8 => Candidate::Bad,
             _ => Candidate::NeverReady,
         };
+        if rng.chance(40) && !returns {
+            super::measures::measured(&mut rng, &mut view.spec);
+            if rng.chance(30) {
+                candidate = Candidate::Failing;
+            }
+        }
         Self {
             seed,
             now: t(1),
@@ -193,6 +201,8 @@ impl World {
         let environment = self.environment.clone();
         Observation {
             autoscaler: Seen::Absent,
+            pods_in_the_way: Seen::Absent,
+            members: Vec::new(),
             target: self.see(target),
             canary: self.see(canary),
             stable_template: self.see(stable),
@@ -204,6 +214,8 @@ impl World {
             others: Vec::new(),
             stop: None,
             objects: std::collections::BTreeMap::new(),
+            hook_pods: std::collections::BTreeMap::new(),
+            quotas: Seen::Absent,
             plugins: self.plugins.clone(),
         }
     }

@@ -6,7 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sluice_core::analysis::{AnalysisRun, AnalysisSpec, Standing};
 use sluice_core::plugin::{Measurement, PluginAnswer, PluginCall, PluginFault, Series, SeriesRole};
 use sluice_plugins::Host;
 
@@ -15,6 +17,10 @@ use crate::support::{Folder, call, invocation, operator_file, test_options};
 
 /// Longest wait for Prometheus to have seen something: it scrapes five times a second.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pods, as Kubernetes and the agent would call them.
+const CANDIDATE: &str = "storefront-canary-abcdefgh23-5d4c8b7f6-x2x4z";
+const STABLE: &str = "storefront-6c5b7d8f9-q7w8e";
 
 /// A pod that counts: ten requests and `errors` errors at each scrape.
 async fn pod(errors: u64) -> Server {
@@ -68,8 +74,8 @@ fn start(program: &PathBuf, candidate: &Server, stable: &Server) -> Prometheus {
     let config = json!({
         "global": { "scrape_interval": "200ms", "scrape_timeout": "200ms" },
         "scrape_configs": [{ "job_name": "shop", "static_configs": [
-            target(candidate, "storefront-canary-abcdefgh23-5d4c8b7f6-x2x4z"),
-            target(stable, "storefront-6c5b7d8f9-q7w8e"),
+            target(candidate, CANDIDATE),
+            target(stable, STABLE),
         ] }],
     });
     let file = folder.path().join("prometheus.yml");
@@ -131,6 +137,50 @@ async fn measure(host: &Host, settings: &Value) -> Result<Measurement, PluginFau
         PluginAnswer::Measurement(measurement) => Ok(measurement),
         PluginAnswer::Failed(fault) => Err(fault),
         other => panic!("{other:?}"),
+    }
+}
+
+/// Plays an analysis as a rollout does, second by second, until it stands otherwise than open.
+async fn judged(host: &Host, settings: &Value, wanted: Value) -> Standing {
+    let mut spec = json!({
+        "plugin": "prometheus", "settings": settings, "every": "2s", "minimum": 20,
+        "inconclusive": 1,
+    });
+    let map = spec.as_object_mut().unwrap();
+    map.extend(wanted.as_object().unwrap().clone());
+    let spec: AnalysisSpec = serde_json::from_value(spec).unwrap();
+    assert_eq!(spec.problems("analysis"), []);
+    let begun = Timestamp::now();
+    let since = begun - SignedDuration::from_secs(2);
+    let mut run = AnalysisRun::new(&spec, since);
+    loop {
+        let now = Timestamp::now();
+        if let Some(window) = run.ask(&spec, now) {
+            let (from_unix_ms, to_unix_ms) = window.unix_ms();
+            let mut invocation = invocation(spec.settings.clone(), &[]);
+            // As the agent names them: the pods that are ready.
+            for (role, pod) in [("candidate", CANDIDATE), ("stable", STABLE)] {
+                let attribute = (format!("{role}-pods"), pod.to_owned());
+                invocation.attributes.push(attribute);
+            }
+            let question = PluginCall::EvaluateMetrics {
+                plugin: "prometheus".to_owned(),
+                invocation,
+                from_unix_ms,
+                to_unix_ms,
+            };
+            run.observe(&spec, &call(host, question).await, Timestamp::now());
+        }
+        match run.standing(&spec) {
+            Standing::Open => {}
+            other => return other,
+        }
+        let waited = Timestamp::now().duration_since(begun);
+        assert!(
+            waited < SignedDuration::from_secs(60),
+            "{settings}: {run:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -226,6 +276,33 @@ async fn a_real_prometheus_is_asked_about_both_versions() {
         assert!(fault.message.contains(words), "{query}: {}", fault.message);
     }
 
+    // The verdict is the agent's: a fifth of the candidate's requests fail, none of the others'.
+    let good = judged(&host, &ratio(), json!({ "require": "< 50%", "count": 2 })).await;
+    assert_eq!(good, Standing::Satisfied);
+    let bad = judged(&host, &ratio(), json!({ "require": "< 1%" })).await;
+    assert!(
+        matches!(&bad, Standing::Failed(why) if why.contains("required < 1%")),
+        "{bad:?}"
+    );
+    let compare = json!({ "compare": { "margin": "1%" }, "count": 1000 });
+    let worse = judged(&host, &ratio(), compare).await;
+    assert!(matches!(worse, Standing::Failed(_)), "{worse:?}");
+    let latency = judged(
+        &host,
+        &value(LATENCY),
+        json!({ "require": "< 405", "minimum": null }),
+    )
+    .await;
+    assert_eq!(latency, Standing::Satisfied);
+    let mut missing = ratio();
+    missing["total"] = json!("sum(increase(request_totals[{{window}}]))");
+    let mut share_of_a_value = value("nothing_like_it");
+    share_of_a_value["total"] = ratio()["total"].clone();
+    for settings in [missing, value("max(broken)"), share_of_a_value] {
+        let told = judged(&host, &settings, json!({ "require": "< 1%" })).await;
+        assert!(matches!(told, Standing::Unknown(_)), "{settings}: {told:?}");
+    }
+
     // A pod that is gone leaves no number behind: Prometheus marks its series as stale.
     drop(candidate);
     let gone = until(&host, value(LATENCY), |came| {
@@ -243,4 +320,6 @@ async fn a_real_prometheus_is_asked_about_both_versions() {
         "an outage is not no data"
     );
     assert!(fault.retryable);
+    let told = judged(&host, &ratio(), json!({ "require": "< 50%" })).await;
+    assert!(matches!(told, Standing::Unknown(_)), "{told:?}");
 }
