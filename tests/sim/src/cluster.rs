@@ -3,6 +3,7 @@
 mod ask;
 mod harm;
 mod oracle;
+mod shares;
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -19,6 +20,7 @@ use crate::api::store::{Key, Object};
 use crate::api::write::{Door, Options};
 use crate::client::{AgentClient, Instance};
 use crate::clock::SimClock;
+pub use crate::cluster::shares::Shares;
 use crate::driver::Network;
 use crate::driver::fast::FastNetwork;
 use crate::driver::real::RealNetwork;

@@ -56,7 +56,7 @@ mod writes;
 pub use crate::api::resource::Resource;
 pub use crate::client::AgentClient;
 pub use crate::clock::SimClock;
-pub use crate::cluster::{ADMIN, AGENT, Builder, Cluster, SimError, Stored};
+pub use crate::cluster::{ADMIN, AGENT, Builder, Cluster, Shares, SimError, Stored};
 pub use crate::fault::{Fault, Faults};
 pub use crate::identity::{Denial, User};
 pub use crate::image::{Answer, Behaviour, Images, Readiness, Rule, Run};

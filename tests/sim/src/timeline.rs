@@ -1,6 +1,7 @@
 //! What the oracles look at: which pods stood behind each Service over time, the weights of routes,
 //! and a view of the cluster at each change.
 
+mod entrance;
 mod moment;
 mod traffic;
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
+pub(crate) use crate::timeline::entrance::{Entrances, WeightOf};
 pub use crate::timeline::moment::{Happened, Moment, Observer};
 
 /// How many pods were ready behind a Service from an instant on.
@@ -40,14 +42,16 @@ pub struct Weights {
 /// Entries per Service or rule that are kept; the oldest go first.
 const ENTRIES: usize = 10_000;
 
-/// By namespace and name; of a rule also its name, or its index as text.
+/// Entries by what they are about.
 type Book<K, T> = BTreeMap<K, VecDeque<T>>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
     ready: Book<(String, String), Sample>,
     standing: Book<(String, String), Standing>,
-    weights: Book<(String, String, String), Weights>,
+    /// Weights as they were written, and as the gateways have taken them.
+    pub(crate) written: Entrances,
+    pub(crate) served: Entrances,
 }
 
 impl Timeline {
@@ -71,43 +75,12 @@ impl Timeline {
         }
     }
 
-    /// Notes the weights of a rule.
-    pub(crate) fn weigh(
-        &mut self,
-        namespace: &str,
-        route: &str,
-        rule: &str,
-        weights: BTreeMap<String, i64>,
-        at: Timestamp,
-    ) {
-        let key = (namespace.to_owned(), route.to_owned(), rule.to_owned());
-        let samples = self.weights.entry(key).or_default();
-        if samples.back().is_none_or(|last| last.weights != weights) {
-            push(samples, Weights { at, weights });
-        }
-    }
-
-    /// The rules of a route that were ever seen.
-    pub(crate) fn rules(&self, namespace: &str, route: &str) -> Vec<String> {
-        self.weights
-            .keys()
-            .filter(|(in_namespace, of, _)| in_namespace == namespace && of == route)
-            .map(|(_, _, rule)| rule.clone())
-            .collect()
-    }
-
     pub(crate) fn of(&self, namespace: &str, service: &str) -> Vec<Sample> {
         copy(&self.ready, &(namespace.to_owned(), service.to_owned()))
     }
 
     pub(crate) fn standing(&self, namespace: &str, service: &str) -> Vec<Standing> {
         copy(&self.standing, &(namespace.to_owned(), service.to_owned()))
-    }
-
-    pub(crate) fn weights(&self, namespace: &str, route: &str, rule: &str) -> Vec<Weights> {
-        let rule = if rule.is_empty() { "0" } else { rule };
-        let key = (namespace.to_owned(), route.to_owned(), rule.to_owned());
-        copy(&self.weights, &key)
     }
 }
 

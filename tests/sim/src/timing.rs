@@ -15,6 +15,8 @@ pub struct Timing {
     pub pod_start: RangeInclusive<Duration>,
     /// How long a pod answers after its deletion. Its endpoint goes at once.
     pub drain: Duration,
+    /// From a change of a route or an Ingress to the gateway that sends by it.
+    pub gateway: RangeInclusive<Duration>,
     /// Between two tries to pull an image that does not exist.
     pub pull_retry: Duration,
     /// The first wait of a crash loop; it doubles up to five minutes.
@@ -28,6 +30,7 @@ impl Default for Timing {
         Self {
             controller: Duration::from_millis(1)..=Duration::from_millis(10),
             pod_start: Duration::from_millis(20)..=Duration::from_millis(80),
+            gateway: Duration::from_millis(20)..=Duration::from_millis(500),
             drain: Duration::from_secs(2),
             pull_retry: Duration::from_secs(5),
             crash_back_off: Duration::from_secs(10),

@@ -1,5 +1,6 @@
 //! Requests to pods and Services of the fast driver, without sockets.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -30,5 +31,51 @@ impl Cluster {
             addresses.get(index)?.clone()
         };
         self.ask_pod(&address, path).await
+    }
+
+    /// Asks through an HTTPRoute: one of the rule's Services, drawn by weight as the gateway has it. `rule` is its name or
+    /// its index; empty is the first. Nothing: no ready pod behind the Service that was drawn.
+    pub async fn ask_route(
+        &self,
+        namespace: &str,
+        route: &str,
+        rule: &str,
+        path: &str,
+    ) -> Option<Answer> {
+        let served = self
+            .server
+            .lock()
+            .timeline
+            .served
+            .route(namespace, route, rule);
+        let weights = &served.last()?.weights;
+        self.ask_weighted(namespace, weights, path).await
+    }
+
+    /// Asks through an Ingress, whose ingress-nginx canary takes its share.
+    pub async fn ask_ingress(&self, namespace: &str, ingress: &str, path: &str) -> Option<Answer> {
+        let served = self
+            .server
+            .lock()
+            .timeline
+            .served
+            .ingress(namespace, ingress);
+        self.ask_weighted(namespace, &served.last()?.weights, path)
+            .await
+    }
+
+    async fn ask_weighted(
+        &self,
+        namespace: &str,
+        weights: &BTreeMap<String, i64>,
+        path: &str,
+    ) -> Option<Answer> {
+        let total: i64 = weights.values().sum();
+        let mut drawn = self.server.lock().random.random_range(0..total.max(1));
+        let (service, _) = weights.iter().find(|(_, weight)| {
+            drawn -= **weight;
+            drawn < 0
+        })?;
+        self.ask_service(namespace, service, path).await
     }
 }

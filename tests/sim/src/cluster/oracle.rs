@@ -90,7 +90,15 @@ impl Cluster {
     /// changed them (the last 10,000). `rule` is the rule's name; empty is the first rule. A rule
     /// or route that went has no weights.
     pub fn route_weights(&self, namespace: &str, route: &str, rule: &str) -> Vec<Weights> {
-        self.server.lock().timeline.weights(namespace, route, rule)
+        let model = self.server.lock();
+        model.timeline.written.route(namespace, route, rule)
+    }
+
+    /// The weights of an Ingress's Service and of its ingress-nginx canary's over time, by the name of
+    /// the Service (the last 10,000).
+    pub fn ingress_weights(&self, namespace: &str, ingress: &str) -> Vec<Weights> {
+        let model = self.server.lock();
+        model.timeline.written.ingress(namespace, ingress)
     }
 
     /// What ran in Jobs' pods so far, oldest first (the last 10,000).

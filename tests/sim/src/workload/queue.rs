@@ -16,6 +16,9 @@ pub(crate) enum Work {
     StatefulSet(Key),
     DaemonSet(Key),
     Job(Key),
+    Route(Key),
+    /// The Ingresses of a namespace.
+    Ingresses(String),
     Pod(Key),
     /// An owner that went or is going: its dependents.
     Owner(String),
@@ -93,6 +96,8 @@ impl Model {
                 Work::StatefulSet(key) => self.sync_stateful_set(&key),
                 Work::DaemonSet(key) => self.sync_daemon_set(&key),
                 Work::Job(key) => self.sync_job(&key),
+                Work::Route(key) => self.sync_route(&key),
+                Work::Ingresses(namespace) => self.serve_ingresses(&namespace),
                 Work::Pod(key) => self.tick_pod(&key),
                 Work::Owner(uid) => self.collect_dependents(&uid),
                 Work::Dependent(key) => self.collect_if_orphaned(&key),

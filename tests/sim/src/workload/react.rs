@@ -75,10 +75,19 @@ impl Model {
                     self.queue_soon(Work::Job(key.clone()));
                 }
             }
+            Resource::HttpRoutes => {
+                if is_removal(change) || !is_status_only(change) {
+                    self.queue_gateway(Work::Route(key.clone()));
+                }
+            }
+            Resource::Ingresses => self.queue_gateway(Work::Ingresses(key.namespace.clone())),
             Resource::Pods => self.react_to_pod(change),
             Resource::Services => {
                 if is_removal(change) {
                     self.withdraw_service(change.after.value());
+                }
+                if is_removal(change) || change.before.is_none() {
+                    self.queue_routes(&key.namespace);
                 }
                 self.sync_service(&key.namespace, &key.name);
             }
@@ -93,8 +102,6 @@ impl Model {
             | Resource::EndpointSlices
             | Resource::Leases
             | Resource::CronJobs
-            | Resource::Ingresses
-            | Resource::HttpRoutes
             | Resource::HorizontalPodAutoscalers
             | Resource::PodDisruptionBudgets
             | Resource::CustomResourceDefinitions

@@ -20,7 +20,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
-use sluice_sim::{ADMIN, Behaviour, Cluster, Resource, Rule};
+use sluice_sim::{ADMIN, Behaviour, Cluster, Resource, Rule, Run};
 use tokio::net::TcpStream;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -320,4 +320,100 @@ async fn an_ordinary_kube_client_comes_in_by_kubeconfig() {
         panic!("{refused}")
     };
     assert_eq!(status.code, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_connection_fails_while_a_selector_switches() {
+    let cluster = running().await;
+    let mut green = deployment(3, "shop/web@sha256:v2");
+    green["metadata"]["name"] = json!("web-green");
+    green["spec"]["selector"]["matchLabels"] = json!({ "app": "web-green" });
+    green["spec"]["template"]["metadata"]["labels"] = json!({ "app": "web-green" });
+    cluster.apply(green).unwrap();
+    until(|| {
+        let green = cluster
+            .object(Resource::Deployments, "shop", "web-green")
+            .unwrap();
+        green["status"]["availableReplicas"] == 3
+    })
+    .await;
+    let address = front(&cluster);
+    let stop = Arc::new(AtomicBool::new(false));
+    let client = tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move {
+            let mut failures = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                match get(address, "/").await {
+                    Ok((200, _)) => {}
+                    other => failures.push(format!("{other:?}")),
+                }
+            }
+            failures
+        }
+    });
+    let services: Api<k8s_openapi::api::core::v1::Service> =
+        Api::namespaced(cluster.client(ADMIN), "shop");
+    for (from, to, version) in [("web", "web-green", "v2"), ("web-green", "web", "v1")] {
+        let switch = json!([
+            { "op": "test", "path": "/spec/selector/app", "value": from },
+            { "op": "replace", "path": "/spec/selector/app", "value": to },
+        ]);
+        let switch = Patch::Json::<()>(serde_json::from_value(switch).unwrap());
+        services
+            .patch("web", &PatchParams::default(), &switch)
+            .await
+            .unwrap();
+        for _ in 0..20 {
+            let (_, answered) = get(address, "/").await.unwrap();
+            assert_eq!(answered, version, "from the write on");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let failures = client.await.unwrap();
+    assert!(failures.is_empty(), "{failures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_run_and_numbered_pods_follow_on_the_wall_clock() {
+    let cluster = running().await;
+    let migrating = Behaviour::serving("v2").run(
+        Run::fails(7)
+            .after(Duration::from_millis(200))
+            .message("locked"),
+    );
+    cluster.images().set("shop/web", "sha256:v2", migrating);
+    cluster
+        .apply(json!({
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": { "name": "migrate", "namespace": "shop" },
+            "spec": { "backoffLimit": 0, "template": { "spec": {
+                "restartPolicy": "Never",
+                "containers": [{ "name": "migrate", "image": "shop/web@sha256:v2" }],
+            } } },
+        }))
+        .unwrap();
+    let mut set = deployment(2, "shop/web@sha256:v1");
+    set["kind"] = json!("StatefulSet");
+    set["metadata"]["name"] = json!("db");
+    set["spec"].as_object_mut().unwrap().remove("strategy");
+    cluster.apply(set).unwrap();
+    until(|| {
+        let job = cluster.object(Resource::Jobs, "shop", "migrate").unwrap();
+        job["status"]["failed"] == 1
+    })
+    .await;
+    assert_eq!(cluster.runs()[0].exit_code, Some(7));
+    until(|| cluster.ready_behind("shop", "web") == 5).await;
+    let pod = cluster.object(Resource::Pods, "shop", "db-1").unwrap();
+    let ip = pod["status"]["podIP"].as_str().unwrap();
+    assert_eq!(
+        get(format!("{ip}:8080").parse().unwrap(), "/")
+            .await
+            .unwrap()
+            .0,
+        200
+    );
+    assert_eq!(cluster.problems(), [""; 0]);
 }

@@ -16,6 +16,7 @@ mod conflict;
 mod daemon;
 mod fault;
 mod fence;
+mod gateway;
 mod guard;
 mod job;
 mod json_patch;
