@@ -3,6 +3,7 @@
 mod approvals;
 mod ask;
 mod line;
+mod members;
 mod observe;
 mod outbox;
 mod siblings;
@@ -281,14 +282,21 @@ async fn fence_off(
         w.epoch < epoch && (claimed || w.made_by(&view.uid))
     };
     let mut wrote = false;
-    for (workload, free) in [(&seen.target, takes_over), (&seen.canary, false)] {
+    let members = seen.members.iter();
+    let members = members.flat_map(|m| [(&m.target, takes_over), (&m.canary, false)]);
+    let own = [(&seen.target, takes_over), (&seen.canary, false)];
+    for (workload, free) in own.into_iter().chain(members) {
         if let Some(w) = workload.present().filter(|w| ours(w, free)) {
             stamp(&context.writer, &w.guard()).await?;
             wrote = true;
         }
     }
     // A switch or a share that the leader before has on its way must find another version, too.
-    if seen.target.present().is_some_and(|t| ours(t, false) || t.epoch >= epoch) {
+    if seen
+        .target
+        .present()
+        .is_some_and(|t| ours(t, false) || t.epoch >= epoch)
+    {
         for object in routed(view) {
             if let Seen::Present(found) = seen.object(&object)
                 && found.epoch < epoch

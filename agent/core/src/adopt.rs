@@ -7,6 +7,7 @@ use crate::image::{Digest, ImageRef, Repository};
 use crate::pipeline::{ImageSpec, Revision, TargetSpec};
 use crate::rollout::{WorkloadSeen, revision_name};
 use crate::template::{images, release_containers, template_hash};
+use crate::workload::MemberRevision;
 use crate::workload::config::copies;
 
 /// What a container of a ready pod runs, as the kubelet reports it.
@@ -73,6 +74,44 @@ pub fn adopt(
     })
 }
 
+/// The revision of a workload that goes in lockstep with a target which runs `digest`, or why it
+/// cannot be adopted. One that is scaled to zero is taken where its template says what it would run.
+pub fn adopt_member(
+    member: &WorkloadSeen,
+    running: &[Vec<Running>],
+    spec: &TargetSpec,
+    image: &ImageSpec,
+    digest: &str,
+) -> Result<MemberRevision, String> {
+    let found = if member.replicas == 0 {
+        pinned_digest(member, &image.repository).ok_or_else(|| {
+            format!("{spec} is scaled to zero, and its template names no digest that it would run")
+        })?
+    } else {
+        adopt(member, running, spec, image, Timestamp::UNIX_EPOCH)?.digest
+    };
+    if found != digest {
+        return Err(format!(
+            "{spec} runs {found}, and the workload that it goes in lockstep with {digest}: bring both \
+             to one version first"
+        ));
+    }
+    let hash = template_hash(member.template());
+    Ok(MemberRevision {
+        deployment: member.name.clone(),
+        uid: member.uid.clone(),
+        name: revision_name(&member.name, &member.uid, &hash),
+        template_hash: hash,
+    })
+}
+
+fn pinned_digest(workload: &WorkloadSeen, repository: &str) -> Option<String> {
+    images(workload.template())
+        .iter()
+        .find_map(|i| same_repository(i, repository)?.digest)
+        .map(|d| d.to_string())
+}
+
 fn same_repository(image: &str, repository: &str) -> Option<ImageRef> {
     let wanted: Repository = repository.parse().ok()?;
     let image: ImageRef = image.parse().ok()?;
@@ -91,11 +130,7 @@ fn running_digest(
     containers: &[String],
     repository: &str,
 ) -> Result<String, String> {
-    let pinned = images(target.template())
-        .iter()
-        .find_map(|i| same_repository(i, repository)?.digest)
-        .map(|d| d.to_string());
-    if let Some(digest) = pinned {
+    if let Some(digest) = pinned_digest(target, repository) {
         return Ok(digest);
     }
     let mut found: Vec<String> = running

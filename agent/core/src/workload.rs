@@ -3,7 +3,7 @@
 
 pub mod config;
 mod kinds;
-mod member;
+pub mod member;
 
 pub use config::ConfigVersion;
 pub use kinds::{partition, problems};

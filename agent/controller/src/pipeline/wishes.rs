@@ -2,14 +2,13 @@
 
 use kube::ResourceExt;
 use sluice_cluster::crd::{Request, RequestAction, RequestState, RequestStatus, created};
-use sluice_cluster::observe::target_of;
 use sluice_core::admit::{Candidate, PipelineView};
 use sluice_core::approval::Channel;
 use sluice_core::authorize::{Action, authorize};
 use sluice_core::pipeline::{EnvironmentSpec, Revision, TriggerKind};
 use sluice_core::policy::{EnvironmentVerdict, Identity, IdentityProvider};
 use sluice_core::port::RegistryFault;
-use sluice_core::rollout::{CandidateImage, Cause, Emergency, Seen};
+use sluice_core::rollout::{CandidateImage, Cause, Emergency};
 
 use super::create::Proposed;
 use super::{Held, baseline, propose, remember, status_of};
@@ -150,16 +149,15 @@ async fn one(
                 return Ok(Err(why));
             }
             let target = &environment.target;
-            let found = target_of(&context.client, target).await;
-            match found {
-                Seen::Present(w) => {
-                    match baseline::adopt_now(context, namespace, view, environment, &w).await {
+            match baseline::serves(context, target).await {
+                Ok(found) => {
+                    match baseline::adopt_now(context, namespace, view, environment, &found).await {
                         Ok(()) => Ok(Ok((format!("{target} as it is now is the baseline"), None))),
                         Err(held) => Ok(Err(held.why)),
                     }
                 }
-                Seen::Absent => Ok(Err(format!("{} {target} does not exist", target.kind()))),
-                Seen::Unknown(why) => Err(Held::soon(why)),
+                Err(baseline::Missing::Absent(why)) => Ok(Err(why)),
+                Err(baseline::Missing::Unseen(why)) => Err(Held::soon(why)),
             }
         }
         RequestAction::Drill => {

@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use kube::ResourceExt;
 use sluice_cluster::crd::{RequestAction, created};
 use sluice_cluster::object::object;
-use sluice_cluster::quota::quotas;
 use sluice_cluster::observe::{
     autoscaler, deployment, pods_in_the_way, revision_template, target_of,
 };
+use sluice_cluster::quota::quotas;
 use sluice_core::approval::{Channel, Vote};
 use sluice_core::hook::JobPods;
 use sluice_core::pipeline::EnvironmentStatus;
 use sluice_core::rollout::{
-    Action, Journal, ObjectKind, ObjectRef, ObjectSeen, Observation, RequestSeen, RolloutView, Seen, State,
-    canary_name, hook_pods_wanted, looks_at, quotas_wanted,
+    Action, Journal, ObjectKind, ObjectRef, ObjectSeen, Observation, RequestSeen, RolloutView,
+    Seen, State, canary_name, hook_pods_wanted, looks_at, quotas_wanted,
 };
 
 use crate::context::Context;
 use crate::guards;
+use crate::rollout::members::members;
 use crate::world::World;
 
 /// What can be seen of one Rollout; who else there is, the caller says.
@@ -65,7 +66,13 @@ pub(super) async fn observe(
             if journal.state.begun() {
                 Seen::Absent
             } else {
-                autoscaler(client, view.spec.target.kind(), namespace, view.spec.target.name()).await
+                autoscaler(
+                    client,
+                    view.spec.target.kind(),
+                    namespace,
+                    view.spec.target.name(),
+                )
+                .await
             }
         },
         objects(client, looks_at(view, journal)),
@@ -84,8 +91,10 @@ pub(super) async fn observe(
         }
         _ => Seen::Absent,
     };
+    let members = members(client, view, journal).await;
     Observation {
         pods_in_the_way,
+        members,
         target,
         canary,
         stable_template,

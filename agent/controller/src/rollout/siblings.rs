@@ -28,9 +28,8 @@ pub(super) async fn siblings(
     let same_target = |r: &&Arc<Rollout>| {
         let other = &r.spec.body.target;
         r.uid().as_deref() != Some(view.uid.as_str())
-            && other.namespace == target.namespace
-            && other.name() == target.name()
-            && other.kind() == target.kind()
+            // A workload in common is enough: of a group each is claimed by one Rollout at a time.
+            && target.shares(other)
             // What changes nothing is in nobody's way.
             && !r.spec.body.dry_run
     };
@@ -51,7 +50,7 @@ fn cache(context: &Context, view: &RolloutView) -> Cache {
         let cached = context.world.rollout(namespace, &name);
         let other_target = cached
             .as_ref()
-            .is_some_and(|r| r.spec.body.target != view.spec.target);
+            .is_some_and(|r| !view.spec.target.shares(&r.spec.body.target));
         if name == view.name || other_target {
             continue;
         }

@@ -116,6 +116,21 @@ impl TargetSpec {
         }))
     }
 
+    /// Whether the two have a workload in common.
+    pub fn shares(&self, other: &Self) -> bool {
+        self.workloads()
+            .any(|own| other.workloads().any(|w| w == own))
+    }
+
+    /// A member of the group as if it was the target.
+    pub fn as_target(&self, member: &MemberSpec) -> Self {
+        Self {
+            container: member.container.clone(),
+            config: self.config.clone(),
+            ..Self::of_deployment(&self.namespace, &member.deployment, &self.service)
+        }
+    }
+
     /// Everything that is wrong with it. `at` is where it stands.
     pub(super) fn problems(&self, at: &str, out: &mut Vec<Problem>) {
         let named = [

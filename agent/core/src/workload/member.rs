@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::rollout::{Scaled, Seen, WorkloadSeen};
+use crate::pipeline::{Revision, RouterSpec};
+use crate::rollout::{Journal, Observation, RolloutView, Scaled, Seen, WorkloadSeen};
 
 /// The pod template of a member in a revision, kept as a ControllerRevision beside the member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,4 +55,102 @@ pub struct MemberSeen {
     pub return_template: Seen<Value>,
     /// Its autoscaler, by name. Looked up only before the first change.
     pub autoscaler: Seen<String>,
+}
+
+impl MemberSeen {
+    /// What was seen of the member at this place; unknown where nobody looked.
+    pub fn of(seen: &Observation, i: usize) -> Self {
+        seen.members.get(i).cloned().unwrap_or_else(|| {
+            let unseen = || "it was not looked at yet".to_owned();
+            Self {
+                target: Seen::Unknown(unseen()),
+                canary: Seen::Unknown(unseen()),
+                stable_template: Seen::Unknown(unseen()),
+                return_template: Seen::Unknown(unseen()),
+                autoscaler: Seen::Unknown(unseen()),
+            }
+        })
+    }
+}
+
+/// What a revision keeps of a member.
+pub fn member_of<'a>(revision: &'a Revision, deployment: &str) -> Option<&'a MemberRevision> {
+    revision.members.iter().find(|m| m.deployment == deployment)
+}
+
+/// The Rollout as it would be if a member was its target. Under a router that keeps the candidate
+/// apart a member has no candidate beside it.
+pub fn view_of(rollout: &RolloutView, i: usize, uid: &str) -> RolloutView {
+    let mut view = rollout.clone();
+    let spec = &mut view.spec;
+    let member = spec.target.with.get(i).cloned().unwrap_or_default();
+    if let Some(to) = &mut spec.returns_to
+        && let Some(m) = member_of(to, &member.deployment).cloned()
+    {
+        to.name = m.name;
+        to.template_hash = m.template_hash;
+    }
+    if spec.strategy.router.isolates() {
+        spec.strategy.router = RouterSpec::default();
+    }
+    spec.target_uid = uid.to_owned();
+    spec.target = spec.target.as_target(&member);
+    view
+}
+
+/// Rollout, observation and journal with a member in the target's place.
+pub fn as_target(
+    rollout: &RolloutView,
+    seen: &Observation,
+    journal: &Journal,
+    i: usize,
+) -> Option<(RolloutView, Observation, Journal)> {
+    let kept = journal.members.get(i)?.clone();
+    let view = view_of(rollout, i, &kept.stable.uid);
+    let member = MemberSeen::of(seen, i);
+    let observation = Observation {
+        target: member.target,
+        canary: member.canary,
+        stable_template: member.stable_template,
+        return_template: member.return_template,
+        autoscaler: member.autoscaler,
+        members: Vec::new(),
+        ..seen.clone()
+    };
+    let own = Journal {
+        stable: journal.stable.as_ref().map(|r| Revision {
+            name: kept.stable.name.clone(),
+            template_hash: kept.stable.template_hash.clone(),
+            target_uid: kept.stable.uid.clone(),
+            ..r.clone()
+        }),
+        candidate_template_hash: Some(kept.candidate_template_hash),
+        autoscaler: kept.autoscaler,
+        scaled: kept.scaled,
+        total_replicas: Some(kept.total_replicas),
+        claimed: kept.claimed,
+        route: None,
+        ..journal.clone()
+    };
+    Some((view, observation, own))
+}
+
+/// The journal after a part of the decision with a member in the target's place: what was decided and
+/// noted stays, and each has its own again.
+pub fn back_to_target(before: Journal, after: Journal, i: usize) -> Journal {
+    let mut out = Journal {
+        stable: before.stable,
+        candidate_template_hash: before.candidate_template_hash,
+        autoscaler: before.autoscaler,
+        total_replicas: before.total_replicas,
+        claimed: before.claimed,
+        route: before.route,
+        scaled: before.scaled,
+        ..after
+    };
+    if let Some(kept) = out.members.get_mut(i) {
+        kept.scaled = after.scaled;
+        kept.claimed = after.claimed;
+    }
+    out
 }

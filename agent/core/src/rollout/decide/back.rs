@@ -7,7 +7,9 @@ use super::{Flow, Turn};
 use crate::pipeline::{OutcomeKind, Revision};
 use crate::plugin::Severity;
 use crate::rollout::journal::clip;
-use crate::rollout::{BackReason, Ending, ObjectKind, Seen, State, WentBack, Why};
+use crate::rollout::{
+    BackReason, DRILL_CODE, Ending, ObjectKind, Seen, State, WentBack, Why, WorkloadSeen,
+};
 use crate::router::replicas::{Convergence, Split, withdraw_canary};
 use crate::router::surge;
 use crate::template::template_hash;
@@ -23,7 +25,12 @@ impl Turn<'_> {
     ) -> Flow {
         let step = self.journal.state.step().map(|s| s.index);
         let message = clip(message);
-        self.happened("rolling-back", Severity::Critical, &message);
+        // What was wanted is no alarm.
+        let severity = match code {
+            DRILL_CODE => Severity::Info,
+            _ => Severity::Critical,
+        };
+        self.happened("rolling-back", severity, &message);
         self.effects.clear();
         self.turned = true;
         let since = match &self.journal.state {
@@ -51,10 +58,24 @@ impl Turn<'_> {
         Flow::Again
     }
 
-    pub(super) fn back(&mut self, reason: &BackReason) -> Flow {
+    /// The target and whatever goes in lockstep with it, at the same time.
+    pub(super) fn back_together(&mut self, reason: &BackReason) -> Flow {
+        let flow = self.back(reason);
+        if matches!(self.journal.state, State::RollingBack(_)) {
+            self.members_back();
+        }
+        flow
+    }
+
+    fn back(&mut self, reason: &BackReason) -> Flow {
         let target = match &self.seen.target {
             Seen::Unknown(why) => return cannot_see(&self.target_name(), why),
             Seen::Present(t) if t.uid == self.rollout.spec.target_uid => t.clone(),
+            Seen::Absent | Seen::Present(_) if !self.members_restored() => {
+                return Flow::Wait(Why::RollsBack {
+                    reason: reason.message.clone(),
+                });
+            }
             Seen::Absent | Seen::Present(_) => {
                 return self.restored(&Ending {
                     kind: OutcomeKind::Failed,
@@ -137,17 +158,7 @@ impl Turn<'_> {
             Seen::Present(c) if !c.made_by(&self.rollout.uid) => Seen::Absent,
             other => other.clone(),
         };
-        let convergence = match self.surge() {
-            Some(surge) => {
-                let all = Split {
-                    stable: total,
-                    candidate: 0,
-                };
-                surge::converge(all, total, surge, &target, &canary)
-            }
-            None => withdraw_canary(total, &target, &canary),
-        };
-        match convergence {
+        match self.withdrawal(total, &target, &canary) {
             Convergence::Write(list) => match self.push_moves(&list, &target) {
                 Ok(()) => Flow::Wait(why),
                 Err(held) => Flow::Wait(held),
@@ -157,8 +168,32 @@ impl Turn<'_> {
         }
     }
 
+    /// What is left until a stable version whose template is right serves alone.
+    pub(super) fn withdrawal(
+        &self,
+        total: u32,
+        target: &WorkloadSeen,
+        canary: &Seen<WorkloadSeen>,
+    ) -> Convergence {
+        match self.surge() {
+            Some(surge) => {
+                let all = Split {
+                    stable: total,
+                    candidate: 0,
+                };
+                surge::converge(all, total, surge, target, canary)
+            }
+            None => withdraw_canary(total, target, canary),
+        }
+    }
+
     /// The stable revision serves alone again.
     fn back_again(&mut self, stable: &Revision, reason: &BackReason) -> Flow {
+        if !self.members_restored() {
+            return Flow::Wait(Why::RollsBack {
+                reason: reason.message.clone(),
+            });
+        }
         if let Some(flow) = self.undo_hooks() {
             return flow;
         }

@@ -62,7 +62,7 @@ impl Turn<'_> {
             Ok(p) => p.into_owned(),
             Err(closed) => return Some(Flow::Wait(closed)),
         };
-        if let Some(flow) = self.fix_config() {
+        if let Some(flow) = self.fix_config().or_else(|| self.members_known()) {
             return Some(flow);
         }
         let Some(template) = self.target().map(|t| self.candidate_template(t.template())) else {
@@ -160,6 +160,7 @@ impl Turn<'_> {
             let template = self.candidate_template(target.template()).ok()?;
             let mut lines = self.config_lines(target.template());
             lines.extend(diff(target.template(), &template));
+            lines.extend(self.member_lines());
             Some(lines)
         });
         ApprovalRequest {

@@ -60,16 +60,34 @@ impl Turn<'_> {
             }
             let save = Self::save_revision(&target, target.template());
             self.effects.push(save);
+            let mut copies = copies(target.template());
+            self.member_copies(&mut copies);
+            let mut members = Vec::new();
+            match self.members_promoted() {
+                Ok(kept) => {
+                    for (revision, save) in kept {
+                        members.push(revision);
+                        self.effects.push(save);
+                    }
+                }
+                Err(Some(flow)) => return flow,
+                Err(None) => {
+                    self.effects.clear();
+                    return self.lost_before_recorded(
+                        "left by a workload of its group, which somebody else changed,",
+                    );
+                }
+            }
             Some(Revision {
                 digest: spec.image.digest.clone(),
                 tag: spec.image.tag.clone(),
                 name: super::context::revision_name(&target.name, &target.uid, &hash),
                 template_hash: hash,
-                copies: copies(target.template()),
+                copies,
                 target_uid: target.uid,
                 since: self.now,
                 promoted_by: Some(self.rollout.name.clone()),
-                members: Vec::new(),
+                members,
             })
         } else {
             None
@@ -159,7 +177,10 @@ impl Turn<'_> {
             OutcomeKind::Succeeded => Severity::Info,
             // A drill that came back as planned is no alarm.
             OutcomeKind::RolledBack
-                if self.journal.drill_report().is_some_and(|drill| drill.as_planned) =>
+                if self
+                    .journal
+                    .drill_report()
+                    .is_some_and(|drill| drill.as_planned) =>
             {
                 Severity::Info
             }

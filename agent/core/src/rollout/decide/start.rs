@@ -8,12 +8,14 @@ use crate::plan::{PlanLimits, Room, check};
 use crate::plugin::Severity;
 use crate::rollout::{Preparing, Route, Scaled, Seen, SiblingStage, Stage, State, StepState, Why};
 use crate::template::template_hash;
+use crate::workload::MemberJournal;
 
 /// What a start rests on.
 struct Ready {
     stable: Revision,
     candidate_hash: String,
     room: Room,
+    members: Vec<MemberJournal>,
     route: Option<Route>,
 }
 
@@ -40,6 +42,7 @@ impl Turn<'_> {
         });
         self.journal.autoscaler = self.seen.autoscaler.present().cloned();
         self.journal.route = ready.route;
+        self.journal.members = ready.members;
         self.journal.started_at = Some(self.now);
         let text = format!(
             "replaces {} in {}",
@@ -98,8 +101,10 @@ impl Turn<'_> {
         }
         let room = self.room(&target)?;
         let route = self.route_at_start(&target).map_err(Flow::Wait)?;
+        let members = self.members_ready(&stable)?;
         match self.candidate_template(target.template()) {
             Ok(t) => Ok(Ready {
+                members,
                 stable,
                 candidate_hash: template_hash(&t),
                 room,
@@ -121,6 +126,7 @@ impl Turn<'_> {
         self.journal.scaled = None;
         self.journal.autoscaler = None;
         self.journal.route = None;
+        self.journal.members = Vec::new();
         self.journal.started_at = None;
         let shut = match self.shut() {
             Some(flow) => Some(flow),

@@ -15,6 +15,7 @@ mod gate;
 mod gone;
 mod hold;
 mod hooks;
+mod members;
 mod partition;
 mod planning;
 mod preflight;
