@@ -17,7 +17,7 @@ pub(crate) use plugin::{
     PluginPushArgs, PluginRunArgs, PluginSignArgs, PluginTestArgs, PluginVerb, PluginVerifyArgs,
 };
 pub(crate) use policy::{PolicyDiffArgs, PolicyExplainArgs, PolicyVerb};
-pub(crate) use safety::{QuarantineListArgs, QuarantineVerb, StartArgs, StopArgs};
+pub(crate) use safety::{DrillArgs, QuarantineListArgs, QuarantineVerb, StartArgs, StopArgs};
 
 /// Takes container images to production, step by step, tested and approved.
 #[derive(Debug, Parser)]
@@ -69,6 +69,8 @@ pub enum Verb {
     /// Show what is in quarantine, or take it out.
     #[command(subcommand)]
     Quarantine(QuarantineVerb),
+    /// Prove that the way back works: the version that serves goes the whole way and back again.
+    Drill(DrillArgs),
     /// Hold everything but rollbacks, in every environment.
     Stop(StopArgs),
     /// Lift the global stop.

@@ -108,6 +108,7 @@ async fn alone(verb: Verb, out: &mut Output) -> Exit {
         | Verb::Retry(_)
         | Verb::Lift(_)
         | Verb::Quarantine(_)
+        | Verb::Drill(_)
         | Verb::Stop(_)
         | Verb::Start(_)
         | Verb::Adopt(_)
@@ -132,6 +133,7 @@ async fn in_cluster(verb: &Verb, session: &mut Session) -> Result<Exit, Failure>
         Verb::Retry(a) => verb::wish::retry(session, a).await,
         Verb::Lift(a) => verb::wish::lift(session, a).await,
         Verb::Quarantine(v) => verb::quarantine::run(session, v).await,
+        Verb::Drill(a) => verb::drill::run(session, a).await,
         Verb::Stop(a) => verb::wish::stop(session, a).await,
         Verb::Start(a) => verb::wish::start(session, a).await,
         Verb::Policy(v) => {
@@ -158,6 +160,7 @@ fn cluster_of(verb: &Verb) -> Option<&ClusterArgs> {
         Verb::Retry(a) | Verb::Lift(a) => Some(&a.cluster),
         Verb::Quarantine(QuarantineVerb::List(a)) => Some(&a.cluster),
         Verb::Quarantine(QuarantineVerb::Lift(a)) => Some(&a.cluster),
+        Verb::Drill(a) => Some(&a.cluster),
         Verb::Stop(a) => Some(&a.cluster),
         Verb::Start(a) => Some(&a.cluster),
         Verb::Adopt(a) => Some(&a.cluster),

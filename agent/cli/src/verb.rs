@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod ask;
 pub(crate) mod crds;
+pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod facts;
 pub(crate) mod get;

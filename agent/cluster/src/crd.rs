@@ -190,6 +190,8 @@ pub enum RequestAction {
     LiftQuarantine,
     /// Take the target as it stands now, if it is healthy, as the stable version.
     Adopt,
+    /// Hold a drill: the version that serves goes the whole way, and then back on purpose.
+    Drill,
     /// Hold everything but rollbacks.
     Stop,
     /// Lift the global stop.

@@ -39,6 +39,8 @@ pub struct Candidate {
     pub emergency: Option<Emergency>,
     /// Whether nothing is to change.
     pub dry_run: bool,
+    /// Whether it is an exercise: the version that serves goes the whole way, and then back.
+    pub drill: bool,
 }
 
 impl Candidate {
@@ -50,6 +52,20 @@ impl Candidate {
             returns_to: None,
             emergency: None,
             dry_run: false,
+            drill: false,
+        }
+    }
+
+    /// An exercise with the version that serves.
+    pub fn drill(repository: &str, stable: &Revision, cause: Cause) -> Self {
+        let image = CandidateImage::new(
+            repository.to_owned(),
+            stable.tag.clone(),
+            stable.digest.clone(),
+        );
+        Self {
+            drill: true,
+            ..Self::release(image, cause)
         }
     }
 }
@@ -98,7 +114,14 @@ pub fn admit(
         .returns_to
         .as_ref()
         .is_some_and(|r| r.template_hash != stable.template_hash);
-    if stable.digest == image.digest && !returns_elsewhere {
+    if candidate.drill && stable.digest != image.digest {
+        return Admission::Refused(vec![format!(
+            "a drill is held with the version that serves, and {} serves {}",
+            environment.target,
+            stable.tag.as_deref().unwrap_or(&stable.digest)
+        )]);
+    }
+    if stable.digest == image.digest && !returns_elsewhere && !candidate.drill {
         return Admission::Nothing(format!(
             "{} is the stable version already",
             image.tag.as_deref().unwrap_or(&image.digest)
@@ -141,7 +164,7 @@ pub fn admit(
             }
         }
     }
-    if candidate.returns_to.is_none() {
+    if candidate.returns_to.is_none() && !candidate.drill {
         if let Some(q) = status.quarantine(&image.digest) {
             reasons.push(format!(
                 "quarantined since {}: {} (`sluice lift` lets it in again)",
@@ -175,7 +198,12 @@ pub fn admit(
         approvals: environment.approvals.clone(),
         notify: pipeline.spec.notify.clone(),
         course: environment.course.clone(),
-        drill: false,
+        drill: candidate.drill,
+    };
+    let spec = if candidate.drill {
+        exercise(spec)
+    } else {
+        spec
     };
     let hash = short_name_hash(&[&stable.target_uid, &image.digest, &candidate.cause.id]);
     let name = child_name(&format!("{}-{}", pipeline.name, environment.name), &hash);
@@ -183,6 +211,18 @@ pub fn admit(
         name,
         spec: Box::new(spec),
     }
+}
+
+/// What of a release a drill leaves out: whatever is done once for a new version, and whatever comes
+/// after the way back that it is about. Configuration stays as the version that serves has it.
+fn exercise(mut spec: RolloutSpec) -> RolloutSpec {
+    spec.approvals.clear();
+    spec.target.config.clear();
+    spec.course.before.clear();
+    spec.course.after.clear();
+    spec.course.watch = None;
+    spec.course.rollback_window = None;
+    spec
 }
 
 /// Whether this person may go back now. It needs no approval and no window of the calendar (T4), but
@@ -236,11 +276,12 @@ fn release_rules(
         router: RouterKind::from(&environment.strategy.router),
         checks: &environment.checks,
         analysis: &environment.course.analysis,
-        drill: false,
+        drill: candidate.drill,
     };
     let refused = refusals(policy, rules, &proposal, now).into_iter();
     reasons.extend(refused.map(|refused| refused.text));
-    for before in &rules.under(candidate.emergency).after {
+    let order = rules.under(candidate.emergency);
+    for before in order.after.iter().filter(|_| !candidate.drill) {
         not_yet(pipeline, before, &candidate.image.digest, "policy", reasons);
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::policy::instant;
-use super::{ClusterArgs, VersionWishArgs};
+use super::{ClusterArgs, LimitArgs, VersionWishArgs};
 
 /// Verbs about the quarantine.
 #[derive(Debug, Subcommand)]
@@ -23,6 +23,31 @@ pub struct QuarantineListArgs {
     /// In every namespace.
     #[arg(short = 'A', long, conflicts_with_all = ["pipeline", "namespace"])]
     pub all_namespaces: bool,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// `sluice drill`.
+#[derive(Args, Debug)]
+pub struct DrillArgs {
+    /// Name of the Pipeline.
+    pub pipeline: String,
+    /// The environment.
+    #[arg(long, visible_alias = "to", value_name = "ENVIRONMENT")]
+    pub environment: String,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Follow it to its end, report and exit by it. This is the default.
+    #[arg(long, overrides_with = "no_wait")]
+    pub wait: bool,
+    /// Return as soon as the agent has answered.
+    #[arg(long, overrides_with = "wait")]
+    pub no_wait: bool,
+    /// How long to follow.
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// Which cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,

@@ -183,6 +183,7 @@ pub(crate) fn action(action: RequestAction) -> &'static str {
         RequestAction::Retry => "retry",
         RequestAction::LiftQuarantine => "lift",
         RequestAction::Adopt => "adopt",
+        RequestAction::Drill => "drill",
         RequestAction::Stop => "stop",
         RequestAction::Start => "start",
     }

@@ -78,8 +78,27 @@ impl Wait {
     };
 }
 
+/// What came of a wish that was taken up.
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    /// The Rollout that came of it, as it was seen last.
+    pub(crate) rollout: Option<Rollout>,
+    pub(crate) exit: Exit,
+}
+
 /// Asks, shows the answer, and follows where that is wished.
 pub(crate) async fn ask(session: &mut Session, wish: Wish, wait: Wait) -> Result<Exit, Failure> {
+    let asked = asked(session, wish, wait).await?;
+    let rollout = asked.rollout.as_ref().map(object);
+    session.out.json(
+        &json!({"request": object(&asked.request), "rollout": rollout}),
+        false,
+    )?;
+    Ok(asked.exit)
+}
+
+/// The same, without the last word.
+pub(crate) async fn asked(session: &mut Session, wish: Wish, wait: Wait) -> Result<Asked, Failure> {
     let request = create(session, &wish).await?;
     let name = request.name_any();
     let verb = lists::action(wish.action);
@@ -132,12 +151,11 @@ pub(crate) async fn ask(session: &mut Session, wish: Wish, wait: Wait) -> Result
         }
         (_, last) => last,
     };
-    let rollout = last.as_ref().map(object);
-    session.out.json(
-        &json!({"request": object(&request), "rollout": rollout}),
-        false,
-    )?;
-    Ok(exit)
+    Ok(Asked {
+        request,
+        rollout: last,
+        exit,
+    })
 }
 
 fn subject(wish: &Wish) -> String {

@@ -109,7 +109,8 @@ impl Request {
             | RequestAction::Promote
             | RequestAction::Retry
             | RequestAction::LiftQuarantine
-            | RequestAction::Adopt => None,
+            | RequestAction::Adopt
+            | RequestAction::Drill => None,
         }
     }
 

@@ -98,7 +98,8 @@ async fn admission(
         Admission::Create { name, .. } => context.world.rollout(namespace, name).is_some(),
         Admission::Refused(_) => false,
     };
-    if settled || candidate.returns_to.is_some() {
+    // What has served is not asked again what it is.
+    if settled || candidate.returns_to.is_some() || candidate.drill {
         return Ok(known);
     }
     let about = facts::about(context, &policy, environment, &candidate.image).await?;

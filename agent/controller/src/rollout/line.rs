@@ -27,7 +27,7 @@ pub(super) fn stands(policy: &Policy, view: &RolloutView, journal: &Journal) -> 
     match policy.environment(&spec.environment, &spec.target.namespace) {
         EnvironmentVerdict::Closed(_) => false,
         EnvironmentVerdict::Open(rules) => {
-            let here = rules.under(spec.emergency).limits.concurrent_rollouts;
+            let here = rules.for_rollout(spec).limits.concurrent_rollouts;
             here.is_some() || policy.limits.concurrent_rollouts.is_some()
         }
     }

@@ -256,6 +256,7 @@ fn it_must_have_succeeded_before_and_is_told_once() {
         digest: mk_digest('b'),
         tag: None,
         kind: OutcomeKind::Succeeded,
+        drill: false,
         at: t(-60),
     }];
     let status = EnvironmentStatus {
@@ -306,4 +307,78 @@ fn attack_6_nothing_goes_back_to_an_earlier_version_by_itself() {
     }
     desk.manual("alice");
     assert!(matches!(desk.admit(), Admission::Create { .. }));
+}
+
+/// The version that serves, by alice, where drills are hers.
+fn mk_drill() -> Desk {
+    let mut desk = mk_desk();
+    let stable = desk.status().stable.clone().unwrap();
+    desk.candidate = Candidate::drill(REPOSITORY, &stable, desk.candidate.cause.clone());
+    desk.manual("alice");
+    let text = mk_text("drills: {allowedFor: [devops-lead]}");
+    desk.policy = mk_policy(&text);
+    desk
+}
+
+#[test]
+fn a_drill_leaves_out_what_is_done_once_for_a_new_version() {
+    let mut desk = mk_drill();
+    let environment = &mut desk.pipeline.spec.environments[1];
+    environment.target.config = vec![crate::pipeline::ConfigSource::ConfigMap("x".into())];
+    environment.course.rollback_window = Some(crate::duration::HumanDuration::from_mins(60));
+    environment.course.before =
+        serde_json::from_value(json!([{"name": "migrate", "cronJob": "migrate"}])).unwrap();
+    let Admission::Create { spec, .. } = desk.admit() else {
+        panic!("{:?}", desk.admit())
+    };
+    assert!(spec.drill);
+    assert_eq!(spec.image.digest, mk_digest('a'));
+    assert_eq!(spec.checks.len(), 1, "what judges a release judges it");
+    assert_eq!(spec.course, crate::pipeline::Course::default());
+    assert!(spec.target.config.is_empty() && spec.approvals.is_empty());
+}
+
+#[test]
+fn a_drill_is_for_whom_the_policy_names_and_by_allowed_means() {
+    let mut desk = mk_drill();
+    desk.manual("bob");
+    desk.pipeline.spec.environments[1].strategy.plugin = "big-bang".into();
+    desk.pipeline.spec.environments[1].checks.clear();
+    desk.check(expect![[r#"
+        refused:
+        - the policy does not allow the strategy `big-bang` here; allowed are canary
+        - the policy requires the check `http-smoke`; the pipeline does not configure it, or only as optional
+        - bob may not hold a drill in production: it needs a role that they do not hold; holders of devops-lead may"#]]);
+    let mut desk = mk_drill();
+    desk.candidate.image.digest = mk_digest('b');
+    desk.check(expect![[r#"
+        refused:
+        - a drill is held with the version that serves, and shop/storefront serves v1.0.0"#]]);
+}
+
+#[test]
+fn routers_and_required_metrics_are_the_policys() {
+    let mut desk = mk_desk();
+    desk.manual("alice");
+    desk.policy = mk_policy(
+        &POLICY
+            .replace(
+                "checks: {require: [http-smoke]}",
+                "checks: {require: [http-smoke], analysis: [prometheus]}",
+            )
+            .replace("strategy: {", "strategy: {routers: [service, httpRoute], "),
+    );
+    desk.check(expect![[r#"
+        refused:
+        - the policy does not allow the router `replicas` here; allowed are service, httpRoute
+        - the policy requires an analysis by `prometheus`; the pipeline does not configure it"#]]);
+    let environment = &mut desk.pipeline.spec.environments[1];
+    environment.strategy.router = serde_json::from_value(json!({"service": {}})).unwrap();
+    environment.course.analysis =
+        serde_json::from_value(json!([{"plugin": "prometheus", "require": "< 1%"}])).unwrap();
+    assert!(
+        matches!(desk.admit(), Admission::Create { .. }),
+        "{:?}",
+        desk.admit()
+    );
 }

@@ -270,6 +270,7 @@ impl<'a> Situation<'a> {
             returns_to: None,
             emergency: self.question.emergency,
             dry_run: false,
+            drill: false,
         };
         match admit(
             &policy,

@@ -10,6 +10,7 @@ fn policy() -> PlanLimits {
     PlanLimits {
         first_step_at_most_bp: Some(1000),
         max_increase_bp: Some(5000),
+        total_hold_at_most_ms: Some(60 * 24 * 3600 * 1000),
     }
 }
 
@@ -44,6 +45,24 @@ fn a_good_plan_says_what_each_step_really_gives() {
             (10, 0, 10_000, true)
         ]
     );
+}
+
+#[test]
+fn a_plan_that_would_run_out_of_time_is_refused() {
+    let limits = PlanLimits {
+        total_hold_at_most_ms: Some(600_000),
+        ..PlanLimits::default()
+    };
+    let plan = |seconds: u64| {
+        let steps = [mk_step("ten", 1000, seconds), mk_step("all", 10_000, 300)];
+        check("canary", &steps, Room::Within(10), &limits)
+    };
+    assert!(plan(299).is_ok());
+    expect![
+        "the holds of the plan take 10m in all, and the policy's limits.totalTime is 10m: it would be rolled \
+         back before it is through"
+    ]
+    .assert_eq(&plan(300).unwrap_err().join("\n"));
 }
 
 #[test]

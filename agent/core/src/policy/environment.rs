@@ -14,7 +14,7 @@ use super::{
 use crate::authorize::Action;
 use crate::duration::HumanDuration;
 use crate::hash;
-use crate::rollout::Emergency;
+use crate::rollout::{Emergency, RolloutSpec};
 use crate::window::Windows;
 
 /// One entry of `environments`, with the file's `defaults` applied.
@@ -253,6 +253,19 @@ pub enum Newer {
 }
 
 impl EnvironmentPolicy {
+    /// What is in force for this Rollout: less for an emergency that the policy offers, and for a drill,
+    /// which brings nothing new, so that nobody has to agree to it.
+    pub fn for_rollout(&self, spec: &RolloutSpec) -> Cow<'_, Self> {
+        if !spec.drill {
+            return self.under(spec.emergency);
+        }
+        let mut here = self.clone();
+        here.after.clear();
+        here.images.minimum_age = None;
+        here.approvals = ApprovalPolicy::default();
+        Cow::Owned(here)
+    }
+
     /// What is in force for a rollout that leaves out part of the usual way. What the policy does not
     /// offer changes nothing here; `admit` and the gate refuse it.
     pub fn under(&self, emergency: Option<Emergency>) -> Cow<'_, Self> {

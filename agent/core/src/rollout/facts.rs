@@ -247,7 +247,7 @@ pub fn facts(
 ) -> Facts {
     let spec = &view.spec;
     let rules = match policy.environment(&spec.environment, &spec.target.namespace) {
-        EnvironmentVerdict::Open(rules) => Some(rules.under(spec.emergency)),
+        EnvironmentVerdict::Open(rules) => Some(rules.for_rollout(spec)),
         EnvironmentVerdict::Closed(_) => None,
     };
     let rules = rules.as_deref();

@@ -306,7 +306,7 @@ pub fn provider_votes(view: &RolloutView, journal: &Journal, policy: &Policy) ->
     let (Some(hash), Some(rules)) = (open_hash(view, journal), rules(view, policy)) else {
         return Vec::new();
     };
-    let rules = rules.under(view.spec.emergency);
+    let rules = rules.for_rollout(&view.spec);
     let entries = journal.asked.iter().filter(|a| a.hash == hash);
     entries
         .filter_map(|entry| {

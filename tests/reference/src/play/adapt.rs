@@ -186,6 +186,7 @@ pub(super) fn pipeline(facts: &Facts, stable: &Revision) -> PipelineView {
                 digest: facts.digest.clone(),
                 tag: None,
                 kind: OutcomeKind::Succeeded,
+                drill: false,
                 at: instant(0),
             }],
             ..EnvironmentStatus::default()

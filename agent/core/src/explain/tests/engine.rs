@@ -105,6 +105,7 @@ fn asked(policy: &Policy, pipeline: &PipelineView, question: &Question) -> Admis
         returns_to: None,
         emergency: question.emergency,
         dry_run: false,
+        drill: false,
     };
     let environment = pipeline.spec.environment("production").unwrap();
     admit(policy, pipeline, environment, &candidate, question.at)

@@ -11,6 +11,7 @@ fn outcome(n: u32, kind: OutcomeKind) -> Outcome {
         digest: format!("sha256:{n:064x}"),
         tag: Some(format!("v{n}")),
         kind,
+        drill: false,
         at: t(i64::from(n)),
     }
 }

@@ -31,6 +31,7 @@ fn an_approver_sees_what_the_signature_is_about() {
             digest: mk_digest('b'),
             tag: None,
             kind,
+            drill: false,
             at: t(-600),
         });
     }

@@ -64,6 +64,7 @@ fn it_ends_when_the_pipeline_knows() {
         digest: mk_digest('b'),
         tag: None,
         kind: OutcomeKind::RolledBack,
+        drill: false,
         at: t(20),
     });
     check(
