@@ -10,7 +10,7 @@ use sluice_core::rollout::Seen;
 use crate::fault::ClusterFault;
 
 /// By this label the Job controller marks the pods of a Job.
-const JOB_LABEL: &str = "job-name";
+const JOB_LABEL: &str = "batch.kubernetes.io/job-name";
 /// Pods of one Job that are looked at. A Job that fails again and again has as many as its template
 /// allows; the newest is what counts.
 const POD_LIMIT: u32 = 50;

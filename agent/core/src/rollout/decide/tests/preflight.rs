@@ -93,7 +93,14 @@ fn all_problems_are_told_at_once_and_nobody_is_asked() {
         hard: BTreeMap::from([("pods".into(), "10".into())]),
         used: BTreeMap::from([("pods".into(), "10".into())]),
     }]);
-    check(&c, expect![[""]]);
+    // One pod on top of the ten.
+    c.journal.plan.as_mut().unwrap().steps[1].candidate_replicas = 6;
+    check(
+        &c,
+        expect![[r#"
+        AwaitingApproval: not ready to begin: CronJob shop/shop-migrate: Service storefront would send requests to its pods; give its template other labels; CronJob shop/shop-migrate: is not suspended: it would also run by itself; set spec.suspend to true; CronJob shop/shop-tidy cannot be read: forbidden; CronJob shop/shop-undo does not exist; ResourceQuota pods has no room for 1 more pods: 10 of 10 pods are taken; Service shop/storefront does not select the pods of storefront: they differ in app, tier
+    "#]],
+    );
     let d = c.decide();
     assert_eq!(d.journal.approval, None);
     assert!(d.effects.is_empty());
@@ -110,14 +117,24 @@ fn once_people_were_asked_they_are_not_hidden_and_the_start_holds() {
     c.vote("alice", crate::approval::Decision::Approve, 5);
     c.vote("bob", crate::approval::Decision::Approve, 6);
     let c = c.at(20);
-    check(&c, expect![[""]]);
+    check(
+        &c,
+        expect![[r#"
+        AwaitingApproval: not ready to begin: CronJob shop/shop-undo does not exist
+    "#]],
+    );
 }
 
 #[test]
 fn a_target_that_is_not_well_is_not_begun() {
     let mut c = mk_approved();
     c.target().ready = 7;
-    check(&c, expect![[""]]);
+    check(
+        &c,
+        expect![[r#"
+        AwaitingApproval: not ready to begin: Deployment shop/storefront is not well: 7 of 10 pods are ready and of its newest template
+    "#]],
+    );
     c.target().ready = 10;
     assert_eq!(c.decide().journal.phase, "Progressing");
 }
@@ -139,5 +156,12 @@ fn a_dry_run_tells_it_and_ends() {
         .objects
         .insert("CronJob shop/shop-undo".into(), Seen::Absent);
     c.target().ready = 7;
-    check(&c, expect![[""]]);
+    check(
+        &c,
+        expect![[r#"
+        Planned: nothing was changed; the plan is migrate, then 10 % for 2m, 50 % for 5m, 100 %, then tidy; at least 7m; devops-lead and tech-lead would have to approve; not ready to begin: CronJob shop/shop-undo does not exist; Deployment shop/storefront is not well: 7 of 10 pods are ready and of its newest template
+          + planned: nothing was changed; the plan is migrate, then 10 % for 2m, 50 % for 5m, 100 %, then tidy; at least 7m; devops-lead and tech-lead would have to approve; not ready to begin: CronJob shop/shop-undo does not exist; Deployment shop/storefront is not well: 7 of 10 pods are ready and of its newest template
+          never looks again
+    "#]],
+    );
 }

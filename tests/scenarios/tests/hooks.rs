@@ -1,0 +1,238 @@
+//! Jobs before and after a release: each in effect once, wherever the agent dies; and the record of a
+//! release with a backup, a migration, three steps and a rollback, which stands in the docs.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use expect_test::expect_file;
+use serde_json::{Value, json};
+use sluice_scenarios::{
+    Crew, Life, PRODUCTION, REPOSITORY, Stage, Story, digest, on_virtual_time, oracle, quiet,
+    sound, stuck, to_its_end,
+};
+use sluice_sim::{Behaviour, Fault, Ran, Resource, Rule, Run};
+
+/// What the backup says.
+const BACKUP: &str = r#"{"verified":true,"location":"s3://backups/shop/0007","bytes":73400320,"restore":"pg_restore --clean --dbname=shop s3://backups/shop/0007"}"#;
+
+/// v1.1.0 and v1.2.0 as everywhere, and what they do in Jobs.
+fn mk_stage(seed: u64, migrate: Run) -> Stage {
+    let stage = Stage::new(seed);
+    let images = stage.cluster.images();
+    let sick = Rule::at("/health")
+        .in_namespace(PRODUCTION)
+        .answers(200, json!({"status": "degraded"}));
+    for (letter, behaviour) in [
+        ('b', Behaviour::serving("v1.1.0")),
+        ('c', Behaviour::serving("v1.2.0").rule(sick)),
+    ] {
+        let migrate = migrate.clone().with_argument("up");
+        let behaviour = behaviour.run(migrate).run(
+            Run::succeeds()
+                .with_argument("down")
+                .message("42 to 41"),
+        );
+        images.set(REPOSITORY, &digest(letter), behaviour);
+    }
+    let tool = Behaviour::serving("tool").run(
+        Run::succeeds()
+            .after(Duration::from_secs(40))
+            .message(BACKUP)
+            .log(&["dumps 12 tables", "reads them back", "all is there"]),
+    );
+    images.set("registry.example.com/tools/pg", "sha256:tool", tool);
+    let own = format!("{REPOSITORY}:v1.0.0");
+    let tool = "registry.example.com/tools/pg@sha256:tool";
+    for (name, image, args) in [
+        ("storefront-backup", tool, json!(["dump"])),
+        ("storefront-migrate", own.as_str(), json!(["migrate", "up"])),
+        ("storefront-migrate-down", own.as_str(), json!(["migrate", "down"])),
+        ("storefront-tidy", own.as_str(), json!(["tidy"])),
+    ] {
+        stage.cluster.apply(cron_job(name, image, &args)).unwrap();
+    }
+    let pipeline = stage
+        .cluster
+        .object(Resource::Pipelines, "delivery", "storefront");
+    let mut pipeline = Value::clone(&pipeline.unwrap());
+    let production = &mut pipeline["spec"]["environments"][1];
+    production["before"] = json!([
+        {"name": "backup", "cronJob": "storefront-backup", "timeout": "5m", "verified": true},
+        {"name": "migrate", "cronJob": "storefront-migrate", "undo": "storefront-migrate-down",
+         "timeout": "2m"},
+    ]);
+    production["after"] = json!([{"name": "tidy", "cronJob": "storefront-tidy"}]);
+    stage.cluster.apply(pipeline).unwrap();
+    stage
+}
+
+fn cron_job(name: &str, image: &str, args: &Value) -> Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "CronJob",
+        "metadata": {"name": name, "namespace": PRODUCTION},
+        "spec": {
+            "schedule": "0 0 1 1 *", "suspend": true,
+            "jobTemplate": {"spec": {"template": {
+                "metadata": {"labels": {"job": name}},
+                "spec": {"restartPolicy": "Never", "containers": [
+                    {"name": "run", "image": image, "args": args},
+                ]},
+            }}},
+        },
+    })
+}
+
+/// What a story came to.
+struct Played {
+    writes: u64,
+    state: oracle::FinalState,
+    /// Jobs that are there in the end.
+    jobs: usize,
+    /// Every container that ran for a hook, in this order.
+    ran: Vec<String>,
+    record: Value,
+}
+
+async fn play(stage: Stage, story: Story, faults: &[(u64, Fault)]) -> Result<Played, String> {
+    let plan = stage.cluster.faults(&stage.cluster.agent());
+    for (write, fault) in faults {
+        plan.at(*write, *fault);
+    }
+    let begin = stage.cluster.clock().now();
+    stage.push("v1.0.0", 'a');
+    let life = Life::new(&stage);
+    let crew = Crew::approving();
+    let play = async {
+        to_its_end(&stage, story).await;
+        quiet(&stage).await
+    };
+    tokio::select! {
+        ended = play => ended?,
+        () = life.go_on(&stage) => return Err("the agent's life ended".into()),
+        () = crew.work(&stage) => return Err("the crew left".into()),
+        why = stuck(&stage) => return Err(why),
+    };
+    sound(&stage, begin)?;
+    let jobs = stage.cluster.objects(Resource::Jobs, PRODUCTION).len();
+    let ran = stage.cluster.runs();
+    let told = |run: &Ran| {
+        let hook = run.environment.get("SLUICE_HOOK").cloned();
+        format!("{} ({})", hook.unwrap_or_default(), run.arguments.join(" "))
+    };
+    let records = stage.sink.records();
+    let of = |(record, _): &&(Value, u32)| record["environment"] == "production";
+    Ok(Played {
+        writes: plan.writes(),
+        state: oracle::final_state(&stage.cluster),
+        jobs,
+        ran: ran.iter().map(told).collect(),
+        record: records.iter().find(of).map(|(r, _)| r.clone()).unwrap_or_default(),
+    })
+}
+
+#[test]
+fn a_release_with_a_backup_and_a_migration() {
+    let stage = mk_stage(1, Run::succeeds().message("41 to 42"));
+    let played = on_virtual_time(play(stage, Story::Good, &[])).unwrap();
+    assert_eq!(played.state.rollouts["production v1.1.0"], "Succeeded");
+    assert_eq!(
+        played.ran,
+        ["backup (dump)", "migrate (migrate up)", "tidy (tidy)"]
+    );
+    let hooks = &played.record["hooks"];
+    assert_eq!(hooks[0]["verified"], true);
+    assert_eq!(hooks[0]["result"]["bytes"], 73_400_320);
+    assert_eq!(hooks[0]["log"], "dumps 12 tables\nreads them back\nall is there\n");
+    assert_eq!(hooks[1]["result"], "41 to 42");
+    assert_eq!(
+        played.record["restoreCommand"],
+        "pg_restore --clean --dbname=shop s3://backups/shop/0007"
+    );
+}
+
+#[test]
+fn a_bad_release_is_taken_back_with_its_migration_and_its_record_stands_in_the_docs() {
+    let stage = mk_stage(1, Run::succeeds().message("41 to 42"));
+    let played = on_virtual_time(play(stage, Story::Bad, &[])).unwrap();
+    assert_eq!(played.state.rollouts["production v1.2.0"], "RolledBack");
+    assert_eq!(
+        played.ran,
+        ["backup (dump)", "migrate (migrate up)", "migrate (migrate down)"]
+    );
+    let text = format!("{:#}\n", sorted(&played.record));
+    expect_file!["../../../docs/samples/record.json"].assert_eq(&text);
+}
+
+#[test]
+fn a_migration_that_fails_moves_no_traffic() {
+    for (migrate, told) in [
+        (Run::fails(3).message("no such table"), "exit code 3"),
+        (Run::hangs(), "DeadlineExceeded"),
+        (Run::cannot_be_pulled(), "ImagePull"),
+    ] {
+        let stage = mk_stage(1, migrate);
+        let played = on_virtual_time(play(stage, Story::Good, &[])).unwrap();
+        assert_eq!(played.state.rollouts["production v1.1.0"], "RolledBack");
+        assert!(played.state.quarantined["production"].is_empty());
+        let message = played.record["hooks"][1]["message"].as_str().unwrap();
+        assert!(message.contains(told), "{message}");
+        assert_eq!(played.ran.last().unwrap(), "migrate (migrate down)");
+        assert!(played.record["checks"].as_array().unwrap().is_empty());
+    }
+}
+
+/// Every fault at every write of a story.
+fn every_fault(story: Story, name: &str) {
+    let migrate = || Run::succeeds().message("41 to 42");
+    let calm = on_virtual_time(play(mk_stage(1, migrate()), story, &[])).unwrap();
+    assert_eq!(calm.ran.len(), 3);
+    let (mut runs, mut failures) = (0, Vec::new());
+    for write in 1..=calm.writes {
+        for fault in Fault::ALL {
+            runs += 1;
+            let played = on_virtual_time(play(mk_stage(1, migrate()), story, &[(write, fault)]));
+            let why = match played {
+                Ok(p) if p.state != calm.state => format!("ends as {:?}", p.state),
+                Ok(p) if p.ran != calm.ran => format!("hooks ran: {:?}", p.ran),
+                Ok(p) if p.jobs != calm.jobs => format!("{} Jobs", p.jobs),
+                Ok(_) => continue,
+                Err(why) => why,
+            };
+            failures.push(format!("{fault:?} at write {write}: {why}"));
+        }
+    }
+    // Past the harness's capture: the number of runs is shown also when all is well.
+    let _ = writeln!(
+        std::io::stderr(),
+        "hooks in the {name} story: {} writes, {runs} runs with one fault each, {} failures",
+        calm.writes,
+        failures.len()
+    );
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn each_hook_is_in_effect_once_with_any_fault_at_any_write_of_the_good_story() {
+    every_fault(Story::Good, "good");
+}
+
+#[test]
+fn each_hook_is_in_effect_once_with_any_fault_at_any_write_of_the_bad_story() {
+    every_fault(Story::Bad, "bad");
+}
+
+/// With its keys in order, whatever the order that they were stored in.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(k, _)| (*k).clone());
+            let entries = entries.into_iter();
+            entries.map(|(k, v)| (k.clone(), sorted(v))).collect()
+        }
+        Value::Array(list) => list.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
