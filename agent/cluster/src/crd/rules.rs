@@ -110,9 +110,9 @@ fn pipeline(root: &mut JSONSchemaProps) {
         (&["before", "[]", "name"], LABEL),
         (&["before", "[]", "cronJob"], NAME),
         (&["before", "[]", "undo"], NAME),
-        (&["after", "[]", "name"], LABEL),
-        (&["after", "[]", "cronJob"], NAME),
-        (&["after", "[]", "undo"], NAME),
+        (&["afterwards", "[]", "name"], LABEL),
+        (&["afterwards", "[]", "cronJob"], NAME),
+        (&["afterwards", "[]", "undo"], NAME),
     ] {
         longest(root, &[&environment[..], field].concat(), length);
     }
@@ -120,7 +120,7 @@ fn pipeline(root: &mut JSONSchemaProps) {
         (&["target", "with"][..], MEMBERS),
         (&["target", "config"], SOURCES),
         (&["before"], HOOKS),
-        (&["after"], HOOKS),
+        (&["afterwards"], HOOKS),
         (&["analysis"], ANALYSES),
         (&["watch", "analysis"], ANALYSES),
     ] {

@@ -21,8 +21,9 @@ pub struct Course {
     /// Jobs before traffic moves, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<HookSpec>,
-    /// Jobs when nothing goes back any more, in this order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Jobs when nothing goes back any more, in this order. In an environment, `after` says what it
+    /// waits for.
+    #[serde(default, rename = "afterwards", skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<HookSpec>,
     /// Metrics that judge every step, and the time after promotion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod guide;
+
 fn mk_pipeline() -> Value {
     json!({
         "image": {"repository": "registry.example.com/shop/storefront",

@@ -197,6 +197,10 @@ impl Outline {
     fn afterwards(&mut self, spec: &RolloutSpec) {
         let since = self.least_ms;
         self.guarded_ms = since;
+        // A way back is over when it serves.
+        if spec.returns_to.is_some() {
+            return;
+        }
         let watch = spec.course.watch.as_ref();
         if let Some(watch) = watch.filter(|watch| !watch.time.is_zero()) {
             self.push(Part {
@@ -231,8 +235,8 @@ fn measured(spec: &RolloutSpec, share_bp: u16) -> u64 {
         let more = more.saturating_mul(analysis.every.as_millis());
         analysis.window().as_millis().saturating_add(more)
     };
-    let all = spec.course.analysis.iter().filter(|_| share_bp > 0);
-    all.map(least).max().unwrap_or(0)
+    let all = spec.analyses(share_bp, false);
+    all.iter().map(least).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ fn everything_that_a_pipeline_can_add() {
             {"name": "backup", "cronJob": "storefront-backup", "verified": true},
             {"name": "migrate", "cronJob": "storefront-migrate", "undo": "storefront-down", "timeout": "5m"},
         ],
-        "after": [{"name": "announce", "cronJob": "storefront-announce", "timeout": "1m"}],
+        "afterwards": [{"name": "announce", "cronJob": "storefront-announce", "timeout": "1m"}],
         "analysis": [{"plugin": "prometheus", "name": "errors", "require": "< 0.1%", "compare": {},
                       "every": "30s", "window": "1m", "count": 5}],
         "watch": {"for": "30m"},
@@ -88,17 +88,17 @@ fn everything_that_a_pipeline_can_add() {
         &mk_plan(&mk_proposal(), 10),
         &over,
         expect![[r#"
-        config      +0s copies that never change are made of ConfigMap storefront-config, Secret storefront-keys: the old pods keep what they have
-        before      +0s backup: a Job of CronJob storefront-backup, at most 10m, which has to say that its result was verified
-        before      +0s migrate: a Job of CronJob storefront-migrate, at most 5m; CronJob storefront-down takes it back
-        step        +0s 10 % of the traffic by HTTPRoute storefront: 1 pod of the new version beside 9 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%, compared with the old version); then watched for 2m
-        step        +3m 50 % of the traffic by HTTPRoute storefront: 5 pods of the new version beside 5 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%, compared with the old version); then watched for 5m
-        promotion   +8m 100 %: the Deployment itself gets the new version (10 pods), HTTPRoute storefront is put back as it was, the canary goes, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%, compared with the old version)
-        watch      +11m serves everything and is watched for 30m by errors (< 0.1%, compared with the old version), http-smoke every 10s
-        after      +41m announce: a Job of CronJob storefront-announce, at most 1m
-        at least 41m
-        goes back by itself when it is found bad, for at least 41m
-    "#]],
+            config      +0s copies that never change are made of ConfigMap storefront-config, Secret storefront-keys: the old pods keep what they have
+            before      +0s backup: a Job of CronJob storefront-backup, at most 10m, which has to say that its result was verified
+            before      +0s migrate: a Job of CronJob storefront-migrate, at most 5m; CronJob storefront-down takes it back
+            step        +0s 10 % of the traffic by HTTPRoute storefront: 1 pod of the new version beside 9 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%, compared with the old version); then watched for 2m
+            step        +3m 50 % of the traffic by HTTPRoute storefront: 5 pods of the new version beside 5 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%, compared with the old version); then watched for 5m
+            promotion   +8m 100 %: the Deployment itself gets the new version (10 pods), HTTPRoute storefront is put back as it was, the canary goes, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%)
+            watch      +11m serves everything and is watched for 30m by errors (< 0.1%), http-smoke every 10s
+            after      +41m announce: a Job of CronJob storefront-announce, at most 1m
+            at least 41m
+            goes back by itself when it is found bad, for at least 41m
+        "#]],
     );
 }
 
@@ -113,12 +113,12 @@ fn blue_green_keeps_the_way_back() {
         &mk_blue_green(),
         &over,
         expect![[r#"
-        step        +0s no traffic: 10 pods of the new version beside 10 of the old, tested before anybody sees them; checks: http-smoke; then watched for 30s
-        promotion  +30s 100 %: Service storefront sends everything to the new version at once; checks: http-smoke; then watched for 1m
-        way back  +1m30s the old version stands beside the new one for 1h: going back is instant
-        at least 1h1m30s
-        found bad, it stays where it is until a person decides or the policy's time for that is over; `sluice rollback` is instant for at least 1h1m30s
-    "#]],
+            step        +0s no traffic: 10 pods of the new version beside 10 of the old, tested before anybody sees them; checks: http-smoke; then watched for 30s
+            promotion  +30s 100 %: Service storefront sends everything to the new version at once; checks: http-smoke; then watched for 1m
+            way back  +1m30s the old version stands beside the new one for 1h, or until a newer version waits for its place: going back is instant
+            at least 1h1m30s
+            found bad, it stays where it is until a person decides or the policy's time for that is over; `sluice rollback` is instant for 1h1m30s, unless a newer version waits
+        "#]],
     );
 }
 
@@ -192,7 +192,7 @@ fn a_step_takes_as_long_as_its_metrics_need() {
 fn all_of_it_in_one_line() {
     let over = json!({
         "before": [{"name": "backup", "cronJob": "a"}, {"name": "migrate", "cronJob": "b"}],
-        "after": [{"name": "announce", "cronJob": "c"}],
+        "afterwards": [{"name": "announce", "cronJob": "c"}],
         "watch": {"for": "30m"},
     });
     let plan = mk_plan(&mk_proposal(), 10);

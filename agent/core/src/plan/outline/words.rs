@@ -6,7 +6,7 @@ use crate::duration::HumanDuration;
 use crate::pipeline::{HookSpec, RouterSpec, WatchSpec};
 use crate::plan::{Plan, PlannedStep};
 use crate::rollout::{ObjectKind, RolloutSpec};
-use crate::router::percent;
+use crate::router::{ALL_TRAFFIC, percent};
 
 /// Steps that one line names; of more, the first ones and the last.
 const STEPS_NAMED: usize = 8;
@@ -74,7 +74,7 @@ impl Outline {
         };
         if let Some(instant) = self.instant_ms {
             out.push_str(&format!(
-                "; `sluice rollback` is instant for at least {}",
+                "; `sluice rollback` is instant for {}, unless a newer version waits",
                 span(instant)
             ));
         }
@@ -132,12 +132,7 @@ pub(super) fn returns() -> String {
 }
 
 pub(super) fn watch(spec: &RolloutSpec, watch: &WatchSpec) -> String {
-    let own = !watch.analysis.is_empty();
-    let analyses = if own {
-        &watch.analysis
-    } else {
-        &spec.course.analysis
-    };
+    let analyses = spec.analyses(ALL_TRAFFIC, true);
     let repeated = spec.checks.iter().filter_map(|check| {
         let every = check.every?;
         Some(format!("{} every {every}", check.label()))
@@ -151,7 +146,10 @@ pub(super) fn watch(spec: &RolloutSpec, watch: &WatchSpec) -> String {
 }
 
 pub(super) fn kept(window: HumanDuration) -> String {
-    format!("the old version stands beside the new one for {window}: going back is instant")
+    format!(
+        "the old version stands beside the new one for {window}, or until a newer version waits for \
+         its place: going back is instant"
+    )
 }
 
 /// `errors (< 0.1%)`.
@@ -192,8 +190,9 @@ pub(super) fn step(plan: &Plan, index: usize, planned: &PlannedStep, spec: &Roll
     if checked && !checks.is_empty() {
         out.push_str(&format!("; checks: {}", checks.join(", ")));
     }
-    let analyses: Vec<String> = spec.course.analysis.iter().map(judged).collect();
-    if planned.achieved_bp > 0 && !analyses.is_empty() {
+    let analyses = spec.analyses(planned.step.weight_bp, false);
+    let analyses: Vec<String> = analyses.iter().map(judged).collect();
+    if !analyses.is_empty() {
         out.push_str(&format!("; analysis: {}", analyses.join(", ")));
     }
     if planned.step.hold_ms > 0 {
