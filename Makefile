@@ -57,9 +57,9 @@ IMAGE ?= sluice.dev/sluice
 IMAGE_SOURCE ?=
 
 .PHONY: e2e
-e2e: image ## Play everything on a real cluster: one of our own, or that of KUBECONFIG; ONLY=names
+e2e: image ## Play everything on a real cluster: one of our own, or that of KUBECONFIG; ONLY=names, GATEWAY=1
 	cargo build -p sluice-cluster-bed -p sluice-e2e -p sluice-sample
-	target/debug/sluice-e2e $(if $(ONLY),--only $(ONLY))
+	target/debug/sluice-e2e $(if $(ONLY),--only $(ONLY)) $(if $(GATEWAY),--gateway)
 
 .PHONY: cluster
 cluster: ## Start a real cluster on this machine, to look at; Ctrl-C ends it

@@ -11,6 +11,7 @@ mod plugins;
 mod rights;
 mod same_end;
 mod slack;
+mod strategies;
 mod traffic;
 mod uninstall;
 mod upgrade;
@@ -23,11 +24,14 @@ use sluice_scenarios::both::Scenario;
 
 use crate::cluster::Cluster;
 use crate::doors::{self, Doors};
+use crate::shape::Shape;
 use crate::table::{self, Row, Traffic, row};
 use crate::{Args, install};
 
 /// Scenarios that play beside each other: two cores and one node carry so many.
 const BESIDE: usize = 3;
+/// The same, where each has visitors of its own.
+const SHAPES_BESIDE: usize = 2;
 
 const ALONE: [&str; 11] = [
     "guards",
@@ -55,6 +59,7 @@ pub(crate) fn names() -> Vec<String> {
     out.extend(ALONE.iter().take(3).map(|n| (*n).to_owned()));
     out.extend(DOORS.map(str::to_owned));
     out.extend(scenarios);
+    out.extend(Shape::ALL.map(|shape| shape.name().to_owned()));
     out.extend(ALONE.iter().skip(3).map(|n| (*n).to_owned()));
     out
 }
@@ -105,6 +110,16 @@ pub(crate) async fn all(cluster: &Arc<Cluster>, args: &Args) -> anyhow::Result<b
         if wanted("traffic") {
             rows.push(row("traffic", traffic::check(cluster)).await);
         }
+        let shapes = Shape::ALL
+            .into_iter()
+            .filter(|shape| wanted(shape.name()))
+            .map(|shape| async move { row(shape.name(), strategies::check(cluster, shape)).await });
+        let mut shifted: Vec<Row> = futures::stream::iter(shapes)
+            .buffer_unordered(SHAPES_BESIDE)
+            .collect()
+            .await;
+        shifted.sort_by(|a, b| a.name.cmp(&b.name));
+        rows.extend(shifted);
         if wanted("fight") {
             rows.push(row("fight", fight::check(cluster)).await);
         }

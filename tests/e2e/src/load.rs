@@ -19,8 +19,9 @@ const RATE: u32 = 200;
 /// It stops by itself long before anybody forgets it.
 const SECONDS: u32 = 900;
 
-/// A running load on the production Service of an app.
+/// A running load on a Service, or on what stands before it.
 pub(crate) struct Load {
+    namespace: String,
     name: String,
     client: Client,
 }
@@ -71,7 +72,7 @@ impl Met {
 }
 
 impl Load {
-    /// Starts it, and waits until it counts.
+    /// Starts it on the production Service of an app, and waits until it counts.
     pub(crate) async fn start(cluster: &Cluster, app: &str, image: &str) -> anyhow::Result<Self> {
         let client = cluster.client(None).await?;
         let services: Api<Service> = Api::namespaced(client.clone(), PRODUCTION);
@@ -81,11 +82,30 @@ impl Load {
             .spec
             .and_then(|s| s.cluster_ip)
             .context("the Service has no address")?;
+        Self::at(
+            cluster,
+            PRODUCTION,
+            app,
+            &format!("http://{address}:80/"),
+            image,
+        )
+        .await
+    }
+
+    /// Starts it on an address, and waits until it counts.
+    pub(crate) async fn at(
+        cluster: &Cluster,
+        namespace: &str,
+        app: &str,
+        url: &str,
+        image: &str,
+    ) -> anyhow::Result<Self> {
+        let client = cluster.client(None).await?;
         let name = format!("load-{app}");
         cluster
             .apply(&[json!({
                 "apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": name, "namespace": PRODUCTION},
+                "metadata": {"name": name, "namespace": namespace},
                 "spec": {
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": false,
@@ -94,7 +114,7 @@ impl Load {
                     "securityContext": restricted_pod(),
                     "containers": [{
                         "name": "load", "image": image,
-                        "args": ["load", "--url", format!("http://{address}:80/"),
+                        "args": ["load", "--url", url,
                                  "--rate", RATE.to_string(), "--seconds", SECONDS.to_string()],
                         "securityContext": restricted_container(),
                         "resources": {"requests": {"cpu": "50m", "memory": "16Mi"}},
@@ -102,7 +122,11 @@ impl Load {
                 },
             })])
             .await?;
-        let load = Self { name, client };
+        let load = Self {
+            namespace: namespace.to_owned(),
+            name,
+            client,
+        };
         let start = Instant::now();
         while load.lines().await.is_ok_and(|lines| lines.len() < 2) || load.lines().await.is_err() {
             if start.elapsed() > Duration::from_secs(60) {
@@ -153,7 +177,7 @@ impl Load {
     }
 
     async fn lines(&self) -> anyhow::Result<Vec<Value>> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), PRODUCTION);
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let text = pods.logs(&self.name, &LogParams::default()).await?;
         // The total at the end has marks; the lines of seconds have none.
         Ok(text
@@ -165,7 +189,7 @@ impl Load {
 
     /// Ends it.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        let pods: Api<Pod> = Api::namespaced(self.client, PRODUCTION);
+        let pods: Api<Pod> = Api::namespaced(self.client, &self.namespace);
         pods.delete(&self.name, &DeleteParams::default()).await?;
         Ok(())
     }

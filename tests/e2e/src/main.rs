@@ -22,7 +22,9 @@ mod doors;
 mod install;
 mod load;
 mod outside;
+mod probe;
 mod real;
+mod shape;
 mod table;
 mod told;
 
@@ -31,7 +33,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser;
-use sluice_cluster_bed::{Bed, Level, Options};
+use sluice_cluster_bed::{Bed, Gateway, Level, Options};
 
 use crate::cluster::Cluster;
 
@@ -45,6 +47,10 @@ pub(crate) struct Args {
     /// List the names and end.
     #[arg(long)]
     list: bool,
+    /// Also run a real gateway, which is built from source the first time: visitors of HTTPRoutes and
+    /// Ingresses come through it.
+    #[arg(long)]
+    gateway: bool,
     /// Show what the agent logged, at the end.
     #[arg(long)]
     log: bool,
@@ -86,6 +92,12 @@ async fn run(args: &Args) -> anyhow::Result<bool> {
     println!("no KUBECONFIG: a cluster of our own, with one node");
     let again: Vec<String> = std::env::args().skip(1).collect();
     let again: Vec<&str> = again.iter().map(String::as_str).collect();
-    let ended = Bed::around(Options::new(Level::Node), &again).await?;
+    let mut options = Options::new(Level::Node);
+    options.gateway = if args.gateway {
+        Gateway::Traefik
+    } else {
+        Gateway::Definitions
+    };
+    let ended = Bed::around(options, &again).await?;
     Ok(ended.success())
 }
