@@ -18,6 +18,10 @@ pub(crate) struct PodStart {
     pub(crate) images: Images,
 }
 
+/// Where connections go: first one of the groups, by its weight, then one of its pods. A Service is one
+/// group, a gateway has one for each Service.
+pub(crate) type Groups = Vec<(u64, Vec<SocketAddrV4>)>;
+
 /// The network of a cluster. Called under the cluster's lock: nothing may block.
 pub(crate) trait Network: Send {
     /// Starts a pod and gives its address.
@@ -25,6 +29,9 @@ pub(crate) trait Network: Send {
 
     /// The pod is ready.
     fn ready(&mut self, pod: Ipv4Addr);
+
+    /// The pod's container has exited, or runs again: meanwhile nobody answers at its address.
+    fn crashed(&mut self, pod: Ipv4Addr, crashed: bool);
 
     /// The pod is being deleted: it goes on answering, but keeps no connection.
     fn drain(&mut self, pod: Ipv4Addr);
@@ -36,8 +43,7 @@ pub(crate) trait Network: Send {
     fn publish(&mut self, ports: &[u16]) -> Result<Ipv4Addr, String>;
 
     /// Sets where each port of a Service leads. Answers with what could not be done.
-    fn route(&mut self, service: Ipv4Addr, routes: BTreeMap<u16, Vec<SocketAddrV4>>)
-    -> Vec<String>;
+    fn route(&mut self, service: Ipv4Addr, routes: BTreeMap<u16, Groups>) -> Vec<String>;
 
     /// The Service is gone.
     fn withdraw(&mut self, service: Ipv4Addr);

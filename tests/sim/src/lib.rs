@@ -1,7 +1,8 @@
 //! A Kubernetes cluster in one process, for tests and for the demo.
 //!
 //! One model: an API server (objects, versions, watches, patches, admission) and what the
-//! controllers and kubelets of a real cluster do with Deployments, Services and pods. Two drivers:
+//! controllers, kubelets and gateways of a real cluster (1.36) do with Deployments, StatefulSets,
+//! DaemonSets, Jobs, Services, HTTPRoutes, Ingresses and pods. Two drivers:
 //! *fast* keeps pods in memory under tokio's paused clock, so that thousands of runs take seconds
 //! and a seed replays each; *real* runs every pod as an HTTP server on loopback, on the wall clock.
 //! The program under test reaches it through an ordinary [`kube::Client`], without a socket or over

@@ -24,6 +24,7 @@ use crate::json;
 use crate::runs::Runs;
 use crate::timeline::{Moment, Observer, Timeline};
 use crate::timing::Timing;
+use crate::workload::front::Front;
 use crate::workload::job::JobMemory;
 use crate::workload::pod::PodRuntime;
 use crate::workload::pod_status::NODE;
@@ -41,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) images: Images,
     pub(crate) network: Box<dyn Network>,
     pub(crate) queue: Queue,
+    /// The gateways that listen.
+    pub(crate) fronts: Vec<Front>,
     /// The nodes that DaemonSets serve.
     pub(crate) nodes: Vec<String>,
     pub(crate) pods: BTreeMap<Key, PodRuntime>,
@@ -92,6 +95,7 @@ impl Model {
             images: Images::default(),
             network,
             queue: Queue::default(),
+            fronts: Vec::new(),
             nodes: nodes(DEFAULT_NODES),
             pods: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -265,8 +269,8 @@ impl Model {
         self.ready_endpoints(namespace, service).count()
     }
 
-    /// The ready endpoints of a Service.
-    pub(crate) fn ready_endpoints<'a>(
+    /// The EndpointSlices of a Service.
+    pub(crate) fn slices<'a>(
         &'a self,
         namespace: &'a str,
         service: &'a str,
@@ -277,7 +281,17 @@ impl Model {
                 let labels = "/metadata/labels";
                 json::entry(slice.value(), labels, "kubernetes.io/service-name") == Some(service)
             })
-            .flat_map(|(_, slice)| json::list(slice.value(), "/endpoints"))
+            .map(|(_, slice)| slice.value())
+    }
+
+    /// The ready endpoints of a Service.
+    pub(crate) fn ready_endpoints<'a>(
+        &'a self,
+        namespace: &'a str,
+        service: &'a str,
+    ) -> impl Iterator<Item = &'a Value> {
+        self.slices(namespace, service)
+            .flat_map(|slice| json::list(slice, "/endpoints"))
             .filter(|endpoint| json::flag(endpoint, "/conditions/ready"))
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod daemon_set;
 pub(crate) mod deployment;
 pub(crate) mod deployment_status;
 pub(crate) mod endpoints;
+pub(crate) mod front;
 pub(crate) mod gateway;
 pub(crate) mod job;
 pub(crate) mod job_status;

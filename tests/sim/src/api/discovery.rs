@@ -8,8 +8,8 @@ use crate::api::resource::{ALL, Resource};
 pub(crate) fn version() -> Value {
     json!({
         "major": "1",
-        "minor": "33",
-        "gitVersion": "v1.33.0+sluice-sim",
+        "minor": "36",
+        "gitVersion": "v1.36.3+sluice-sim",
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "2025-04-23T00:00:00Z",

@@ -1,13 +1,15 @@
-//! Requests to pods and Services of the fast driver, without sockets.
+//! Requests to pods, Services and gateways: without sockets on the fast driver, and the addresses for
+//! those that have some.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rand::RngExt;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SimError};
 use crate::image::Answer;
+use crate::workload::front::Entrance;
 
 impl Cluster {
     /// Asks the pod at an address, as an HTTP GET would. Nothing: connection refused.
@@ -50,6 +52,28 @@ impl Cluster {
             .route(namespace, route, rule);
         let weights = &served.last()?.weights;
         self.ask_weighted(namespace, weights, path).await
+    }
+
+    /// The address at which a gateway listens for a route's rule, by its name or its index; empty is
+    /// the first. On the real driver it takes connections and shares them out by weight.
+    pub fn route_front(
+        &self,
+        namespace: &str,
+        route: &str,
+        rule: &str,
+    ) -> Result<SocketAddr, SimError> {
+        let (route, rule) = (route.to_owned(), rule.to_owned());
+        self.front(namespace, Entrance::Route { route, rule })
+    }
+
+    /// The address at which ingress-nginx listens for an Ingress and its canary.
+    pub fn ingress_front(&self, namespace: &str, ingress: &str) -> Result<SocketAddr, SimError> {
+        self.front(namespace, Entrance::Ingress(ingress.to_owned()))
+    }
+
+    fn front(&self, namespace: &str, entrance: Entrance) -> Result<SocketAddr, SimError> {
+        let opened = self.server.lock().open_front(namespace, entrance);
+        opened.map_err(SimError::Network)
     }
 
     /// Asks through an Ingress, whose ingress-nginx canary takes its share.

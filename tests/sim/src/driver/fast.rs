@@ -1,9 +1,9 @@
 //! Pods in memory: addresses are names, nothing is opened. For the virtual clock.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 
-use crate::driver::{Network, PodStart};
+use crate::driver::{Groups, Network, PodStart};
 
 /// Hands out addresses of 10.0.0.0/8.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ impl Network for FastNetwork {
 
     fn ready(&mut self, _: Ipv4Addr) {}
 
+    fn crashed(&mut self, _: Ipv4Addr, _: bool) {}
+
     fn drain(&mut self, _: Ipv4Addr) {}
 
     fn stop(&mut self, _: Ipv4Addr) {}
@@ -31,7 +33,7 @@ impl Network for FastNetwork {
         Ok(Ipv4Addr::new(10, 96, high, low))
     }
 
-    fn route(&mut self, _: Ipv4Addr, _: BTreeMap<u16, Vec<SocketAddrV4>>) -> Vec<String> {
+    fn route(&mut self, _: Ipv4Addr, _: BTreeMap<u16, Groups>) -> Vec<String> {
         Vec::new()
     }
 

@@ -5,7 +5,7 @@ mod pod;
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::driver::real::address::Addresses;
 use crate::driver::real::pod::Pod;
 use crate::driver::real::proxy::Proxy;
-use crate::driver::{Network, PodStart};
+use crate::driver::{Groups, Network, PodStart};
 
 /// The sockets of a cluster and the tasks behind them; all end with it.
 pub(crate) struct RealNetwork {
@@ -65,6 +65,12 @@ impl Network for RealNetwork {
         }
     }
 
+    fn crashed(&mut self, pod: Ipv4Addr, crashed: bool) {
+        if let Some(pod) = self.pods.get(&pod) {
+            pod.crashed(crashed);
+        }
+    }
+
     fn drain(&mut self, pod: Ipv4Addr) {
         if let Some(pod) = self.pods.get(&pod) {
             pod.drain();
@@ -90,11 +96,7 @@ impl Network for RealNetwork {
         Ok(address)
     }
 
-    fn route(
-        &mut self,
-        service: Ipv4Addr,
-        routes: BTreeMap<u16, Vec<SocketAddrV4>>,
-    ) -> Vec<String> {
+    fn route(&mut self, service: Ipv4Addr, routes: BTreeMap<u16, Groups>) -> Vec<String> {
         let Some(proxies) = self.services.get_mut(&service) else {
             return Vec::new();
         };

@@ -48,6 +48,7 @@ impl Model {
         }
         let now = self.clock.now();
         self.timeline.sample(namespace, service, versions, now);
+        self.sync_fronts(namespace);
     }
 
     /// The digest that the pod behind an endpoint runs in its first container.

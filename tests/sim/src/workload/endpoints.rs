@@ -105,7 +105,10 @@ impl Model {
         }
         self.write_slices(&key, service, slices);
         if let Ok(address) = json::text(service, "/spec/clusterIP").parse() {
-            for problem in self.network.route(address, routes) {
+            let routes = routes
+                .into_iter()
+                .map(|(port, pods)| (port, vec![(1, pods)]));
+            for problem in self.network.route(address, routes.collect()) {
                 self.problem(format!("Service {namespace}/{name}: {problem}"));
             }
         }

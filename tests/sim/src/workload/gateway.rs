@@ -46,6 +46,7 @@ impl Model {
         self.timeline
             .served
             .note_route(&key.namespace, &key.name, &rules, now);
+        self.sync_fronts(&key.namespace);
         let Some(object) = self.object(key) else {
             return;
         };
@@ -155,6 +156,7 @@ impl Model {
         self.timeline
             .served
             .note_ingresses(namespace, &ingresses, now);
+        self.sync_fronts(namespace);
     }
 
     /// The Services that an Ingress's first path sends to, by weight: its own, and that of its

@@ -189,6 +189,9 @@ impl Model {
         let doubled = self.timing.crash_back_off * 2_u32.saturating_pow(runtime.restarts.min(16));
         let until = now + doubled.min(LONGEST_BACK_OFF);
         runtime.restarts += 1;
+        if let Some(address) = runtime.address {
+            self.network.crashed(address, true);
+        }
         runtime.exit = Some(Exit {
             code,
             message,

@@ -52,7 +52,10 @@ impl Model {
             startup = startup.max(behaviour.startup);
         }
         let address = match self.pods.get(key).and_then(|runtime| runtime.address) {
-            Some(address) => address,
+            Some(address) => {
+                self.network.crashed(address, false);
+                address
+            }
             None => {
                 let start = PodStart {
                     name: key.name.clone(),

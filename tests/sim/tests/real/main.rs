@@ -269,7 +269,7 @@ async fn an_ordinary_kube_client_comes_in_by_kubeconfig() {
         .unwrap();
     let client = Client::try_from(config).unwrap();
     let version = client.apiserver_version().await.unwrap();
-    assert_eq!(version.minor, "33");
+    assert_eq!(version.minor, "36");
     let groups = client.list_api_groups().await.unwrap();
     assert!(groups.groups.iter().any(|group| group.name == "sluice.dev"));
     let resources = client
@@ -416,4 +416,74 @@ async fn jobs_run_and_numbered_pods_follow_on_the_wall_clock() {
         200
     );
     assert_eq!(cluster.problems(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_shares_connections_out_by_weight() {
+    let cluster = running().await;
+    let mut candidate = deployment(1, "shop/web@sha256:v2");
+    candidate["metadata"]["name"] = json!("candidate");
+    candidate["spec"]["selector"]["matchLabels"] = json!({ "app": "candidate" });
+    candidate["spec"]["template"]["metadata"]["labels"] = json!({ "app": "candidate" });
+    cluster.apply(candidate).unwrap();
+    cluster
+        .apply(json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": { "name": "candidate", "namespace": "shop" },
+            "spec": { "selector": { "app": "candidate" }, "ports": [{ "port": 8000, "targetPort": 8080 }] },
+        }))
+        .unwrap();
+    until(|| cluster.ready_behind("shop", "candidate") == 1).await;
+    let route = |stable: i64, candidate: i64| {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": { "name": "web", "namespace": "shop" },
+            "spec": { "rules": [{ "backendRefs": [
+                { "name": "web", "port": 8000, "weight": stable },
+                { "name": "candidate", "port": 8000, "weight": candidate },
+            ] }] },
+        })
+    };
+    cluster.apply(route(1, 0)).unwrap();
+    let gateway = cluster.route_front("shop", "web", "").unwrap();
+    assert_eq!(cluster.route_front("shop", "web", "").unwrap(), gateway);
+    let served = |share: f64| {
+        let cluster = cluster.clone();
+        move || {
+            let last = cluster.route_shares("shop", "web", "").pop();
+            last.is_some_and(|last| last.versions.get("sha256:v2").copied().unwrap_or(0.0) == share)
+        }
+    };
+    until(served(0.0)).await;
+    for _ in 0..40 {
+        assert_eq!(get(gateway, "/").await.unwrap().1, "v1");
+    }
+    // One pod of four, and half of the requests.
+    cluster.apply(route(1, 1)).unwrap();
+    until(served(0.5)).await;
+    let mut versions: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..400 {
+        let (_, version) = get(gateway, "/").await.unwrap();
+        *versions.entry(version).or_default() += 1;
+    }
+    // 200 expected; five standard deviations are 50.
+    assert!((150..=250).contains(&versions["v2"]), "{versions:?}");
+    assert_eq!(cluster.problems(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crashed_container_answers_nobody_until_it_runs_again() {
+    let cluster = running().await;
+    let pods = cluster.objects(Resource::Pods, "shop");
+    let ip = pods[0]["status"]["podIP"].as_str().unwrap().to_owned();
+    let address: SocketAddr = format!("{ip}:8080").parse().unwrap();
+    assert_eq!(get(address, "/").await.unwrap().0, 200);
+    let crashing = Behaviour::serving("v1").crashes_after(Duration::from_millis(200));
+    cluster.images().set("shop/web", "sha256:v1", crashing);
+    assert_eq!(cluster.restart_pods("shop", "sha256:v1"), 3);
+    until(|| cluster.ready_behind("shop", "web") == 3).await;
+    until(|| cluster.ready_behind("shop", "web") == 0).await;
+    assert!(get(address, "/").await.is_err(), "exited");
 }

@@ -1,6 +1,7 @@
 //! One pod: an HTTP server that behaves as its image says.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub(super) struct Pod {
     start: PodStart,
     phase: watch::Sender<Phase>,
     ready: OnceLock<Instant>,
+    crashed: AtomicBool,
 }
 
 impl Pod {
@@ -52,12 +54,18 @@ impl Pod {
             start,
             phase,
             ready: OnceLock::new(),
+            crashed: AtomicBool::new(false),
         })
     }
 
     /// The pod is ready from now on.
     pub(super) fn ready(&self) {
         self.ready.get_or_init(Instant::now);
+    }
+
+    /// The container has exited, or runs again. Connections that were open stay so.
+    pub(super) fn crashed(&self, crashed: bool) {
+        self.crashed.store(crashed, Ordering::SeqCst);
     }
 
     pub(super) fn drain(&self) {
@@ -80,7 +88,9 @@ impl Pod {
                     break;
                 }
                 accepted = accept(&listener, &permits) => {
-                    if let Some((stream, permit)) = accepted {
+                    // Nobody listens for a container that has exited: whoever comes is turned away.
+                    let running = !self.crashed.load(Ordering::SeqCst);
+                    if let Some((stream, permit)) = accepted.filter(|_| running) {
                         let pod = Arc::clone(&self);
                         connections.spawn(async move {
                             pod.converse(stream).await;

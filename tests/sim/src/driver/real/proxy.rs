@@ -1,4 +1,5 @@
-//! kube-proxy for one port of one Service: each connection goes to a random ready pod.
+//! kube-proxy for one port of one Service, or a gateway for one rule: each connection goes to a random
+//! ready pod.
 
 use std::net::SocketAddrV4;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::driver::Groups;
 use crate::driver::real::pod::accept;
 
 /// Connections of one Service port at once; more wait to be accepted.
@@ -19,7 +21,7 @@ const CONNECTIONS: usize = 4096;
 /// How long a pod may take to accept.
 const CONNECT: Duration = Duration::from_secs(5);
 
-type Backends = Arc<RwLock<Vec<SocketAddrV4>>>;
+type Backends = Arc<RwLock<Groups>>;
 
 /// A listening Service port. Closes with all its connections when it is dropped.
 pub(super) struct Proxy {
@@ -35,11 +37,11 @@ impl Proxy {
     }
 
     /// Sends connections to these pods from now on; those that are open stay where they are.
-    pub(super) fn lead_to(&self, pods: Vec<SocketAddrV4>) {
+    pub(super) fn lead_to(&self, groups: Groups) {
         *self
             .backends
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = pods;
+            .unwrap_or_else(PoisonError::into_inner) = groups;
     }
 }
 
@@ -67,11 +69,18 @@ async fn run(listener: TcpListener, backends: Backends) {
     }
 }
 
-/// A ready pod; nothing where there is none, and the connection closes.
+/// A ready pod; nothing where there is none in the group that was drawn, and the connection closes.
 fn pick(backends: &Backends) -> Option<SocketAddrV4> {
-    let backends = backends.read().unwrap_or_else(PoisonError::into_inner);
-    let index = rand::rng().random_range(0..backends.len().max(1));
-    backends.get(index).copied()
+    let groups = backends.read().unwrap_or_else(PoisonError::into_inner);
+    let total: u64 = groups.iter().map(|(weight, _)| weight).sum();
+    let mut drawn = rand::rng().random_range(0..total.max(1));
+    let (_, pods) = groups.iter().find(|(weight, _)| {
+        let hit = drawn < *weight;
+        drawn = drawn.saturating_sub(*weight);
+        hit
+    })?;
+    let index = rand::rng().random_range(0..pods.len().max(1));
+    pods.get(index).copied()
 }
 
 async fn carry(mut client: TcpStream, pod: SocketAddrV4) {
