@@ -11,7 +11,7 @@ use crate::duration::HumanDuration;
 use crate::plugin::{Measurement, Outcome, PluginAnswer};
 
 /// Longest sentence that is kept, in bytes: there may be many analyses in a journal (D1).
-const SENTENCE_LIMIT: usize = 300;
+const SENTENCE_LIMIT: usize = 200;
 
 /// The time that a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

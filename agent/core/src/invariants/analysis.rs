@@ -3,7 +3,9 @@
 
 use super::{changes_target, succeeds};
 use crate::plugin::Outcome;
-use crate::rollout::{Action, Decision, Journal, Observation, RolloutView, State, StepState};
+use crate::rollout::{
+    Action, Decision, Effect, Journal, Observation, RolloutView, State, StepState,
+};
 
 /// The rules about what a decision leaves behind.
 pub(super) fn history(
@@ -74,7 +76,9 @@ pub(super) fn history(
 fn waits(decision: &Decision, out: &mut Vec<String>) {
     let journal = &decision.journal;
     let held = journal.failed.is_some() && journal.state.step().is_some();
-    if held && decision.effects.iter().any(changes_target) {
+    // The lock of the target is put back where somebody took it off.
+    let moves = |e: &Effect| changes_target(e) && !matches!(e, Effect::Claim { .. });
+    if held && decision.effects.iter().any(moves) {
         out.push("changes the target while a verdict waits for a person".into());
     }
 }

@@ -176,7 +176,9 @@ impl Turn<'_> {
         if ended {
             self.journal.intent.clear();
         } else if !self.effects.is_empty() {
-            self.journal.intent = self.effects.iter().map(Effect::intent).collect();
+            // What is asked stands where its answer will: only writes have to be told here.
+            let writes = self.effects.iter().filter(|e| !e.is_question());
+            self.journal.intent = writes.map(Effect::intent).collect();
         }
         let wake_at = (!ended).then(|| {
             let latest = self.after_ms(LOOK_AGAIN_MS);

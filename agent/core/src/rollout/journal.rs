@@ -48,7 +48,7 @@ const REFUSED_LIMIT: usize = 250;
 /// Bytes of JSON that the timeline may take: about a hundred moments of the usual length.
 const TIMELINE_BYTES: usize = 10 * 1024;
 /// Bytes of JSON that the results of checks may take.
-const CHECKS_BYTES: usize = 10 * 1024;
+const CHECKS_BYTES: usize = 8 * 1024;
 /// Bytes of JSON that waiting messages may take: about twenty of the usual length.
 const OUTBOX_BYTES: usize = 7 * 1024;
 /// Longest thread reference of a notifier, in bytes. A cut one would be of no use.

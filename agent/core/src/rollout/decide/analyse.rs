@@ -84,13 +84,13 @@ impl Turn<'_> {
                     .push(AnalysisRun::new(&spec, self.now)),
             }
         }
-        let before = std::mem::take(&mut self.journal.repeats);
+        self.journal.repeats.clear();
         if watch && self.rollout.spec.course.watch.is_none() {
             return;
         }
         let attempt = |name: &str| {
-            let all = || checked.iter().chain(&before);
-            all().filter(|r| r.name == name).map(|r| r.attempt).max()
+            let run = checked.iter().find(|r| r.name == name);
+            run.map_or(0, |r| r.attempt).saturating_add(1)
         };
         let checks = self.rollout.spec.checks.iter();
         self.journal.repeats = checks
@@ -98,7 +98,7 @@ impl Turn<'_> {
             .filter_map(|check| {
                 Some(CheckRun {
                     name: check.label().to_owned(),
-                    attempt: attempt(check.label()).unwrap_or(0).saturating_add(1),
+                    attempt: attempt(check.label()),
                     not_before: check.every?.after(self.now),
                     report: None,
                     passed: true,

@@ -397,6 +397,7 @@ impl Turn<'_> {
                 passed: false,
             })
             .collect();
+        self.journal.repeats.clear();
         step.stage = Stage::Check { runs, since: now };
         self.set_step(step);
         Flow::Again

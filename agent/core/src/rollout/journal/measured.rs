@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Journal, SHORT_LIMIT, bytes, cut};
 use crate::plugin::{Outcome, Series};
 
-/// Bytes of JSON that all of it may take: eight analyses of two steps with long sentences.
-const MEASUREMENTS_BYTES: usize = 6 * 1024;
+/// Bytes of JSON that all of it may take: eight analyses of a step with long sentences.
+const MEASUREMENTS_BYTES: usize = 5 * 1024;
 
 /// What one analysis found in one step, as of its newest window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

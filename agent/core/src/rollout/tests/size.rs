@@ -4,7 +4,8 @@
 use crate::approval::Decision as Ballot;
 use crate::pipeline::PluginUse;
 use crate::plugin::{
-    ApprovalStatus, CheckLine, Outcome, PlanStep, PluginAnswer, PluginFault, Report,
+    ApprovalStatus, CheckLine, Measurement, Outcome, PlanStep, PluginAnswer, PluginFault, Report,
+    Series, SeriesRole,
 };
 use crate::rollout::fixture::*;
 use crate::rollout::*;
@@ -13,6 +14,23 @@ const LIMIT: usize = 64 * 1024;
 
 fn size(journal: &Journal) -> usize {
     serde_json::to_vec(journal).unwrap().len()
+}
+
+/// Bytes of each part, for whoever looks for what has grown.
+fn parts(journal: &Journal) -> String {
+    let json = serde_json::to_value(journal).unwrap();
+    let mut parts: Vec<(usize, &String)> = json
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (value.to_string().len(), name))
+        .collect();
+    parts.sort_by(|a, b| b.cmp(a));
+    let shown = parts.iter().take(12);
+    shown
+        .map(|(bytes, name)| format!("{name} {bytes}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// As long as a text comes, with characters that are wide in JSON.
@@ -32,7 +50,17 @@ fn largest() -> Case {
         .map(|n| {
             let mut check = mk_check("http-smoke");
             check.name = Some(name("check", n));
+            check.every = Some(crate::duration::HumanDuration::from_secs(1));
             check
+        })
+        .collect();
+    c.view.spec.course.analysis = (0..8)
+        .map(|n| {
+            let (name, compare) = (name("analysis", n), serde_json::json!({"margin": "1%"}));
+            serde_json::from_value(serde_json::json!({
+                "plugin": "numbers", "name": name, "require": "< 99%", "compare": compare,
+            }))
+            .unwrap()
         })
         .collect();
     c.view.spec.notify = vec![
@@ -99,6 +127,42 @@ fn providers_at_their_loudest(c: &mut Case) {
         serde_json::to_vec(&c.journal.asked).unwrap().len() > 8 * 1024,
         "they are not loud"
     );
+}
+
+/// Every analysis has counted much, and then hears nothing but noise.
+fn loud_measurements(c: &mut Case, most: &mut usize) {
+    let series = |role| Series {
+        role,
+        events: u64::MAX / 1_000_000,
+        total: u64::MAX / 1000,
+        value: None,
+    };
+    let counted = vec![series(SeriesRole::Candidate), series(SeriesRole::Stable)];
+    for series in [counted, Vec::new()] {
+        c.now = t(c.now.duration_since(t(0)).as_secs() + 11);
+        c.journal = decide(&c.view, &c.journal, &c.seen, &c.policy, c.now).journal;
+        *most = (*most).max(size(&c.journal));
+        let asked: Vec<_> = c
+            .journal
+            .analysis
+            .iter()
+            .filter(|r| r.open.is_some())
+            .collect();
+        assert_eq!(asked.len(), 8, "{}", c.journal.message);
+        let index = c.journal.state.step().unwrap().index;
+        let keys: Vec<String> = asked
+            .iter()
+            .map(|r| format!("measure-{index}-0-{}-{}", r.name, r.seq))
+            .collect();
+        for key in keys {
+            let (series, summary) = (series.clone(), flood(0));
+            c.answer(
+                &key,
+                PluginAnswer::Measurement(Measurement { series, summary }),
+            );
+            *most = (*most).max(size(&c.journal));
+        }
+    }
 }
 
 fn loud_report(n: usize, outcome: Outcome) -> PluginAnswer {
@@ -183,6 +247,7 @@ fn the_largest_journal_is_small_enough() {
         }
         let held = matches!(c.journal.state.step().unwrap().stage, Stage::Hold { .. });
         assert!(held, "step {index}: {}", c.journal.message);
+        loud_measurements(&mut c, &mut most);
         for notifier in 0..8 {
             let (seq, thread) = (c.journal.next_seq - 1, Some(flood(0)));
             let fact = Fact::Delivered {
@@ -195,7 +260,10 @@ fn the_largest_journal_is_small_enough() {
         }
         most = most.max(size(&c.journal));
     }
-    println!("the largest journal has {most} bytes");
+    println!(
+        "the largest journal has {most} bytes; the last: {}",
+        parts(&c.journal)
+    );
     assert!(most < LIMIT, "{most} bytes");
     assert!(
         most > LIMIT / 3,
