@@ -2,13 +2,15 @@
 //! still a real question to a simulated pod.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use sluice_core::image::facts::{ImageFacts, SignatureProof};
 use sluice_core::plugin::{
     ApprovalDecision, ApprovalStatus, CheckLine, Event, Invocation, Judgement, Measurement,
     Outcome, PlanStep, PluginAnswer, PluginCall, PluginFault, PluginInfo, PluginKind, Report,
+    Series, SeriesRole,
 };
 use sluice_core::policy::Signer;
 use sluice_core::port::{BoxFuture, PluginHost, RecordSink, Registry, RegistryFault};
@@ -22,6 +24,7 @@ pub struct ScriptedPlugins {
     hanging: Mutex<Vec<String>>,
     providers: Mutex<Vec<PluginCall>>,
     decisions: Mutex<BTreeMap<String, bool>>,
+    failed_at: Mutex<Vec<Timestamp>>,
     real: Mutex<Option<Arc<dyn PluginHost>>>,
 }
 
@@ -34,6 +37,7 @@ impl ScriptedPlugins {
             hanging: Mutex::default(),
             providers: Mutex::default(),
             decisions: Mutex::default(),
+            failed_at: Mutex::default(),
             real: Mutex::default(),
         }
     }
@@ -71,6 +75,11 @@ impl ScriptedPlugins {
     pub fn decide(&self, plugin: &str, approved: bool) {
         let mut decisions = self.decisions.lock().expect("not poisoned");
         decisions.insert(plugin.to_owned(), approved);
+    }
+
+    /// When a check failed, each time that it did.
+    pub fn failed_at(&self) -> Vec<Timestamp> {
+        self.failed_at.lock().expect("not poisoned").clone()
     }
 
     /// A provider's answer. Its ticket is the same for every repetition of a question.
@@ -134,10 +143,9 @@ impl ScriptedPlugins {
             PluginCall::RunSmokeTest { invocation, .. } => {
                 PluginAnswer::Report(self.smoke(&invocation).await)
             }
-            PluginCall::EvaluateMetrics { .. } => PluginAnswer::Measurement(Measurement {
-                series: Vec::new(),
-                summary: "nothing was measured".into(),
-            }),
+            PluginCall::EvaluateMetrics { invocation, .. } => {
+                PluginAnswer::Measurement(measure(&invocation))
+            }
             PluginCall::Plan { plugin, .. } => PluginAnswer::Plan(plan(&plugin)),
             PluginCall::Judge { .. } => PluginAnswer::Judgement(Judgement::Proceed),
             PluginCall::Notify { event, .. } => {
@@ -174,6 +182,8 @@ impl ScriptedPlugins {
         }
         let worst = |o| checks.iter().any(|c| c.outcome == o);
         let outcome = if worst(Outcome::Fail) {
+            let now = self.cluster.clock().now();
+            self.failed_at.lock().expect("not poisoned").push(now);
             Outcome::Fail
         } else if worst(Outcome::Inconclusive) || checks.is_empty() {
             Outcome::Inconclusive
@@ -185,6 +195,35 @@ impl ScriptedPlugins {
             summary: format!("{} pods asked", checks.len()),
             checks,
         }
+    }
+}
+
+/// A thousand requests of each version that has ready pods. How many of the candidate's failed its
+/// settings say, by the step as the agent names it: `{"errors": {"0": 3, "watch": 20}}`; `null`: nobody
+/// counted.
+fn measure(invocation: &Invocation) -> Measurement {
+    let attribute = |name: &str| {
+        let mut all = invocation.attributes.iter();
+        all.find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let errors = match attribute("step").and_then(|step| invocation.settings["errors"].get(step)) {
+        Some(errors) => errors.as_u64(),
+        None => Some(0),
+    };
+    let pods = |role: &str| attribute(role).is_some_and(|names| !names.is_empty());
+    let series = |role, events| Series {
+        role,
+        events,
+        total: 1000,
+        value: None,
+    };
+    let candidate = errors.filter(|_| pods("candidate-pods"));
+    let candidate = candidate.map(|errors| series(SeriesRole::Candidate, errors));
+    let stable = pods("stable-pods").then(|| series(SeriesRole::Stable, 0));
+    Measurement {
+        series: candidate.into_iter().chain(stable).collect(),
+        summary: "counted in a script".into(),
     }
 }
 
@@ -214,15 +253,15 @@ fn plan(strategy: &str) -> Vec<PlanStep> {
         checks: true,
         gate: None,
     };
-    if strategy == "canary" {
-        let hold = 120_000;
-        vec![
+    let hold = 120_000;
+    match strategy {
+        "canary" => vec![
             step("10 %", 1000, hold),
             step("50 %", 5000, hold),
             step("100 %", 10_000, 0),
-        ]
-    } else {
-        vec![step("roll", 10_000, 0)]
+        ],
+        "blue-green" => vec![step("preview", 0, hold), step("switch", 10_000, 0)],
+        _ => vec![step("roll", 10_000, 0)],
     }
 }
 
@@ -235,9 +274,11 @@ impl PluginHost for ScriptedPlugins {
         let real = self.real().map(|host| host.catalog()).unwrap_or_default();
         let missing = self.missing.lock().expect("not poisoned");
         let scripted = [
+            ("blue-green", PluginKind::TrafficStrategy),
             ("canary", PluginKind::TrafficStrategy),
             ("rolling", PluginKind::TrafficStrategy),
             ("http-smoke", PluginKind::SmokeTest),
+            ("numbers", PluginKind::MetricProvider),
             ("notes", PluginKind::Notifier),
         ]
         .into_iter()
@@ -419,10 +460,29 @@ impl MemorySink {
     }
 }
 
+/// Every record of every story is what its schema describes.
+fn as_the_schema_says(record: &Value) {
+    static SCHEMA: LazyLock<(boon::Schemas, boon::SchemaIndex)> = LazyLock::new(|| {
+        let mut schemas = boon::Schemas::new();
+        let mut compiler = boon::Compiler::new();
+        compiler
+            .add_resource("record.json", sluice_core::record::schema())
+            .expect("a schema");
+        let index = compiler
+            .compile("record.json", &mut schemas)
+            .expect("a schema");
+        (schemas, index)
+    });
+    if let Err(e) = SCHEMA.0.validate(record, SCHEMA.1) {
+        panic!("a record is not as its schema says: {e:#}\n{record:#}");
+    }
+}
+
 impl RecordSink for MemorySink {
     fn store<'a>(&'a self, id: &'a str, record: &'a str) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let record: Value = serde_json::from_str(record).map_err(|e| e.to_string())?;
+            as_the_schema_says(&record);
             let mut records = self.records.lock().expect("not poisoned");
             let entry = records.entry(id.to_owned()).or_insert((record.clone(), 0));
             *entry = (record, entry.1 + 1);

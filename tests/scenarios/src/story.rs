@@ -12,6 +12,7 @@ use crate::crew::Crew;
 use crate::life::Life;
 use crate::oracle::{FinalState, final_state, gate_was_open};
 use crate::stage::{POLICY, PRODUCTION, STAGING, Stage, digest};
+use crate::strategies;
 use crate::watchers::status;
 
 /// A story ends by itself long before this, in virtual time; one that does not is stuck.
@@ -32,6 +33,22 @@ pub enum Story {
     Bad,
     /// v1.3.0 never becomes ready in staging.
     NeverReady,
+    /// v1.1.0 is previewed, takes all traffic at once, and the old version is kept for ten minutes.
+    BlueGreen,
+    /// It is not what people want: while the old version is kept, somebody asks for the way back.
+    BlueGreenBack,
+    /// v1.2.0 is caught in its preview.
+    BlueGreenBad,
+    /// v1.1.0 goes to production by the weights of an HTTPRoute.
+    Route,
+    /// v1.2.0 is caught behind 10 % of that route.
+    RouteBad,
+    /// v1.1.0 goes to production by a second Ingress.
+    Ingress,
+    /// v1.1.0 goes to production where there is no room for one pod more.
+    NoSurge,
+    /// v1.1.0 is measured on its way and promoted, and its numbers turn bad while it is watched.
+    Watched,
     /// v1.1.0 again, under a limit of one Rollout in each environment; somebody stops everything while
     /// its canary is watched, and somebody else starts it again.
     Stopped,
@@ -40,28 +57,68 @@ pub enum Story {
 impl Story {
     fn release(self) -> (&'static str, char) {
         match self {
-            Self::Good | Self::Stopped => ("v1.1.0", 'b'),
-            Self::Bad => ("v1.2.0", 'c'),
+            Self::Good
+            | Self::Stopped
+            | Self::Watched
+            | Self::BlueGreen
+            | Self::BlueGreenBack
+            | Self::Route
+            | Self::Ingress
+            | Self::NoSurge => ("v1.1.0", 'b'),
+            Self::Bad | Self::BlueGreenBad | Self::RouteBad => ("v1.2.0", 'c'),
             Self::NeverReady => ("v1.3.0", 'd'),
         }
     }
 
+    /// The stage on which it is played.
+    pub fn stage(self, seed: u64) -> Stage {
+        let mut stage = Stage::new(seed);
+        stage.policy = Arc::new(Policy::parse(&self.policy()).expect("the policy of the story"));
+        self.way().lay(&stage);
+        if self == Self::Watched {
+            measure(&stage);
+        }
+        stage
+    }
+
     fn last_rollout(self) -> &'static str {
         match self {
-            Self::Good | Self::Bad | Self::Stopped => "production",
             Self::NeverReady => "staging",
+            _ => "production",
         }
     }
 
     fn policy(self) -> String {
         match self {
-            Self::Good | Self::Bad | Self::NeverReady => POLICY.into(),
+            Self::Good | Self::Bad | Self::NeverReady | Self::Watched => POLICY.into(),
+            Self::BlueGreen
+            | Self::BlueGreenBack
+            | Self::BlueGreenBad
+            | Self::Route
+            | Self::RouteBad
+            | Self::Ingress
+            | Self::NoSurge => strategies::policy(),
             Self::Stopped => POLICY.replace(
                 "    checks: {require: [http-smoke]}\n",
                 "    checks: {require: [http-smoke]}\n    limits: {concurrentRollouts: 1}\n",
             ),
         }
     }
+}
+
+/// Has production measured: the provider finds errors in the watch after promotion.
+fn measure(stage: &Stage) {
+    let change = |pipeline: &mut serde_json::Value| {
+        let production = &mut pipeline["spec"]["environments"][1];
+        production["analysis"] = json!([{
+            "plugin": "numbers", "name": "errors", "settings": {"errors": {"watch": 11}},
+            "every": "30s", "require": "< 1%",
+        }]);
+        production["watch"] = json!({"for": "10m"});
+    };
+    stage
+        .cluster
+        .modify(Resource::Pipelines, "delivery", "storefront", change);
 }
 
 /// What a run came to.
@@ -81,6 +138,9 @@ pub struct Run {
     pub events: u64,
     /// From the push to the end of the last Rollout, to five seconds.
     pub took: Duration,
+    /// From what made it go back (a person's wish, a check that failed) to the first write that leads
+    /// traffic back, where it went back and traffic is led.
+    pub back: Option<Duration>,
 }
 
 /// How it ended.
@@ -96,8 +156,9 @@ pub struct Ending {
 /// A sentence about what did not hold.
 pub async fn run(story: Story, seed: u64, faults: &[(u64, Fault)]) -> Result<Run, String> {
     disturbed(story, seed, faults, async |stage| match story {
-        Story::Good | Story::Bad | Story::NeverReady => {}
         Story::Stopped => stop_and_start(stage).await,
+        Story::BlueGreenBack => strategies::regret(stage).await,
+        _ => {}
     })
     .await
 }
@@ -128,8 +189,7 @@ pub async fn disturbed(
     faults: &[(u64, Fault)],
     disturb: impl AsyncFnOnce(&Stage),
 ) -> Result<Run, String> {
-    let mut stage = Stage::new(seed);
-    stage.policy = Arc::new(Policy::parse(&story.policy()).expect("the policy of the story"));
+    let stage = story.stage(seed);
     let plan = stage.cluster.faults(&stage.cluster.agent());
     for (write, fault) in faults {
         plan.at(*write, *fault);
@@ -153,7 +213,7 @@ pub async fn disturbed(
         why = stuck(&stage) => return Err(why),
         () = beside => return Err("who disturbs left".into()),
     };
-    sound(&stage, begin)?;
+    sound(&stage, story, begin)?;
     let agent = stage.cluster.agent();
     let told = stage.plugins.told();
     let mut ids: Vec<&String> = told.iter().map(|e| &e.id).collect();
@@ -186,6 +246,7 @@ pub async fn disturbed(
         told: told.len(),
         events: plan.events(),
         took,
+        back: strategies::back(&stage),
     })
 }
 
@@ -244,14 +305,17 @@ pub async fn stuck(stage: &Stage) -> String {
     )
 }
 
-/// What must hold of every story, whatever happened in it: the gate (O3), the pods (O2), and a
-/// simulator that could do what it was asked.
+/// What must hold of every story, whatever happened in it: the gate (O3), the pods (O2), what its
+/// strategy promises, and a simulator that could do what it was asked.
 ///
 /// # Errors
 /// What did not hold.
-pub fn sound(stage: &Stage, begin: Timestamp) -> Result<(), String> {
+pub fn sound(stage: &Stage, story: Story, begin: Timestamp) -> Result<(), String> {
     gate_was_open(&stage.cluster)?;
-    for (namespace, least) in [(STAGING, 3), (PRODUCTION, 10)] {
+    strategies::kept(stage, story)?;
+    // Where there is no room for more pods, one goes before another comes.
+    let production = if story == Story::NoSurge { 9 } else { 10 };
+    for (namespace, least) in [(STAGING, 3), (PRODUCTION, production)] {
         let fewest = stage.cluster.fewest_ready(
             namespace,
             "storefront",
