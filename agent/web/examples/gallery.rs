@@ -14,6 +14,9 @@ use sluice_web::serve;
 #[path = "../tests/web/sample.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "made for the tests")]
 mod sample;
+#[path = "../tests/web/ways.rs"]
+#[expect(clippy::unwrap_used, reason = "made for the tests")]
+mod ways;
 
 #[tokio::main]
 async fn main() {
@@ -33,6 +36,9 @@ async fn main() {
             site.vote("vote-1", &made, "alice@example.com", sample::HASH);
             site.vote("vote-2", &made, "bob@example.com", sample::HASH);
         }
+    }
+    for (name, spec, journal) in ways::every_way() {
+        site.rollout(name, spec, &journal);
     }
     println!("http://{}", listener.local_addr().unwrap());
     println!("token of alice: {}", site.token("alice@example.com"));

@@ -367,7 +367,7 @@ fn sentence(action: Action) -> String {
         Action::LiftQuarantine => "Takes a version out of quarantine.",
         Action::Stop => "Holds everything but rollbacks, everywhere.",
         Action::Start => "Lifts the global stop.",
-        Action::SkipCanary | Action::BreakGlass => "",
+        Action::SkipCanary | Action::BreakGlass | Action::Drill => "",
     };
     text.to_owned()
 }
@@ -430,7 +430,7 @@ fn wish(action: Action) -> Value {
             object(json!({ "reason": reason(), "until": until }), &["reason"])
         }
         Action::Start => object(json!({ "reason": reason() }), &["reason"]),
-        Action::SkipCanary | Action::BreakGlass => json!(true),
+        Action::SkipCanary | Action::BreakGlass | Action::Drill => json!(true),
     }
 }
 

@@ -176,6 +176,7 @@ pub(crate) fn object_of(action: Action) -> &'static str {
         | Action::SkipCanary
         | Action::BreakGlass
         | Action::Stop
-        | Action::Start => "requests",
+        | Action::Start
+        | Action::Drill => "requests",
     }
 }

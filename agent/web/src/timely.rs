@@ -76,7 +76,9 @@ pub(crate) fn timely(
         Action::Resume if journal.paused.is_some() && !settled => Ok(About::Rollout),
         Action::Resume => no("it is not paused"),
         Action::Promote => match state {
-            State::Progressing(step) if !step.promoted && waits(&step.stage, journal) => {
+            State::Progressing(step) | State::Watching(step)
+                if !step.promoted && waits(&step.stage, journal) =>
+            {
                 Ok(About::Rollout)
             }
             _ => no("it does not hold for a person or a timer"),
@@ -87,7 +89,8 @@ pub(crate) fn timely(
         | Action::SkipCanary
         | Action::BreakGlass
         | Action::Stop
-        | Action::Start => no("that is not done to one rollout"),
+        | Action::Start
+        | Action::Drill => no("that is not done to one rollout"),
     }
 }
 

@@ -3,20 +3,24 @@
 mod approval;
 mod banner;
 mod listed;
+mod metric;
 mod offer;
+mod picture;
 mod pipeline;
 mod rollout;
 mod step;
 mod summary;
 mod time;
+mod way;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_cluster::crd::Rollout;
 use sluice_controller::{World, votes_of};
+use sluice_core::pipeline::TargetSpec;
 use sluice_core::policy::{Identity, Policy};
-use sluice_core::rollout::{Facts, Journal, Known};
+use sluice_core::rollout::{Facts, Journal, Known, ObjectKind};
 
 pub(crate) use approval::ApprovalView;
 pub(crate) use banner::Banner;
@@ -112,6 +116,19 @@ fn short(text: &str) -> String {
         .chars()
         .take(SHORT)
         .collect()
+}
+
+/// What the workload is: a Deployment needs no word for it.
+fn target(target: &TargetSpec) -> String {
+    let mut out = match target.kind() {
+        ObjectKind::Deployment => target.to_string(),
+        kind => format!("{kind} {target}"),
+    };
+    if !target.with.is_empty() {
+        let names: Vec<&str> = target.with.iter().map(|m| m.deployment.as_str()).collect();
+        out.push_str(&format!(" in lockstep with {}", names.join(", ")));
+    }
+    out
 }
 
 /// A version as people know it: the tag, or the start of the digest.

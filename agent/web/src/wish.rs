@@ -43,8 +43,12 @@ pub(crate) fn wish(
         Action::LiftQuarantine => RequestAction::LiftQuarantine,
         Action::Stop => RequestAction::Stop,
         Action::Start => RequestAction::Start,
-        // Votes, and what only makes a deploy louder.
-        Action::Approve | Action::Reject | Action::SkipCanary | Action::BreakGlass => {
+        // Votes, what only makes a deploy louder, and what the page does not offer.
+        Action::Approve
+        | Action::Reject
+        | Action::SkipCanary
+        | Action::BreakGlass
+        | Action::Drill => {
             return Err(Problem::ours("an action without a wish"));
         }
     };

@@ -48,7 +48,8 @@ impl OfferView {
             | Action::SkipCanary
             | Action::BreakGlass
             | Action::Stop
-            | Action::Start => "plain",
+            | Action::Start
+            | Action::Drill => "plain",
         }
     }
 }
@@ -95,7 +96,7 @@ fn behind(scene: &Scene, who: &Identity, spec: &RolloutSpec) -> bool {
     let verdict = policy.environment(&spec.environment, &spec.target.namespace);
     let strict = verdict
         .into_result()
-        .is_ok_and(|rules| !rules.under(spec.emergency).approvals.self_approval);
+        .is_ok_and(|rules| !rules.for_rollout(spec).approvals.self_approval);
     let mut all = policy.behind(spec).into_iter();
     strict && all.any(|other| policy.person(&other).is(&person))
 }
@@ -122,7 +123,8 @@ fn said(
         | Action::SkipCanary
         | Action::BreakGlass
         | Action::Stop
-        | Action::Start => return false,
+        | Action::Start
+        | Action::Drill => return false,
     };
     let About::Vote(hash) = about else {
         return false;
@@ -177,7 +179,8 @@ fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (S
             | Action::SkipCanary
             | Action::BreakGlass
             | Action::Stop
-            | Action::Start,
+            | Action::Start
+            | Action::Drill,
             _,
         ) => ("", String::new()),
     };

@@ -168,7 +168,7 @@ impl EnvironmentView {
             .collect();
         Self {
             name: spec.name.clone(),
-            target: spec.target.to_string(),
+            target: super::target(&spec.target),
             after: spec.after.clone(),
             stable: status.stable.as_ref().map(|r| VersionView::new(r, scene)),
             more: live.len().saturating_sub(shown.len()),

@@ -3,14 +3,18 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_cluster::crd::Rollout;
+use sluice_core::plan::curve::Curve;
 use sluice_core::plugin::Outcome;
 use sluice_core::policy::Identity;
-use sluice_core::rollout::{CheckRecord, Facts, Stage};
+use sluice_core::rollout::{CheckRecord, CourseShown, Facts, Stage};
 
+use super::metric::MetricView;
 use super::offer::offers;
+use super::picture::Picture;
 use super::pipeline::VersionView;
 use super::summary::sentence;
 use super::time::{When, span};
+use super::way::{HookView, WayView};
 use super::{ApprovalView, Banner, OfferView, Scene, Summary};
 use crate::problem::Problem;
 
@@ -20,7 +24,7 @@ use crate::problem::Problem;
 pub(crate) struct RolloutView {
     #[serde(flatten)]
     pub(crate) summary: Summary,
-    /// `namespace/deployment`.
+    /// `namespace/workload`, with its kind where it is no Deployment.
     pub(crate) target: String,
     /// `repository@digest`, what is written into the pods.
     pub(crate) image: String,
@@ -36,6 +40,19 @@ pub(crate) struct RolloutView {
     pub(crate) returns: bool,
     /// The plugin that plans.
     pub(crate) strategy: String,
+    /// The whole way, once there is a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) way: Option<WayView>,
+    /// The share of the candidate over time, where there is something to see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) curve: Option<Curve>,
+    /// The same as shapes.
+    #[serde(skip)]
+    pub(crate) picture: Option<Picture>,
+    /// Hooks whose turn has come.
+    pub(crate) hooks: Vec<HookView>,
+    /// What its metrics said.
+    pub(crate) metrics: Vec<MetricView>,
     /// Labels of the checks of every step.
     pub(crate) judged_by: Vec<String>,
     /// What is signed, once it is known.
@@ -132,6 +149,7 @@ impl RolloutView {
         });
         let when = |at| When::new(at, scene.now);
         let summary = Summary::new(scene, rollout);
+        let picture = Picture::new(spec, &journal, scene.now);
         let step = |record: &CheckRecord| {
             let index = usize::try_from(record.step).unwrap_or(usize::MAX);
             match summary.steps.get(index) {
@@ -151,7 +169,20 @@ impl RolloutView {
             .or(remembered.as_ref().filter(|_| !summary.ended()));
         let person = |who: &Identity| scene.policy.person(who).name;
         Ok(Self {
-            target: spec.target.to_string(),
+            target: super::target(&spec.target),
+            way: WayView::new(spec, &journal, scene.now),
+            curve: picture.as_ref().map(|p| p.curve.clone()),
+            picture,
+            hooks: journal
+                .hooks
+                .iter()
+                .map(|run| HookView::new(run, scene.now))
+                .collect(),
+            metrics: journal
+                .analysis
+                .iter()
+                .map(|run| MetricView::new(run, scene.now))
+                .collect(),
             image: format!("{}@{}", spec.image.repository, spec.image.digest),
             cause: match &spec.cause.requester {
                 Some(asked) => person(asked),
@@ -197,6 +228,15 @@ impl RolloutView {
     pub(crate) fn source_link(&self) -> Option<&str> {
         let link = self.facts.image.source_link.as_deref();
         link.filter(|link| link.starts_with("https://") || link.starts_with("http://"))
+    }
+
+    /// What the way does not say part by part.
+    pub(crate) fn course(&self) -> impl Iterator<Item = &CourseShown> {
+        let told = [
+            "config", "before", "watch", "way back", "return", "after", "takes",
+        ];
+        let course = self.facts.course.iter();
+        course.filter(move |shown| !told.contains(&shown.label.as_str()))
     }
 
     /// What opens the gate, as a sentence.

@@ -176,6 +176,9 @@ fn awaited(journal: &Journal) -> Vec<String> {
     if let Some(Why::WaitsForGate { gate }) = &journal.why {
         return vec![format!("someone to open {gate}")];
     }
+    if let Some(Why::FailedHolds { .. }) = &journal.why {
+        return vec!["someone to go on or back".to_owned()];
+    }
     if let Some(Why::Paused { .. }) = &journal.why {
         return vec!["someone to resume".to_owned()];
     }
@@ -236,6 +239,9 @@ fn stuck(why: &Why) -> bool {
             | Why::Rescaled { .. }
             | Why::CannotSee { .. }
             | Why::CheckInconclusive { .. }
+            | Why::AnalysisInconclusive { .. }
+            | Why::NotReady { .. }
+            | Why::FailedHolds { .. }
     )
 }
 

@@ -28,4 +28,5 @@ mod sample;
 mod sign_in;
 mod table;
 mod votes;
+mod ways;
 mod wishes;

@@ -5,6 +5,7 @@ use sluice_core::policy::Policy;
 
 use crate::ask::Ask;
 use crate::sample::{self, HASH, Site};
+use crate::ways;
 
 /// The text of a page as a person reads it: one line per element that breaks the line.
 fn read(html: &str) -> String {
@@ -72,6 +73,44 @@ async fn a_rollout_in_every_state() {
         all.push_str(&format!("=== {name} ===\n{text}\n\n"));
     }
     insta::assert_snapshot!("every_state", all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_on_every_way() {
+    let mut all = String::new();
+    for (name, spec, journal) in ways::every_way() {
+        let mut site = Site::new(sample::config());
+        site.rollout(name, spec, &journal);
+        let path = format!("/rollouts/delivery/{name}");
+        let text = read(&page(&site, "alice@example.com", &path).await);
+        all.push_str(&format!("=== {name} ===\n{text}\n\n"));
+    }
+    insta::assert_snapshot!("every_way", all);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_picture_has_no_style_of_its_own_and_says_what_it_shows() {
+    let mut site = Site::new(sample::config());
+    let (name, spec, journal) = ways::every_way().swap_remove(2);
+    site.rollout(name, spec, &journal);
+    let html = page(
+        &site,
+        "alice@example.com",
+        &format!("/rollouts/delivery/{name}"),
+    )
+    .await;
+    let svg = html.split("<figure class=\"picture\">").nth(1).unwrap();
+    let svg = svg.split("</svg>").next().unwrap();
+    assert!(!svg.contains("style=") && !svg.contains("<script"), "{svg}");
+    for part in [
+        "role=\"img\"",
+        "<title id=",
+        "<desc id=",
+        "class=\"here\"",
+        "50 % from 2m",
+    ] {
+        assert!(svg.contains(part), "{part}: {svg}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
