@@ -19,8 +19,9 @@ use crate::rollout::ObjectKind;
 
 /// Between the name of the source and the hash of its version.
 const MARK: &str = "-sluice-";
-/// Longest name of a ConfigMap or Secret that leaves room for the rest, in bytes.
-pub const SOURCE_NAME_LIMIT: usize = 253 - MARK.len() - SHORT_HASH_LEN;
+/// Longest name of a ConfigMap or Secret that can go with an image, in bytes. Longer ones are rare, and
+/// every Rollout and every revision keeps the names of its copies.
+pub const SOURCE_NAME_LIMIT: usize = 63;
 
 /// The version of one ConfigMap or Secret that goes with the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

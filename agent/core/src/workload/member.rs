@@ -154,3 +154,45 @@ pub fn back_to_target(before: Journal, after: Journal, i: usize) -> Journal {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::ConfigSource;
+    use crate::workload::ConfigVersion;
+
+    #[test]
+    fn what_a_journal_keeps_of_a_large_group_is_small() {
+        let text = "x".repeat(63);
+        let journal = Journal {
+            members: vec![
+                MemberJournal {
+                    stable: MemberRevision {
+                        deployment: text.clone(),
+                        uid: "u".repeat(36),
+                        name: text.clone(),
+                        template_hash: "f".repeat(64),
+                    },
+                    candidate_template_hash: "f".repeat(64),
+                    total_replicas: u32::MAX,
+                    autoscaler: Some(text.clone()),
+                    ..MemberJournal::default()
+                };
+                7
+            ],
+            config: vec![
+                ConfigVersion::of(
+                    &ConfigSource::ConfigMap(text.clone()),
+                    "t",
+                    &"u".repeat(36),
+                    &"9".repeat(20),
+                );
+                8
+            ],
+            stale: vec![ConfigSource::ConfigMap("x".repeat(81)); 16],
+            ..Journal::default()
+        };
+        let bytes = serde_json::to_vec(&journal).unwrap().len();
+        assert!(bytes < 8 * 1024, "{bytes}");
+    }
+}

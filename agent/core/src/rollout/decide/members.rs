@@ -14,6 +14,7 @@ use super::shift::{moves, set_template};
 use super::{Flow, Turn, later};
 use crate::pipeline::{ConfigSource, OutcomeKind, Revision};
 use crate::plan::PlannedStep;
+use crate::rollout::journal::clip_short;
 use crate::rollout::{
     Effect, Journal, Observation, Scaled, Seen, Stage, StepState, Why, WorkloadSeen,
 };
@@ -23,8 +24,8 @@ use crate::workload::config::copies;
 use crate::workload::member::{as_target, back_to_target, member_of, view_of};
 use crate::workload::{MemberJournal, MemberRevision, MemberSeen};
 
-/// Lines of difference that are shown of one member: the target's own have the most room.
-const LINES_OF_A_MEMBER: usize = 4;
+/// Lines of difference that are shown of one member, each cut: the target's own have the most room.
+const LINES_OF_A_MEMBER: usize = 2;
 /// An event tells of every change: this look is for the one that is lost. Milliseconds.
 const UNOBSERVED_MS: i64 = 2_000;
 
@@ -110,7 +111,7 @@ impl Turn<'_> {
             let lines = diff(now, &then);
             let name = self.member(i);
             let shown = lines.iter().take(LINES_OF_A_MEMBER);
-            out.extend(shown.map(|line| format!("{name}: {line}")));
+            out.extend(shown.map(|line| clip_short(&format!("{name}: {line}"))));
             if lines.len() > LINES_OF_A_MEMBER {
                 let more = lines.len() - LINES_OF_A_MEMBER;
                 out.push(format!("{name}: and {more} more"));
