@@ -13,6 +13,7 @@
 )]
 
 pub mod both;
+mod crashes;
 mod crew;
 mod life;
 pub mod oracle;
@@ -21,8 +22,10 @@ mod scene;
 mod scripted;
 mod stage;
 mod story;
+pub mod strategies;
 mod watchers;
 
+pub use crashes::{a_fault_at_every_write, a_fault_in_production, every_single_fault};
 pub use crew::Crew;
 pub use life::{Life, Process};
 pub use pair::{Pair, PairRun, Strike, Wake, takeover};

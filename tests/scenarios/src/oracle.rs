@@ -14,6 +14,9 @@ pub struct FinalState {
     pub rollouts: BTreeMap<String, String>,
     /// Image and replicas of every Deployment, by namespace and name.
     pub deployments: BTreeMap<String, String>,
+    /// What leads to them: selectors of Services, rules of HTTPRoutes and Ingresses, by namespace, kind
+    /// and name.
+    pub ways: BTreeMap<String, String>,
     /// Digest that the Pipeline remembers as stable, by environment.
     pub stable: BTreeMap<String, String>,
     /// Quarantined digests, by environment.
@@ -52,6 +55,21 @@ pub fn final_state(cluster: &Cluster) -> FinalState {
             deployments.insert(format!("{namespace}/{}", text(&d, "/metadata/name")), state);
         }
     }
+    let mut ways = BTreeMap::new();
+    for namespace in [STAGING, PRODUCTION] {
+        for (resource, what) in [
+            (Resource::Services, "/spec/selector"),
+            (Resource::HttpRoutes, "/spec/rules"),
+            (Resource::Ingresses, "/spec"),
+        ] {
+            for object in cluster.objects(resource, namespace) {
+                let name = text(&object, "/metadata/name");
+                let at = format!("{namespace}/{resource:?}/{name}");
+                let state = object.pointer(what).map(Value::to_string);
+                ways.insert(at, state.unwrap_or_default());
+            }
+        }
+    }
     let pipeline = cluster
         .object(Resource::Pipelines, "delivery", "storefront")
         .unwrap_or_default();
@@ -62,6 +80,7 @@ pub fn final_state(cluster: &Cluster) -> FinalState {
     FinalState {
         rollouts,
         deployments,
+        ways,
         stable: environments
             .iter()
             .map(|(n, e)| (n.clone(), text(e, "/stable/digest")))
@@ -86,7 +105,15 @@ pub fn production_changes(cluster: &Cluster) -> Vec<WriteRecord> {
             w.user == agent
                 && w.accepted()
                 && w.namespace == PRODUCTION
-                && matches!(w.resource, Resource::Deployments | Resource::Services)
+                && matches!(
+                    w.resource,
+                    Resource::Deployments
+                        | Resource::StatefulSets
+                        | Resource::DaemonSets
+                        | Resource::Services
+                        | Resource::HttpRoutes
+                        | Resource::Ingresses
+                )
         })
         .collect()
 }

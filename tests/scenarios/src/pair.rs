@@ -76,8 +76,8 @@ pub struct PairRun {
     /// Writes of the old leader, but of the Lease, that the API server carried out after the first
     /// one of the new leader. There may be none; what [`PairRun::inert`] counts is not among them.
     pub late: Vec<String>,
-    /// What the old leader created so late: empty Deployments, kept pod templates, Rollouts that nobody
-    /// has decided on. A creation has no old object whose epoch could refuse it (F3, W4): it must be
+    /// What the old leader created so late: empty Deployments, ways to a candidate that nobody is sent
+    /// on, kept pod templates, Rollouts that nobody has decided on. A creation has no old object whose epoch could refuse it (F3, W4): it must be
     /// without effect, so the end is the same with it.
     pub inert: usize,
     /// Writes of the old leader that arrived after that and were refused.
@@ -89,7 +89,7 @@ pub struct PairRun {
 /// # Errors
 /// A sentence about what did not hold.
 pub async fn takeover(story: Story, seed: u64, strike: Option<Strike>) -> Result<PairRun, String> {
-    let stage = Stage::new(seed);
+    let stage = story.stage(seed);
     let plan = stage.cluster.faults(&stage.cluster.agent());
     match strike {
         None => {}
@@ -149,7 +149,7 @@ pub async fn takeover(story: Story, seed: u64, strike: Option<Strike>) -> Result
         () = crew.work(&stage) => return Err("the crew left".into()),
         why = stuck(&stage) => return Err(why),
     }
-    sound(&stage, begin)?;
+    sound(&stage, story, begin)?;
     if strike.is_some() && plan.fired().is_empty() {
         return Err("there is no such write".into());
     }
@@ -210,11 +210,14 @@ fn writes_of(stage: &Stage, clients: &[&AgentClient]) -> Vec<(u64, WriteRecord)>
 
 fn is_inert(w: &WriteRecord) -> bool {
     let empty = w.resource == Resource::Deployments && w.body["spec"]["replicas"] == 0;
+    // Of a candidate's own: nobody is sent there before a weight is written.
+    let unknown = matches!(w.resource, Resource::Services | Resource::Ingresses)
+        && w.body["metadata"]["labels"]["sluice.dev/role"] == "candidate";
     let undecided = matches!(
         w.resource,
         Resource::ControllerRevisions | Resource::Rollouts
     );
-    w.verb == "create" && (empty || undecided)
+    w.verb == "create" && (empty || unknown || undecided)
 }
 
 fn said(w: &WriteRecord) -> String {

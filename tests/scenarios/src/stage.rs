@@ -1,6 +1,7 @@
 //! The cluster of the stories: one storefront, two environments, three people.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -58,6 +59,8 @@ pub struct Stage {
     pub sink: Arc<MemorySink>,
     /// Its policy.
     pub policy: Arc<Policy>,
+    /// The most pods that production ever had, where a story counts them.
+    pub most_pods: Arc<AtomicUsize>,
 }
 
 impl Stage {
@@ -100,6 +103,7 @@ impl Stage {
             registry: Arc::new(ScriptedRegistry::default()),
             sink: Arc::new(MemorySink::default()),
             policy: Arc::new(Policy::parse(POLICY).expect("the policy of the stories")),
+            most_pods: Arc::default(),
             cluster,
         }
     }

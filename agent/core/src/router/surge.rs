@@ -48,6 +48,11 @@ pub fn converge(
     if over_canary == 0 && over_stable == 0 {
         return reached(want, stable, canary);
     }
+    // While the target takes another template by its own rolling update, that takes away what may be
+    // missing.
+    if stable.updated < stable.replicas {
+        return wait(&stable.name, stable.replicas);
+    }
     // Pods that do not serve are no loss.
     let least = total.saturating_sub(spare(stable.max_unavailable)).max(1);
     let ready = stable.ready.saturating_add(canary.ready);
@@ -161,6 +166,24 @@ mod tests {
                 "{from:?} to {to:?}: {fewest} {most}"
             );
         }
+    }
+
+    #[test]
+    fn no_pod_goes_while_the_target_takes_another_template() {
+        let want = Split {
+            stable: 10,
+            candidate: 0,
+        };
+        // Between two pods of its rolling update all of them are ready.
+        let rolling = WorkloadSeen {
+            updated: 3,
+            ..workload("s", 5, 5)
+        };
+        let canary = Seen::Present(workload("c", 5, 5));
+        let next = converge(want, 10, 0, &rolling, &canary);
+        assert_eq!(next, wait("s", 5));
+        let next = converge(want, 10, 0, &workload("s", 5, 5), &canary);
+        assert_eq!(next, Convergence::Write(vec![Move::ScaleCanary(4)]));
     }
 
     #[test]
