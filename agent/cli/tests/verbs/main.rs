@@ -10,6 +10,7 @@
 )]
 
 mod author;
+mod back;
 mod distribution;
 mod host_child;
 mod people;

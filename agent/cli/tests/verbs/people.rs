@@ -7,8 +7,9 @@ use clap::Parser as _;
 use jiff::Timestamp;
 use serde_json::Value;
 use sluice::{Access, Cli, Exit, Output, Session, run_in};
+use sluice_core::policy::Policy;
 use sluice_core::port::Clock;
-use sluice_scenarios::{Life, Stage, on_virtual_time};
+use sluice_scenarios::{Life, POLICY, Stage, on_virtual_time};
 use sluice_sim::SimClock;
 
 struct ClusterClock(SimClock);
@@ -60,8 +61,15 @@ pub(crate) async fn types(stage: &Stage, who: &str, line: &str) -> Ran {
 
 /// A story with an agent that works. The virtual time that a story may take is bounded.
 pub(crate) fn with_agent(story: impl AsyncFnOnce(&Stage)) {
+    with_agent_under(POLICY, story);
+}
+
+/// The same under a policy of its own.
+pub(crate) fn with_agent_under(policy: &str, story: impl AsyncFnOnce(&Stage)) {
+    let policy = Policy::parse(policy).unwrap_or_else(|problems| panic!("{problems:?}"));
     on_virtual_time(async {
-        let stage = Stage::new(7);
+        let mut stage = Stage::new(7);
+        stage.policy = Arc::new(policy);
         let life = Life::new(&stage);
         // Both targets become healthy and are adopted.
         let told = async {
