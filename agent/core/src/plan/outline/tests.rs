@@ -89,13 +89,13 @@ fn everything_that_a_pipeline_can_add() {
         &over,
         expect![[r#"
             config      +0s copies that never change are made of ConfigMap storefront-config, Secret storefront-keys: the old pods keep what they have
-            before      +0s backup: a Job of CronJob storefront-backup, at most 10m, which has to say that its result was verified
-            before      +0s migrate: a Job of CronJob storefront-migrate, at most 5m; CronJob storefront-down takes it back
-            step        +0s 10 % of the traffic by HTTPRoute storefront: 1 pod of the new version beside 9 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%, compared with the old version); then watched for 2m
-            step        +3m 50 % of the traffic by HTTPRoute storefront: 5 pods of the new version beside 5 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%, compared with the old version); then watched for 5m
-            promotion   +8m 100 %: the Deployment itself gets the new version (10 pods), HTTPRoute storefront is put back as it was, the canary goes, in lockstep with storefront-worker; checks: http-smoke; analysis: errors (< 0.1%)
-            watch      +11m serves everything and is watched for 30m by errors (< 0.1%), http-smoke every 10s
-            after      +41m announce: a Job of CronJob storefront-announce, at most 1m
+            before      +0s a Job of CronJob storefront-backup, at most 10m, which has to say that its result was verified
+            before      +0s a Job of CronJob storefront-migrate, at most 5m; CronJob storefront-down takes it back
+            step        +0s 10 % of the traffic by HTTPRoute storefront: 1 pod of the new version beside 9 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors; then watched for 2m
+            step        +3m 50 % of the traffic by HTTPRoute storefront: 5 pods of the new version beside 5 of the old, in lockstep with storefront-worker; checks: http-smoke; analysis: errors; then watched for 5m
+            promotion   +8m 100 %: the Deployment itself gets the new version (10 pods), HTTPRoute storefront is put back as it was, the canary goes, in lockstep with storefront-worker; checks: http-smoke; analysis: errors
+            watch      +11m serves everything and is watched for 30m by errors, http-smoke every 10s
+            after      +41m a Job of CronJob storefront-announce, at most 1m
             at least 41m
             goes back by itself when it is found bad, for at least 41m
         "#]],

@@ -115,8 +115,8 @@ pub(super) fn config(spec: &RolloutSpec) -> String {
 
 pub(super) fn hook(hook: &HookSpec) -> String {
     let mut out = format!(
-        "{}: a Job of CronJob {}, at most {}",
-        hook.name, hook.cron_job, hook.timeout
+        "a Job of CronJob {}, at most {}",
+        hook.cron_job, hook.timeout
     );
     if hook.verified {
         out.push_str(", which has to say that its result was verified");
@@ -137,7 +137,8 @@ pub(super) fn watch(spec: &RolloutSpec, watch: &WatchSpec) -> String {
         let every = check.every?;
         Some(format!("{} every {every}", check.label()))
     });
-    let all: Vec<String> = analyses.iter().map(judged).chain(repeated).collect();
+    let names = analyses.iter().map(|a| a.label().to_owned());
+    let all: Vec<String> = names.chain(repeated).collect();
     let mut out = format!("serves everything and is watched for {}", watch.time);
     if !all.is_empty() {
         out.push_str(&format!(" by {}", all.join(", ")));
@@ -150,17 +151,6 @@ pub(super) fn kept(window: HumanDuration) -> String {
         "the old version stands beside the new one for {window}, or until a newer version waits for \
          its place: going back is instant"
     )
-}
-
-/// `errors (< 0.1%)`.
-fn judged(analysis: &AnalysisSpec) -> String {
-    let label = analysis.label();
-    match (analysis.require, &analysis.compare) {
-        (Some(require), None) => format!("{label} ({require})"),
-        (Some(require), Some(_)) => format!("{label} ({require}, compared with the old version)"),
-        (None, Some(_)) => format!("{label} (compared with the old version)"),
-        (None, None) => label.to_owned(),
-    }
 }
 
 /// One step as a sentence: the share, the pods behind it, and what judges it.
@@ -191,7 +181,7 @@ pub(super) fn step(plan: &Plan, index: usize, planned: &PlannedStep, spec: &Roll
         out.push_str(&format!("; checks: {}", checks.join(", ")));
     }
     let analyses = spec.analyses(planned.step.weight_bp, false);
-    let analyses: Vec<String> = analyses.iter().map(judged).collect();
+    let analyses: Vec<&str> = analyses.iter().map(AnalysisSpec::label).collect();
     if !analyses.is_empty() {
         out.push_str(&format!("; analysis: {}", analyses.join(", ")));
     }

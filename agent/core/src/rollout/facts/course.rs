@@ -55,7 +55,12 @@ pub(super) fn course(spec: &RolloutSpec, journal: &Journal) -> Vec<CourseShown> 
         for part in &way.parts {
             match part.kind {
                 PartKind::Step | PartKind::Promotion => {}
-                kind => say(kind.word(), part.text.clone()),
+                PartKind::Before | PartKind::After => {
+                    say(part.kind.word(), format!("{}: {}", part.name, part.text));
+                }
+                PartKind::Config | PartKind::Watch | PartKind::Kept | PartKind::Return => {
+                    say(part.kind.word(), part.text.clone());
+                }
             }
         }
         say("takes", way.takes());
