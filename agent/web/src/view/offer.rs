@@ -6,7 +6,7 @@ use sluice_cluster::crd::Pipeline;
 use sluice_core::approval::Decision;
 use sluice_core::authorize::Action;
 use sluice_core::policy::Identity;
-use sluice_core::rollout::{Journal, RolloutSpec, RolloutView, State};
+use sluice_core::rollout::{Journal, RolloutSpec, RolloutView, State, Why};
 
 use super::{Scene, version};
 use crate::act::needs_reason;
@@ -77,7 +77,7 @@ pub(crate) fn offers(
                 Some(who) => by_policy(&scene.policy, who, *action, spec),
                 None => Err("sign in to do this".to_owned()),
             };
-            let (label, effect) = words(*action, &about, &journal.state, spec);
+            let (label, effect) = words(*action, &about, journal, spec);
             Some(OfferView {
                 action: *action,
                 label,
@@ -141,7 +141,10 @@ fn said(
         })
 }
 
-fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (String, String) {
+fn words(action: Action, about: &About, journal: &Journal, spec: &RolloutSpec) -> (String, String) {
+    let state = &journal.state;
+    let watched = matches!(state, State::Watching(_));
+    let failed = matches!(journal.why, Some(Why::FailedHolds { .. }));
     let candidate = version(spec.image.tag.as_deref(), &spec.image.digest);
     let environment = &spec.environment;
     let (label, effect) = match (action, about) {
@@ -162,12 +165,24 @@ fn words(action: Action, about: &About, state: &State, spec: &RolloutSpec) -> (S
                 format!("brings {before}, which served well, back to {environment}"),
             );
         }
+        (Action::Rollback, _) if watched && spec.strategy.router.switches() => (
+            "Roll back",
+            format!("sends everything to the old version at once and quarantines {candidate}"),
+        ),
         (Action::Rollback, _) => (
             "Roll back",
             format!("puts the stable version back and quarantines {candidate}"),
         ),
         (Action::Pause, _) => ("Pause", "starts no further step until resumed".to_owned()),
         (Action::Resume, _) => ("Resume", "goes on where it was paused".to_owned()),
+        (Action::Promote, _) if failed => (
+            "Go on all the same",
+            format!("takes {candidate} further although it was found bad"),
+        ),
+        (Action::Promote, _) if watched => (
+            "End the watch",
+            format!("{candidate} stays; nothing goes back by itself any more"),
+        ),
         (Action::Promote, _) => (
             "Go on now",
             "skips the rest of this step's hold, or opens the next gate".to_owned(),

@@ -7,15 +7,15 @@ use sluice_core::plan::curve::{Curve, Span, curve};
 use sluice_core::rollout::{Journal, RolloutSpec};
 use sluice_core::router::{ALL_TRAFFIC, percent};
 
-/// Size of the drawing, in its own units; letters are ten of them high.
+/// Size of the drawing, in its own units; letters are at most twelve of them high.
 const WIDTH: u32 = 400;
 const HEIGHT: u32 = 52;
 /// Where the drawing begins below its labels.
 const TOP: u32 = 16;
 /// Room of a span: a label of a share.
-const LEAST: u32 = 46;
+const LEAST: u32 = 54;
 /// Room of a letter.
-const LETTER: u32 = 6;
+const LETTER: u32 = 7;
 
 /// A picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,20 +148,20 @@ fn since(ms: u64) -> String {
 
 fn said(curve: &Curve) -> String {
     let span = |span: &Span| format!("{} from {}", percent(span.share_bp), since(span.from_ms));
+    // What goes on as it was is no change.
+    let mut last = None;
+    let mut changes = |spans: &[Span]| -> Vec<String> {
+        let new = |s: &&Span| last.replace(s.share_bp) != Some(s.share_bp);
+        spans.iter().filter(new).map(span).collect()
+    };
     let (done, ahead) = curve.spans.split_at(curve.done.min(curve.spans.len()));
-    let list = |spans: &[Span]| spans.iter().map(span).collect::<Vec<_>>().join(", ");
+    let (done, ahead) = (changes(done), changes(ahead));
     let mut out = Vec::new();
     if !done.is_empty() {
-        out.push(format!("it had {}", list(done)));
+        out.push(format!("it had {}", done.join(", ")));
     }
-    // What it has now goes on: that is no change.
-    let now = done.last().map(|span| span.share_bp);
-    let ahead = match ahead {
-        [first, rest @ ..] if Some(first.share_bp) == now => rest,
-        all => all,
-    };
     if !ahead.is_empty() {
-        out.push(format!("to come at the earliest: {}", list(ahead)));
+        out.push(format!("to come at the earliest: {}", ahead.join(", ")));
     }
     format!("{}.", out.join("; "))
 }
@@ -175,8 +175,9 @@ mod tests {
         let mut labels = Labels::default();
         labels.put(100, "now".to_owned());
         labels.put(110, "2m".to_owned());
+        labels.put(121, "3m".to_owned());
         labels.put(0, "0s".to_owned());
-        labels.put(124, "5m".to_owned());
+        labels.put(128, "5m".to_owned());
         let texts: Vec<&str> = labels.0.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts, ["now", "0s", "5m"]);
     }

@@ -233,7 +233,7 @@ impl RolloutView {
     /// What the way does not say part by part.
     pub(crate) fn course(&self) -> impl Iterator<Item = &CourseShown> {
         let told = [
-            "config", "before", "watch", "way back", "return", "after", "takes",
+            "lockstep", "config", "before", "watch", "way back", "return", "after", "takes",
         ];
         let course = self.facts.course.iter();
         course.filter(move |shown| !told.contains(&shown.label.as_str()))

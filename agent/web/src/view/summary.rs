@@ -146,7 +146,7 @@ fn segment(text: &str) -> String {
 
 /// A text with a capital, unless it begins with a name or a version.
 pub(super) fn sentence(text: &str) -> String {
-    let word = text.split([' ', ':']).next().unwrap_or_default();
+    let word = text.split([' ', ':', ',', ';']).next().unwrap_or_default();
     if !word.chars().all(char::is_alphabetic) {
         return text.to_owned();
     }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sluice_core::hook::{HookRun, HookState};
 use sluice_core::plan::outline::{Part, Place as Stands, Stand, outline};
-use sluice_core::rollout::{Journal, RolloutSpec};
+use sluice_core::rollout::{Journal, RolloutSpec, State};
 use sluice_core::router::percent;
 
 use super::step::{Place, steps};
@@ -17,8 +17,9 @@ use super::time::{When, span};
 pub(crate) struct WayView {
     /// `at least 7m`.
     pub(crate) takes: String,
-    /// How it goes back.
-    pub(crate) back: String,
+    /// How it goes back, as long as it may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) back: Option<String>,
     /// Its parts.
     pub(crate) parts: Vec<PartView>,
 }
@@ -34,8 +35,9 @@ pub(crate) struct PartView {
     /// The share of the candidate in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) share: Option<String>,
-    /// Not before, from the start: `+2m`.
-    pub(crate) from: String,
+    /// Not before, from the start: `+2m`. None: it has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<String>,
     /// The same as an instant, once it has begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) not_before: Option<When>,
@@ -58,15 +60,17 @@ impl WayView {
         let plan = journal.plan.as_ref()?;
         let way = outline(plan, spec);
         let steps = steps(journal);
+        let unbegun = journal.started_at.is_none();
         let step = |part: &Part| steps.get(usize::try_from(part.step?).ok()?);
         let view = |(part, stand): (&Part, Stand)| PartView {
             kind: part.kind.word(),
             name: match part.step {
                 Some(n) => format!("{} {}", n.saturating_add(1), part.name),
-                None => part.name.clone(),
+                None if part.most_ms.is_some() => part.name.clone(),
+                None => part.kind.word().to_owned(),
             },
             share: part.step.and(part.share_bp).map(percent),
-            from: part.from(),
+            from: unbegun.then(|| part.from()),
             not_before: stand.at.map(|at| When::new(at, now)),
             least_ms: part.least_ms,
             most_ms: part.most_ms,
@@ -76,7 +80,7 @@ impl WayView {
         };
         Some(Self {
             takes: way.takes(),
-            back: plain(&way.way_back()),
+            back: goes_back(&journal.state).then(|| plain(&way.way_back())),
             parts: way
                 .parts
                 .iter()
@@ -84,6 +88,21 @@ impl WayView {
                 .map(view)
                 .collect(),
         })
+    }
+}
+
+fn goes_back(state: &State) -> bool {
+    match state {
+        State::Queued
+        | State::Planning { .. }
+        | State::AwaitingApproval
+        | State::Preparing(_)
+        | State::Progressing(_)
+        | State::Promoting(_)
+        | State::Watching(_) => true,
+        State::Finishing(_) | State::RollingBack(_) | State::Recording(_) | State::Ended(_) => {
+            false
+        }
     }
 }
 
