@@ -1,5 +1,5 @@
 //! Jobs before and after a release: each in effect once, wherever the agent dies; and the record of a
-//! release with a backup, a migration, three steps and a rollback, which stands in the docs.
+//! release with a backup, a migration, three steps, an analysis and a rollback, which stands in the docs.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -18,7 +18,7 @@ use sluice_sim::{Behaviour, Fault, Ran, Resource, Rule, Run};
 const BACKUP: &str = r#"{"verified":true,"location":"s3://backups/shop/0007","bytes":73400320,"restore":"pg_restore --clean --dbname=shop s3://backups/shop/0007"}"#;
 
 /// v1.1.0 and v1.2.0 as everywhere, and what they do in Jobs.
-fn mk_stage(seed: u64, migrate: Run) -> Stage {
+fn mk_stage(seed: u64, course: &Course) -> Stage {
     let stage = Stage::new(seed);
     let images = stage.cluster.images();
     let sick = Rule::at("/health")
@@ -28,17 +28,15 @@ fn mk_stage(seed: u64, migrate: Run) -> Stage {
         ('b', Behaviour::serving("v1.1.0")),
         ('c', Behaviour::serving("v1.2.0").rule(sick)),
     ] {
-        let migrate = migrate.clone().with_argument("up");
-        let behaviour = behaviour.run(migrate).run(
-            Run::succeeds()
-                .with_argument("down")
-                .message("42 to 41"),
-        );
+        let migrate = course.migrate.clone().with_argument("up");
+        let behaviour = behaviour
+            .run(migrate)
+            .run(Run::succeeds().with_argument("down").message("42 to 41"));
         images.set(REPOSITORY, &digest(letter), behaviour);
     }
     let tool = Behaviour::serving("tool").run(
         Run::succeeds()
-            .after(Duration::from_secs(40))
+            .after(course.backup_takes)
             .message(BACKUP)
             .log(&["dumps 12 tables", "reads them back", "all is there"]),
     );
@@ -48,7 +46,11 @@ fn mk_stage(seed: u64, migrate: Run) -> Stage {
     for (name, image, args) in [
         ("storefront-backup", tool, json!(["dump"])),
         ("storefront-migrate", own.as_str(), json!(["migrate", "up"])),
-        ("storefront-migrate-down", own.as_str(), json!(["migrate", "down"])),
+        (
+            "storefront-migrate-down",
+            own.as_str(),
+            json!(["migrate", "down"]),
+        ),
         ("storefront-tidy", own.as_str(), json!(["tidy"])),
     ] {
         stage.cluster.apply(cron_job(name, image, &args)).unwrap();
@@ -63,9 +65,28 @@ fn mk_stage(seed: u64, migrate: Run) -> Stage {
         {"name": "migrate", "cronJob": "storefront-migrate", "undo": "storefront-migrate-down",
          "timeout": "2m"},
     ]);
-    production["after"] = json!([{"name": "tidy", "cronJob": "storefront-tidy"}]);
+    production["afterwards"] = json!([{"name": "tidy", "cronJob": "storefront-tidy"}]);
+    if !course.analysis.is_null() {
+        production["analysis"] = course.analysis.clone();
+    }
     stage.cluster.apply(pipeline).unwrap();
     stage
+}
+
+/// What a release meets beside its own behaviour.
+struct Course {
+    migrate: Run,
+    backup_takes: Duration,
+    analysis: Value,
+}
+
+/// Everything does what it should, and soon.
+fn works() -> Course {
+    Course {
+        migrate: Run::succeeds().message("41 to 42"),
+        backup_takes: Duration::from_secs(3),
+        analysis: Value::Null,
+    }
 }
 
 fn cron_job(name: &str, image: &str, args: &Value) -> Value {
@@ -95,7 +116,8 @@ struct Played {
     record: Value,
 }
 
-async fn play(stage: Stage, story: Story, faults: &[(u64, Fault)]) -> Result<Played, String> {
+async fn play(course: Course, story: Story, faults: &[(u64, Fault)]) -> Result<Played, String> {
+    let stage = mk_stage(1, &course);
     let plan = stage.cluster.faults(&stage.cluster.agent());
     for (write, fault) in faults {
         plan.at(*write, *fault);
@@ -114,7 +136,7 @@ async fn play(stage: Stage, story: Story, faults: &[(u64, Fault)]) -> Result<Pla
         () = crew.work(&stage) => return Err("the crew left".into()),
         why = stuck(&stage) => return Err(why),
     };
-    sound(&stage, begin)?;
+    sound(&stage, story, begin)?;
     let jobs = stage.cluster.objects(Resource::Jobs, PRODUCTION).len();
     let ran = stage.cluster.runs();
     let told = |run: &Ran| {
@@ -128,14 +150,17 @@ async fn play(stage: Stage, story: Story, faults: &[(u64, Fault)]) -> Result<Pla
         state: oracle::final_state(&stage.cluster),
         jobs,
         ran: ran.iter().map(told).collect(),
-        record: records.iter().find(of).map(|(r, _)| r.clone()).unwrap_or_default(),
+        record: records
+            .iter()
+            .find(of)
+            .map(|(r, _)| r.clone())
+            .unwrap_or_default(),
     })
 }
 
 #[test]
 fn a_release_with_a_backup_and_a_migration() {
-    let stage = mk_stage(1, Run::succeeds().message("41 to 42"));
-    let played = on_virtual_time(play(stage, Story::Good, &[])).unwrap();
+    let played = on_virtual_time(play(works(), Story::Good, &[])).unwrap();
     assert_eq!(played.state.rollouts["production v1.1.0"], "Succeeded");
     assert_eq!(
         played.ran,
@@ -144,7 +169,10 @@ fn a_release_with_a_backup_and_a_migration() {
     let hooks = &played.record["hooks"];
     assert_eq!(hooks[0]["verified"], true);
     assert_eq!(hooks[0]["result"]["bytes"], 73_400_320);
-    assert_eq!(hooks[0]["log"], "dumps 12 tables\nreads them back\nall is there\n");
+    assert_eq!(
+        hooks[0]["log"],
+        "dumps 12 tables\nreads them back\nall is there\n"
+    );
     assert_eq!(hooks[1]["result"], "41 to 42");
     assert_eq!(
         played.record["restoreCommand"],
@@ -153,13 +181,25 @@ fn a_release_with_a_backup_and_a_migration() {
 }
 
 #[test]
-fn a_bad_release_is_taken_back_with_its_migration_and_its_record_stands_in_the_docs() {
-    let stage = mk_stage(1, Run::succeeds().message("41 to 42"));
-    let played = on_virtual_time(play(stage, Story::Bad, &[])).unwrap();
-    assert_eq!(played.state.rollouts["production v1.2.0"], "RolledBack");
+fn numbers_that_turn_bad_at_the_end_take_everything_back_and_the_record_stands_in_the_docs() {
+    let course = Course {
+        backup_takes: Duration::from_secs(40),
+        // Of a thousand requests: three errors with the canary, thirty once it has all the traffic.
+        analysis: json!([{
+            "plugin": "numbers", "name": "errors", "every": "10s", "count": 3, "require": "< 1%",
+            "settings": {"errors": {"0": 3, "1": 3, "2": 30}},
+        }]),
+        ..works()
+    };
+    let played = on_virtual_time(play(course, Story::Good, &[])).unwrap();
+    assert_eq!(played.state.rollouts["production v1.1.0"], "RolledBack");
     assert_eq!(
         played.ran,
-        ["backup (dump)", "migrate (migrate up)", "migrate (migrate down)"]
+        [
+            "backup (dump)",
+            "migrate (migrate up)",
+            "migrate (migrate down)"
+        ]
     );
     let text = format!("{:#}\n", sorted(&played.record));
     expect_file!["../../../docs/samples/record.json"].assert_eq(&text);
@@ -172,8 +212,8 @@ fn a_migration_that_fails_moves_no_traffic() {
         (Run::hangs(), "DeadlineExceeded"),
         (Run::cannot_be_pulled(), "ImagePull"),
     ] {
-        let stage = mk_stage(1, migrate);
-        let played = on_virtual_time(play(stage, Story::Good, &[])).unwrap();
+        let played =
+            on_virtual_time(play(Course { migrate, ..works() }, Story::Good, &[])).unwrap();
         assert_eq!(played.state.rollouts["production v1.1.0"], "RolledBack");
         assert!(played.state.quarantined["production"].is_empty());
         let message = played.record["hooks"][1]["message"].as_str().unwrap();
@@ -183,16 +223,16 @@ fn a_migration_that_fails_moves_no_traffic() {
     }
 }
 
-/// Every fault at every write of a story.
-fn every_fault(story: Story, name: &str) {
-    let migrate = || Run::succeeds().message("41 to 42");
-    let calm = on_virtual_time(play(mk_stage(1, migrate()), story, &[])).unwrap();
+/// These faults, in turns, at every write of a story; and a death before and after each.
+fn faults(story: Story, kinds: &[Fault]) {
+    let calm = on_virtual_time(play(works(), story, &[])).unwrap();
     assert_eq!(calm.ran.len(), 3);
     let (mut runs, mut failures) = (0, Vec::new());
     for write in 1..=calm.writes {
-        for fault in Fault::ALL {
+        let turn = usize::try_from(write).unwrap() % Fault::ALL.len();
+        for fault in kinds.iter().copied().chain([Fault::ALL[turn]]) {
             runs += 1;
-            let played = on_virtual_time(play(mk_stage(1, migrate()), story, &[(write, fault)]));
+            let played = on_virtual_time(play(works(), story, &[(write, fault)]));
             let why = match played {
                 Ok(p) if p.state != calm.state => format!("ends as {:?}", p.state),
                 Ok(p) if p.ran != calm.ran => format!("hooks ran: {:?}", p.ran),
@@ -206,7 +246,7 @@ fn every_fault(story: Story, name: &str) {
     // Past the harness's capture: the number of runs is shown also when all is well.
     let _ = writeln!(
         std::io::stderr(),
-        "hooks in the {name} story: {} writes, {runs} runs with one fault each, {} failures",
+        "hooks in the {story:?} story: {} writes, {runs} runs with one fault each, {} failures",
         calm.writes,
         failures.len()
     );
@@ -214,13 +254,13 @@ fn every_fault(story: Story, name: &str) {
 }
 
 #[test]
-fn each_hook_is_in_effect_once_with_any_fault_at_any_write_of_the_good_story() {
-    every_fault(Story::Good, "good");
+fn each_hook_is_in_effect_once_with_a_fault_at_any_write_of_the_good_story() {
+    faults(Story::Good, &[]);
 }
 
 #[test]
-fn each_hook_is_in_effect_once_with_any_fault_at_any_write_of_the_bad_story() {
-    every_fault(Story::Bad, "bad");
+fn each_hook_is_in_effect_once_when_the_agent_dies_at_any_write_of_the_bad_story() {
+    faults(Story::Bad, &[Fault::CrashBefore, Fault::CrashAfter]);
 }
 
 /// With its keys in order, whatever the order that they were stored in.
