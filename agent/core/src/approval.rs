@@ -62,7 +62,7 @@ pub enum Decision {
 }
 
 /// One vote, as its Approval object holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Vote {
     /// Identifies the vote: the uid of its object.

@@ -7,15 +7,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decide::ROLLOUT_LABEL;
+use super::decide::{QuotaSeen, ROLLOUT_LABEL};
 use super::effect::Guard;
 use super::object::{ObjectKind, ObjectRef, ObjectSeen};
 use super::spec::RolloutSpec;
 use crate::approval::Vote;
+use crate::hook::JobPods;
 use crate::pipeline::EnvironmentStatus;
 use crate::plugin::PluginInfo;
 use crate::policy::Identity;
 use crate::stop::Stop;
+use crate::workload::MemberSeen;
 
 /// Something that was looked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +59,7 @@ pub struct RolloutView {
 /// Everything that [`super::decide`] looks at besides the journal, the policy and the clock.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
-    /// The Deployment that the Pipeline names.
+    /// The workload that the Pipeline names.
     pub target: Seen<WorkloadSeen>,
     /// The canary Deployment of this Rollout.
     pub canary: Seen<WorkloadSeen>,
@@ -68,6 +70,13 @@ pub struct Observation {
     pub return_template: Seen<Value>,
     /// The autoscaler of the target, by name. Looked up only before the first change.
     pub autoscaler: Seen<String>,
+    /// Pods of a StatefulSet that keep its controller from putting the stable template back. Looked up
+    /// only while it is put back.
+    #[serde(default)]
+    pub pods_in_the_way: Seen<Vec<Guard>>,
+    /// The workloads that go in lockstep with the target, in the order of the Pipeline.
+    #[serde(default)]
+    pub members: Vec<MemberSeen>,
     /// Votes on this Rollout.
     pub votes: Vec<Vote>,
     /// People's wishes about this Rollout, oldest first.
@@ -86,6 +95,12 @@ pub struct Observation {
     /// [`ObjectRef`]'s words.
     #[serde(default)]
     pub objects: BTreeMap<String, Seen<ObjectSeen>>,
+    /// The pods of hooks' Jobs that run, by the Job's name: those of [`super::hook_pods_wanted`].
+    #[serde(default)]
+    pub hook_pods: BTreeMap<String, Seen<JobPods>>,
+    /// The quotas of the target's namespace. Looked at only before the first change.
+    #[serde(default)]
+    pub quotas: Seen<Vec<QuotaSeen>>,
     /// The plugins that serve now.
     pub plugins: Vec<PluginInfo>,
 }
@@ -141,6 +156,9 @@ pub struct WorkloadSeen {
     pub available: u32,
     /// maxUnavailable of its rolling update, resolved to pods.
     pub max_unavailable: u32,
+    /// Name of the revision of the newest template, where its kind tells.
+    #[serde(default)]
+    pub update_revision: Option<String>,
     /// The whole spec, byte for byte as the API server gave it.
     pub spec: Value,
     /// uid of the Rollout that stands in its claim annotation.

@@ -26,6 +26,7 @@ impl Turn<'_> {
         if let Some(missing) = self.missing_plugins() {
             text.push(missing.to_string());
         }
+        text.extend(self.not_ready(true).map(|why| why.to_string()));
         for held in [self.stopped(), self.closed_window(&policy), self.crowded()] {
             text.extend(held.map(|why| format!("now it would wait: {why}")));
         }
@@ -39,7 +40,10 @@ impl Turn<'_> {
     fn steps(&self) -> String {
         let way = self.journal.plan.as_ref();
         let way = way.map(|plan| outline(plan, &self.rollout.spec).brief());
-        format!("nothing was changed; the plan is {}", way.unwrap_or_default())
+        format!(
+            "nothing was changed; the plan is {}",
+            way.unwrap_or_default()
+        )
     }
 
     /// Who is at the target now.
