@@ -63,7 +63,8 @@ impl Shape {
             Self::Ratio | Self::StatefulSet => canary(json!({"replicas": {}})),
             Self::NoSurge => canary(json!({"replicas": {"surge": 0}})),
             Self::Rolling => json!({"plugin": "rolling"}),
-            Self::BlueGreen => json!({"plugin": "blue-green", "router": {"service": {}}}),
+            Self::BlueGreen => json!({"plugin": "blue-green", "router": {"service": {}},
+                "settings": {"switch": {"hold": "2s"}}}),
             Self::Route => canary(json!({"httpRoute": {"name": self.name(), "rule": "web"}})),
             Self::Ingress => canary(json!({"ingressNginx": {"ingress": self.name()}})),
         }
