@@ -66,10 +66,9 @@ pub(crate) fn start(
             if made_place {
                 i.first_in_line().into_iter().for_each(|key| q.now(key));
             }
-            // Whoever waits for this target may go on.
-            let target = &r.spec.body.target;
-            for other in i.of(&target.namespace, target.name()) {
-                q.now(other);
+            // Whoever waits for one of these workloads may go on.
+            for (namespace, _, name) in r.spec.body.target.workloads() {
+                i.of(namespace, name).into_iter().for_each(|key| q.now(key));
             }
             q.now(Key::Pipeline {
                 namespace,

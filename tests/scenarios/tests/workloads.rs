@@ -3,10 +3,13 @@
 //! at every write.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sluice_core::policy::Policy;
 use sluice_scenarios::oracle::{final_state, gate_was_open};
+use sluice_scenarios::strategies::{Way, policy};
 use sluice_scenarios::{
     Crew, Life, PRODUCTION, REPOSITORY, STAGING, Stage, beside, digest, on_virtual_time,
     remembered, status, until,
@@ -84,7 +87,8 @@ struct Story {
 /// there were.
 fn play(story: Story, faults: &[(u64, Fault)], script: impl AsyncFnOnce(&Stage)) -> (End, u64) {
     on_virtual_time(async {
-        let stage = Stage::new(7);
+        let mut stage = Stage::new(7);
+        stage.policy = Arc::new(Policy::parse(&policy()).unwrap());
         (story.lay)(&stage);
         let plan = stage.cluster.faults(&stage.cluster.agent());
         for (write, fault) in faults {
@@ -312,6 +316,54 @@ fn a_group_goes_back_together_whatever_fails() {
             "{end:#?}"
         );
     }
+    assert_eq!(end.deployments.len(), 3, "no canary is left: {end:#?}");
+}
+
+fn with_worker_behind_a_route(stage: &Stage) {
+    with_worker(stage);
+    Way::Route.lay(stage);
+}
+
+fn with_worker_and_no_room(stage: &Stage) {
+    with_worker(stage);
+    Way::NoSurge.lay(stage);
+}
+
+#[test]
+fn a_worker_follows_a_route_in_the_last_step_whatever_fails() {
+    let story = Story {
+        lay: with_worker_behind_a_route,
+        release: ("v1.1.0", 'b'),
+        last: "production",
+    };
+    play(story, &[], async |stage| {
+        until(stage, "half is watched", LONG, |s| {
+            let state = &status(s, "production", "v1.1.0")["state"];
+            state["index"] == 1 && state["stage"]["name"] == "Hold"
+        })
+        .await;
+        let old = pods(stage, PRODUCTION, "worker");
+        assert_eq!(old["shop:v1.0.0"], 4, "it has no candidate of its own");
+    });
+    let end = whatever_fails(story);
+    assert_eq!(end.rollouts["production v1.1.0"], "Succeeded");
+    assert!(end.deployments["shop/worker"].contains(&digest('b')));
+    assert_eq!(end.deployments.len(), 3, "no candidate is left: {end:#?}");
+}
+
+#[test]
+fn a_group_without_room_goes_in_lockstep() {
+    let (end, _) = play(
+        Story {
+            lay: with_worker_and_no_room,
+            release: ("v1.1.0", 'b'),
+            last: "production",
+        },
+        &[],
+        async |_| {},
+    );
+    assert_eq!(end.rollouts["production v1.1.0"], "Succeeded");
+    assert!(end.deployments["shop/worker"].ends_with("x4 ready 4"));
     assert_eq!(end.deployments.len(), 3, "no canary is left: {end:#?}");
 }
 

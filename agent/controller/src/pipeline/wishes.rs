@@ -163,7 +163,8 @@ async fn one(
         RequestAction::Drill => {
             let Some(stable) = status_of(view, &environment.name).stable else {
                 let target = &environment.target;
-                let why = format!("{target} was never seen healthy: there is nothing to drill with");
+                let why =
+                    format!("{target} was never seen healthy: there is nothing to drill with");
                 return Ok(Err(why));
             };
             let repository = view.spec.image.repository.clone();
