@@ -28,6 +28,9 @@ pub(crate) fn part_text(part: &Part, plan: &Plan) -> String {
             part.name,
             part.text
         ),
+        None if part.most_ms.is_some() => {
+            format!("{} ({}): {}", part.kind.word(), part.name, part.text)
+        }
         None => format!("{}: {}", part.kind.word(), part.text),
     }
 }
