@@ -7,7 +7,6 @@ use std::time::Instant;
 use sluice_sim::Fault;
 
 use crate::on_virtual_time;
-use crate::stage::PRODUCTION;
 use crate::story::{Run, Story, run};
 
 const SEED: u64 = 1;
@@ -35,7 +34,7 @@ pub fn a_fault_at_every_write(story: Story) {
 /// If any run does not end as the undisturbed one.
 pub fn a_fault_in_production(story: Story, one_of: u64) {
     let calm = on_virtual_time(run(story, SEED, &[])).expect("the story goes well undisturbed");
-    let first = calm.listing.iter().position(|w| w.contains(PRODUCTION));
+    let first = calm.listing.iter().position(|w| w.contains("-production-"));
     let first = first
         .and_then(|at| u64::try_from(at).ok())
         .unwrap_or_default();

@@ -68,6 +68,7 @@ impl Process {
 /// One agent after the other.
 pub struct Life {
     policy: watch::Sender<Arc<Policy>>,
+    restart: Duration,
 }
 
 impl Life {
@@ -75,7 +76,15 @@ impl Life {
     pub fn new(stage: &Stage) -> Self {
         Self {
             policy: watch::Sender::new(stage.policy.clone()),
+            restart: RESTART,
         }
+    }
+
+    /// A life in which there is nobody for so long after each death.
+    #[must_use]
+    pub fn resting(mut self, time: Duration) -> Self {
+        self.restart = time;
+        self
     }
 
     /// The policy, for a process that is started beside.
@@ -96,7 +105,7 @@ impl Life {
                 ended = agent.run() => panic!("the agent ended by itself: {ended:?}"),
                 () = client.crashed() => {}
             }
-            tokio::time::sleep(RESTART).await;
+            tokio::time::sleep(self.restart).await;
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,6 +16,9 @@ use sluice_core::plugin::{
 use sluice_core::policy::Signer;
 use sluice_core::port::{BoxFuture, PluginHost, RecordSink, Registry, RegistryFault};
 use sluice_sim::Cluster;
+
+/// An answer that takes longer is as good as none.
+const SLOWEST: Duration = Duration::from_secs(1);
 
 /// Plugins as functions.
 pub struct ScriptedPlugins {
@@ -136,7 +140,7 @@ impl ScriptedPlugins {
             return fault("plugin/missing", "no plugin of that name is loaded");
         }
         if self.hanging.lock().expect("not poisoned").contains(&name) {
-            tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+            tokio::time::sleep(Duration::from_secs(10)).await;
             return fault("plugin/deadline", "no answer within 10 s");
         }
         match call {
@@ -168,7 +172,9 @@ impl ScriptedPlugins {
             let ip = address.rsplit_once(':').map_or(address, |(ip, _)| ip);
             let answer = self.cluster.ask_pod(ip, "/health").await;
             let status = answer.as_ref().map(|a| a.body["status"].clone());
+            let slow = answer.as_ref().is_some_and(|a| a.latency > SLOWEST);
             let outcome = match &status {
+                _ if slow => Outcome::Fail,
                 Some(Value::String(s)) if s == "ok" => Outcome::Pass,
                 Some(_) => Outcome::Fail,
                 None => Outcome::Inconclusive,
