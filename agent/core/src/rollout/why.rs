@@ -339,8 +339,8 @@ impl Why {
                 "see why {analysis} has no numbers; `sluice abort {rollout}` rolls back now"
             ),
             Self::FailedHolds { .. } => format!(
-                "`sluice rollback {rollout}` goes back now, `sluice promote {rollout}` goes on all \
-                 the same"
+                "`sluice rollback {rollout}` goes back now; `sluice promote {rollout}` overrules it, \
+                 and what failed is judged anew"
             ),
             Self::Watches { kept: true, .. } => format!(
                 "`sluice rollback {rollout}` returns at once; `sluice promote {rollout}` ends the watch"
