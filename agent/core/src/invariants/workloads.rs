@@ -65,3 +65,79 @@ pub(super) fn effect(
         | Effect::Ask { .. } => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::fixture::*;
+    use crate::rollout::{Guard, ObjectSeen, OwnerRef};
+    use crate::workload::ConfigVersion;
+
+    fn guard(kind: ObjectKind, name: &str) -> Guard {
+        Guard {
+            kind,
+            namespace: "shop".into(),
+            name: name.into(),
+            uid: "u".into(),
+            resource_version: "7".into(),
+        }
+    }
+
+    fn told(c: &Case, one: &Effect) -> String {
+        let mut out = Vec::new();
+        effect(&c.view, &c.seen, &c.journal, one, &mut out);
+        out.join("; ")
+    }
+
+    #[test]
+    fn only_pods_in_the_way_are_deleted_and_only_on_the_way_back() {
+        let pod = guard(ObjectKind::Pod, "storefront-9");
+        let delete = Effect::Delete {
+            object: pod.clone(),
+        };
+        let mut c = mk_going_back(1);
+        assert!(told(&c, &delete).contains("nobody's way"));
+        c.seen.pods_in_the_way = Seen::Present(vec![pod]);
+        assert_eq!(told(&c, &delete), "");
+        c.set_state(State::AwaitingApproval);
+        assert!(told(&c, &delete).contains("nobody's way"));
+    }
+
+    #[test]
+    fn only_what_was_signed_is_copied_and_only_what_is_stale_is_deleted() {
+        let source = ConfigSource::ConfigMap("app".into());
+        let version = ConfigVersion::of(&source, "target-1", "u", "7");
+        let copy = |to: &str| Effect::CopyConfig {
+            from: guard(ObjectKind::ConfigMap, "app"),
+            to: to.into(),
+            owner: OwnerRef {
+                kind: ObjectKind::Deployment,
+                name: "storefront".into(),
+                uid: "target-1".into(),
+            },
+            rollout_uid: UID.into(),
+        };
+        let mut c = mk_shifting(0);
+        assert!(told(&c, &copy(&version.copy)).contains("nobody signed"));
+        c.journal.config = vec![version.clone()];
+        assert_eq!(told(&c, &copy(&version.copy)), "");
+        assert!(told(&c, &copy("app-sluice-aaaaaaaaaa")).contains("nobody signed"));
+
+        let delete = |name: &str| Effect::Delete {
+            object: guard(ObjectKind::ConfigMap, name),
+        };
+        let found = ObjectSeen {
+            uid: "u".into(),
+            created_by: Some("another-rollout".into()),
+            ..ObjectSeen::default()
+        };
+        for name in ["app", version.copy.as_str()] {
+            let key = ObjectRef::new(ObjectKind::ConfigMap, "shop", name).to_string();
+            c.seen.objects.insert(key, Seen::Present(found.clone()));
+        }
+        assert!(told(&c, &delete(&version.copy)).contains("in use"));
+        c.journal.stale = vec![version.as_copy(), source];
+        assert_eq!(told(&c, &delete(&version.copy)), "");
+        assert!(told(&c, &delete("app")).contains("in use"), "the source");
+    }
+}
