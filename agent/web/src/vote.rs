@@ -82,7 +82,7 @@ fn would_count(
         // Said by `permit` already; closed meanwhile is the engine's to say.
         return Ok(());
     };
-    let rules = rules.under(spec.emergency);
+    let rules = rules.for_rollout(spec);
     let mut votes = votes_of(
         &app.world,
         &rollout.namespace().unwrap_or_default(),

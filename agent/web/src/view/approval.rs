@@ -79,7 +79,7 @@ impl ApprovalView {
             .environment(&spec.environment, &spec.target.namespace);
         let (tally, closed) = match rules.into_result() {
             Ok(rules) => {
-                let rules = rules.under(spec.emergency);
+                let rules = rules.for_rollout(spec);
                 let requesters = scene.policy.behind(spec);
                 let votes = votes_of(&scene.world, &rollout.namespace, &rollout.uid);
                 let (policy, hash) = (&scene.policy, &request.hash);
