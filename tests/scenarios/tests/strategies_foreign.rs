@@ -182,6 +182,46 @@ fn gitops_that_syncs_the_service_every_minute_never_meets_an_empty_one_nor_a_fig
     });
 }
 
+#[test]
+fn a_service_that_is_made_anew_finds_the_pods_that_were_always_there() {
+    play(Way::BlueGreen, async |stage| {
+        comes_to(stage, "Watches").await;
+        let old = stage
+            .cluster
+            .object(Resource::Services, PRODUCTION, "storefront")
+            .unwrap();
+        let made = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "storefront", "namespace": PRODUCTION},
+            "spec": {"selector": git(), "ports": old["spec"]["ports"]},
+        });
+        let seq = stage.cluster.last_write();
+        let at = stage.cluster.clock().now();
+        assert!(
+            stage
+                .cluster
+                .delete(Resource::Services, PRODUCTION, "storefront")
+        );
+        stage.pass(Duration::from_secs(1)).await;
+        stage.cluster.apply(made).unwrap();
+        let ready = |s: &Stage| s.cluster.ready_behind(PRODUCTION, "storefront") == 10;
+        until(stage, "it finds them", MINUTE, ready).await;
+        until(stage, "it goes back", HOUR, phase("RolledBack")).await;
+        stage.pass(MINUTE).await;
+        assert_eq!(
+            writes(stage, Resource::Services, "storefront", seq).len(),
+            0
+        );
+        // Between the deletion and the new one's first endpoints: that is not the agent's doing.
+        let without = stage
+            .cluster
+            .time_without_pods(PRODUCTION, "storefront", at);
+        assert!(without < Duration::from_secs(5), "{without:?}");
+        assert!(!blamed(stage));
+        cleared(stage);
+    });
+}
+
 /// The HTTPRoute of production as somebody else changes it.
 fn change_route(stage: &Stage, change: impl FnOnce(&mut Value)) -> bool {
     stage
