@@ -190,7 +190,8 @@ impl Facts {
         ))
     }
 
-    /// The steps as lines: `canary: 10 %, then 5m, with checks, after the gate devops`.
+    /// The steps as lines: `canary: 10 %, then 5m, with checks, after the gate devops`, and what is
+    /// done beside them: `takes: at least 12m`.
     pub(crate) fn plan(&self) -> Vec<String> {
         let step = |step: &Value| {
             let text = |name: &str| step.get(name).and_then(Value::as_str);
@@ -211,8 +212,14 @@ impl Facts {
                 .for_each(|gate| add(format!(", after the gate {gate}")));
             Some(line)
         };
-        let list = self.0.pointer("/plan").and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(step).collect()
+        let course = |shown: &Value| {
+            let text = |name: &str| shown.get(name).and_then(Value::as_str);
+            Some(format!("{}: {}", text("label")?, text("text")?))
+        };
+        let list = |name: &str| self.0.pointer(name).and_then(Value::as_array);
+        let steps = list("/plan").into_iter().flatten().filter_map(step);
+        let beside = list("/course").into_iter().flatten().filter_map(course);
+        steps.chain(beside).collect()
     }
 
     /// A list of words in one line.
@@ -261,6 +268,7 @@ mod tests {
             "missing": ["tech-lead", {"role": "change-board", "count": 2}, {}],
             "earlier": [{"environment": "staging", "at": "10:00"}, {"environment": "test"}, {}],
             "plan": [{"name": "a", "share": "10 %", "hold": "5m", "checked": true, "gate": "g"}, "b", 7],
+            "course": [{"label": "takes", "text": "at least 5m"}, {"label": "x"}, 7],
             "rejected": {"person": "erin", "role": "tech-lead", "reason": "not <now>"},
             "emergency": {"skipCanary": true, "breakGlass": true},
         }));
@@ -272,7 +280,11 @@ mod tests {
         assert_eq!(facts.earlier().unwrap(), "staging at 10:00, test");
         assert_eq!(
             facts.plan(),
-            ["a: 10 %, then 5m, with checks, after the gate g", "b"]
+            [
+                "a: 10 %, then 5m, with checks, after the gate g",
+                "b",
+                "takes: at least 5m"
+            ]
         );
         assert_eq!(
             facts.rejected().unwrap(),
