@@ -49,7 +49,7 @@ impl Turn<'_> {
                 "course",
                 (spec.course != Course::default()).then(|| json!(spec.course)),
             ),
-            ("drill", spec.drill.then(|| json!(true))),
+            ("drill", spec.drill.then_some(json!(true))),
             ("members", (!members.is_empty()).then(|| json!(members))),
         ];
         if let Some(map) = subject.as_object_mut() {
