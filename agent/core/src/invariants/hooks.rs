@@ -97,7 +97,7 @@ fn patched(
     patch: &Value,
     out: &mut Vec<String>,
 ) {
-    if !seen_of(seen, object).is_some_and(|o| o.created_by.as_ref() == Some(&rollout.uid)) {
+    if seen_of(seen, object).is_none_or(|o| o.created_by.as_ref() != Some(&rollout.uid)) {
         out.push("writes a Job that this Rollout did not create".into());
     }
     let open = |state| matches!(state, HookState::Starting | HookState::Running);

@@ -86,9 +86,8 @@ impl Turn<'_> {
             return out;
         }
         let service = self.looked_at(&self.live_service(), &mut out);
-        match self.route_at_start(target) {
-            Err(Why::NotReady { problems }) => out.extend(problems),
-            Ok(_) | Err(_) => {}
+        if let Err(Why::NotReady { problems }) = self.route_at_start(target) {
+            out.extend(problems);
         }
         let selector = service.as_ref().map(|s| selector_of(&s.body));
         if let (Some(selector), None) = (&selector, self.router()) {
