@@ -23,10 +23,12 @@ pub(crate) enum Shape {
     Route,
     Ingress,
     StatefulSet,
+    /// By ratio, with a worker in lockstep, configuration, and Jobs before and after.
+    Course,
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Ratio,
         Self::NoSurge,
         Self::Rolling,
@@ -34,6 +36,7 @@ impl Shape {
         Self::Route,
         Self::Ingress,
         Self::StatefulSet,
+        Self::Course,
     ];
 
     /// Its name, and that of its service.
@@ -46,6 +49,7 @@ impl Shape {
             Self::Route => "shape-route",
             Self::Ingress => "shape-ingress",
             Self::StatefulSet => "shape-statefulset",
+            Self::Course => "shape-course",
         }
     }
 
@@ -60,7 +64,7 @@ impl Shape {
         let canary =
             |router: Value| json!({"plugin": "canary", "router": router, "settings": shares});
         match self {
-            Self::Ratio | Self::StatefulSet => canary(json!({"replicas": {}})),
+            Self::Ratio | Self::StatefulSet | Self::Course => canary(json!({"replicas": {}})),
             Self::NoSurge => canary(json!({"replicas": {"surge": 0}})),
             Self::Rolling => json!({"plugin": "rolling"}),
             Self::BlueGreen => json!({"plugin": "blue-green", "router": {"service": {}},
@@ -92,6 +96,18 @@ impl Shape {
         if self == Self::BlueGreen {
             environment["rollbackWindow"] = json!(KEPT);
         }
+        if self == Self::Course {
+            let job = |what: &str| format!("{name}-{what}");
+            environment["target"]["with"] = json!([{"deployment": job("worker")}]);
+            environment["target"]["config"] = json!([{"configMap": job("config")}]);
+            environment["before"] = json!([
+                {"name": "backup", "cronJob": job("backup"), "verified": true, "timeout": "60s"},
+                {"name": "migrate", "cronJob": job("migrate"), "undo": job("undo"), "timeout": "60s"},
+            ]);
+            environment["afterwards"] = json!([
+                {"name": "tidy", "cronJob": job("tidy"), "timeout": "60s"}]);
+            environment["watch"] = json!({"for": "3s"});
+        }
         json!({
             "apiVersion": "sluice.dev/v1alpha1", "kind": "Pipeline",
             "metadata": {"name": name, "namespace": DELIVERY},
@@ -106,7 +122,7 @@ impl Shape {
     pub(crate) fn objects(self, repository: &str) -> Vec<Value> {
         let name = self.name();
         let mut out = vec![
-            self.workload(repository),
+            self.workload(repository, name),
             json!({
                 "apiVersion": "v1", "kind": "Service",
                 "metadata": {"name": name, "namespace": STAGING},
@@ -117,6 +133,27 @@ impl Shape {
         match self {
             Self::Route => out.push(self.route()),
             Self::Ingress => out.push(self.ingress()),
+            Self::Course => {
+                let config = json!({
+                    "apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": {"name": format!("{name}-config"), "namespace": STAGING},
+                    "data": {"GREETING": "hello"},
+                });
+                // What pods refer to comes before them.
+                out.insert(0, config);
+                out.push(self.workload(repository, &format!("{name}-worker")));
+                for (what, message) in [
+                    (
+                        "backup",
+                        r#"{"verified": true, "restore": "restore-from s3://backup/1"}"#,
+                    ),
+                    ("migrate", "41 to 42"),
+                    ("undo", "42 to 41"),
+                    ("tidy", "done"),
+                ] {
+                    out.push(self.cron_job(repository, what, message));
+                }
+            }
             Self::Ratio | Self::NoSurge | Self::Rolling | Self::BlueGreen | Self::StatefulSet => {}
         }
         out
@@ -152,9 +189,30 @@ impl Shape {
         })
     }
 
-    fn workload(self, repository: &str) -> Value {
-        let name = self.name();
-        let template = json!({
+    /// A template for Jobs, which never fires by itself.
+    fn cron_job(self, repository: &str, what: &str, message: &str) -> Value {
+        json!({
+            "apiVersion": "batch/v1", "kind": "CronJob",
+            "metadata": {"name": format!("{}-{what}", self.name()), "namespace": STAGING},
+            "spec": {
+                "schedule": "0 0 1 1 *", "suspend": true,
+                "jobTemplate": {"spec": {"template": {"spec": {
+                    "restartPolicy": "Never",
+                    "automountServiceAccountToken": false,
+                    "securityContext": restricted_pod(),
+                    "containers": [{
+                        "name": "job",
+                        "image": format!("{repository}:v1.0.0"),
+                        "args": ["job", "--message", message, "--log", format!("{what} begins")],
+                        "securityContext": restricted_container(),
+                    }],
+                }}}},
+            },
+        })
+    }
+
+    fn workload(self, repository: &str, name: &str) -> Value {
+        let mut template = json!({
             "metadata": {"labels": {"app": name}},
             "spec": {
                 "automountServiceAccountToken": false,
@@ -173,6 +231,10 @@ impl Shape {
                 }],
             },
         });
+        if self == Self::Course && name == self.name() {
+            template["spec"]["containers"][0]["envFrom"] =
+                json!([{"configMapRef": {"name": format!("{name}-config")}}]);
+        }
         let selector = json!({"matchLabels": {"app": name}});
         if self.is_stateful() {
             return json!({

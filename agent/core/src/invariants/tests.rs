@@ -221,8 +221,9 @@ fn created_deployments_are_empty_and_beside_the_target() {
         &mk_shifting(0),
         |d| d.effects = vec![create(manifest)],
         expect![[r#"
-        creates a Deployment that is not empty (W4)
-        creates a Deployment outside the target's namespace"#]],
+            creates an object that nobody can tell is its own
+            creates an object of a kind that it never needs
+            creates a Deployment outside the target's namespace"#]],
     );
 }
 
@@ -245,6 +246,7 @@ fn claims_and_records_are_its_own() {
             digest: mk_digest('b'),
             tag: None,
             kind: OutcomeKind::Succeeded,
+            drill: false,
             at: t(0),
         },
         promoted: None,

@@ -14,6 +14,7 @@ use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use serde_json::{Value, json};
 use sluice_cluster::crd::Rollout;
+use sluice_core::hook::{HookState, HookWhen};
 use sluice_core::rollout::{Journal, Why};
 use sluice_sample::{Behaviour, sample_image};
 use tokio::time::{Instant, sleep};
@@ -219,6 +220,9 @@ impl<'a> Stage<'a> {
         }
         let ended = |j: &Journal| j.phase == "Succeeded";
         let (_, journal) = self.until(tag, "it has succeeded", ended).await?;
+        if self.shape == Shape::Course {
+            self.whole_course(&journal, notes).await?;
+        }
         let took = seconds(journal.started_at, journal.ended_at);
         notes.push(format!("{tag} promoted in {took:.1} s"));
         ensure!(
@@ -241,6 +245,20 @@ impl<'a> Stage<'a> {
             decides <= DECIDES,
             "{decides:#} from the failing check to the decision"
         );
+        if self.shape == Shape::Course {
+            let undone = journal.hooks.iter().any(|h| {
+                h.name == "migrate" && h.when == HookWhen::Undo && h.state == HookState::Succeeded
+            });
+            ensure!(
+                undone,
+                "the migration was not taken back: {:?}",
+                journal.hooks
+            );
+            ensure!(
+                self.images("-worker").await? == self.images("").await?,
+                "the worker is of another version"
+            );
+        }
         let undone = seconds(Some(decided), journal.ended_at);
         notes.push(format!(
             "{tag} rolled back: decided {:.2} s after the failing check, undone {undone:.1} s later",
@@ -251,6 +269,54 @@ impl<'a> Stage<'a> {
             "what others wrote is not as it was"
         );
         Ok(())
+    }
+
+    /// Jobs ran once and told what they did, the worker came along, and the configuration is the
+    /// release's own copy.
+    async fn whole_course(&self, journal: &Journal, notes: &mut Vec<String>) -> anyhow::Result<()> {
+        let hook = |name: &str| {
+            let run = journal.hooks.iter().find(|h| h.name == name);
+            run.filter(|h| h.state == HookState::Succeeded)
+                .with_context(|| format!("{name} did not succeed: {:?}", journal.hooks))
+        };
+        let backup = hook("backup")?;
+        ensure!(
+            backup.restore.as_deref() == Some("restore-from s3://backup/1"),
+            "the way to restore is {:?}",
+            backup.restore
+        );
+        ensure!(
+            hook("migrate")?.result == "41 to 42" && hook("tidy")?.log.contains("tidy begins"),
+            "{:?}",
+            journal.hooks
+        );
+        let jobs = self.get_all("jobs").await?;
+        ensure!(jobs.len() == 3, "{} Jobs instead of 3", jobs.len());
+        ensure!(
+            self.images("-worker").await? == self.images("").await?,
+            "the worker is of another version"
+        );
+        let name = self.shape.name();
+        let target = self.get("deployment", name).await?;
+        let config = target
+            .pointer("/spec/template/spec/containers/0/envFrom/0/configMapRef/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        ensure!(
+            config.starts_with(&format!("{name}-config-")),
+            "the configuration is {config:?}, and no copy"
+        );
+        notes.push(
+            "backup verified, migrated, the worker came along, the configuration is a copy".into(),
+        );
+        Ok(())
+    }
+
+    /// The image of the workload, or of the one beside it.
+    async fn images(&self, suffix: &str) -> anyhow::Result<Value> {
+        let name = format!("{}{suffix}", self.shape.name());
+        let found = self.get("deployment", &name).await?;
+        Ok(found["spec"]["template"]["spec"]["containers"][0]["image"].clone())
     }
 
     /// Blue-green: switched, and back by hand while the old colour is kept.
@@ -333,7 +399,8 @@ impl<'a> Stage<'a> {
             | Shape::NoSurge
             | Shape::Rolling
             | Shape::BlueGreen
-            | Shape::StatefulSet => {}
+            | Shape::StatefulSet
+            | Shape::Course => {}
         }
         Ok(Value::from(out))
     }
@@ -382,6 +449,19 @@ impl<'a> Stage<'a> {
         let mut kinds = "deployment,statefulset,service,ingress".to_owned();
         if self.shape == Shape::Route {
             kinds.push_str(",httproute");
+        }
+        if self.shape == Shape::Course {
+            let worker = format!("{name}-worker");
+            let arguments = [
+                "delete",
+                "deployment",
+                &worker,
+                "-n",
+                STAGING,
+                "--wait=false",
+            ];
+            self.cluster.kubectl(None, &arguments).await?;
+            kinds.push_str(",cronjob");
         }
         let arguments = [
             "delete",
