@@ -15,7 +15,11 @@ use sluice_web::serve;
 #[expect(dead_code, clippy::unwrap_used, reason = "made for the tests")]
 mod sample;
 #[path = "../tests/web/ways.rs"]
-#[expect(clippy::unwrap_used, reason = "made for the tests")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "made for the tests"
+)]
 mod ways;
 
 #[tokio::main]

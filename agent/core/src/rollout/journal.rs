@@ -1,8 +1,9 @@
 //! The journal of a Rollout: its status object, and all that survives a crash.
 //!
 //! One compare-and-swap carries the result of the last effect and the intent of the next (W2). Every
-//! list has a budget in bytes, so that the whole stays below 64 KiB whatever plugins and people
-//! write (D1). What falls out is counted or marked; the newest stays.
+//! list has a budget in bytes, so that whatever plugins and people write the whole stays below 96 KiB:
+//! 64 for what any Rollout may have, 16 for hooks, 8 for a group and configuration, 4 for a route. The
+//! hard limit of D1 is 256. What falls out is counted or marked; the newest stays.
 
 use std::collections::BTreeMap;
 

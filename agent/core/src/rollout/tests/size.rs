@@ -1,5 +1,6 @@
 //! The journal at its largest: everything that a Pipeline, plugins and people may write at once
-//! (reliability.md D1: 64 KiB each, hard cap 256 KiB).
+//! (reliability.md D1: 64 KiB each, hard cap 256 KiB). Hooks, groups and configuration come on top, and
+//! their own tests hold them to their budgets.
 
 use crate::approval::Decision as Ballot;
 use crate::pipeline::PluginUse;
