@@ -2,7 +2,13 @@
 //! and configuration whose version goes with the image. Each story undisturbed, and again with a fault
 //! at every write.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indexing JSON by key gives null, never a panic"
+)]
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,7 +139,11 @@ fn whatever_fails(story: Story) -> End {
             failures.push(format!("{fault:?} at write {write}: {found:#?}"));
         }
     }
-    println!("{writes} writes, {} failures", failures.len());
+    let _ = writeln!(
+        std::io::stderr(),
+        "{writes} writes, {} failures",
+        failures.len()
+    );
     assert!(
         failures.is_empty(),
         "not {calm:#?} but {}",
