@@ -313,6 +313,9 @@ async fn fence_off(
 
 /// The objects, beside the workloads, through which this Rollout leads traffic.
 fn routed(view: &RolloutView) -> Vec<ObjectRef> {
+    if !view.spec.strategy.router.isolates() {
+        return Vec::new();
+    }
     let journal = Journal::default();
     let written = |o: &ObjectRef| {
         matches!(
