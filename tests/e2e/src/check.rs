@@ -31,7 +31,7 @@ use crate::{Args, install};
 /// Scenarios that play beside each other: two cores and one node carry so many.
 const BESIDE: usize = 3;
 /// The same, where each has visitors of its own.
-const SHAPES_BESIDE: usize = 2;
+const SHAPES_BESIDE: usize = 3;
 
 const ALONE: [&str; 11] = [
     "guards",

@@ -63,7 +63,7 @@ fn features() -> [(&'static str, &'static str, Value); 9] {
         ),
         // Two policies refuse hooks, and either may answer.
         ("a hook before", "may not", json!({"before": hook.clone()})),
-        ("a hook after", "may not", json!({"after": hook})),
+        ("a hook after", "may not", json!({"afterwards": hook})),
         (
             "a ConfigMap",
             "may not get configmaps",
@@ -98,7 +98,7 @@ fn everything(namespace: &str) -> Value {
                             json!({"configMap": format!("c{n}")}), json!({"secret": format!("s{n}")}),
                         ]).collect::<Vec<_>>(),
                     },
-                    "before": hooks("before"), "after": hooks("after"),
+                    "before": hooks("before"), "afterwards": hooks("after"),
                 }),
             );
             one

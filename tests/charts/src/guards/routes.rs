@@ -45,7 +45,11 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) -> anyhow::Result<()
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     stage.admin.post(path, &definition()).await?;
     let target = &stage.target;
-    let first = route(&[rule(&[("storefront", 1)], "/")]);
+    // A route keeps one rule at least, so there are two.
+    let mut other = rule(&[("cart", 1)], "/cart");
+    super::actor::merge(&mut other, json!({"name": "cart"}));
+    let with = |shared: &Value| route(&[shared.clone(), other.clone()]);
+    let first = with(&rule(&[("storefront", 1)], "/"));
     // A new kind takes a moment.
     let mut made = Err(String::new());
     for _ in 0..100 {
@@ -65,15 +69,18 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) -> anyhow::Result<()
     let shared = rule(&[("storefront", 9000), ("storefront-candidate", 1000)], "/");
     table.done(
         "the agent shares the traffic of a rule",
-        write(agent, route(std::slice::from_ref(&shared))).await,
+        write(agent, with(&shared)).await,
     );
     let only = "nothing of an HTTPRoute but the backendRefs";
     for (what, body) in [
-        ("takes a rule away", route(&[])),
-        ("adds a rule", route(&[shared.clone(), shared.clone()])),
+        ("takes a rule away", route(std::slice::from_ref(&shared))),
+        (
+            "adds a rule",
+            route(&[shared.clone(), other.clone(), rule(&[("x", 1)], "/x")]),
+        ),
         (
             "changes what a rule matches",
-            route(&[rule(&[("storefront", 1)], "/admin")]),
+            with(&rule(&[("storefront", 1)], "/admin")),
         ),
         (
             "takes another host",
@@ -93,7 +100,7 @@ pub(super) async fn prove(stage: &Stage, table: &mut Table) -> anyhow::Result<()
     table.refused(
         "to another namespace",
         "the agent sends traffic to another namespace",
-        write(agent, route(&[away])).await,
+        write(agent, with(&away)).await,
     );
     table.done(
         "the agent marks the route with epoch 7",
