@@ -110,10 +110,7 @@ pub async fn save_revision(
             "name": name,
             "labels": {"app.kubernetes.io/managed-by": "sluice"},
             "annotations": {"sluice.dev/template-hash": hash},
-            "ownerReferences": [{
-                "apiVersion": "apps/v1", "kind": owner.kind.as_str(), "name": owner.name,
-                "uid": owner.uid, "controller": false, "blockOwnerDeletion": false,
-            }],
+            "ownerReferences": [owner.entry()],
         },
         "data": {"template": template},
         "revision": 1,

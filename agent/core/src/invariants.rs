@@ -108,7 +108,7 @@ fn steps_in_order(rollout: &RolloutView, before: &Journal, after: &Journal, out:
             out.push(format!("begins with step {}", to + 1));
             None
         }
-        (Some(from), None) if succeeds(&after.state) => Some(from),
+        (Some(from), None) if after.state.outcome() == Some(OutcomeKind::Succeeded) => Some(from),
         _ => None,
     };
     let Some(left) = left else { return };
@@ -183,22 +183,6 @@ fn enough_ready(
     };
     if then < now && then < floor(total, missing, now) {
         out.push(format!("leaves {then} ready pods behind the Service"));
-    }
-}
-
-fn succeeds(state: &State) -> bool {
-    match state {
-        State::Recording(e) => e.kind == OutcomeKind::Succeeded,
-        State::Ended(e) => e.kind == OutcomeKind::Succeeded,
-        State::Queued
-        | State::Planning { .. }
-        | State::AwaitingApproval
-        | State::Preparing(_)
-        | State::Progressing(_)
-        | State::Promoting(_)
-        | State::Watching(_)
-        | State::Finishing(_)
-        | State::RollingBack(_) => false,
     }
 }
 

@@ -51,10 +51,7 @@ fn manifest(
                 "app.kubernetes.io/managed-by": "sluice",
             },
             "annotations": {"sluice.dev/copy-of": from.name},
-            "ownerReferences": [{
-                "apiVersion": "apps/v1", "kind": owner.kind.as_str(), "name": owner.name,
-                "uid": owner.uid, "controller": false, "blockOwnerDeletion": false,
-            }],
+            "ownerReferences": [owner.entry()],
         },
         "immutable": true,
     });

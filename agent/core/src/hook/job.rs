@@ -116,14 +116,7 @@ pub fn manifest(
             "name": job_name(target.name(), &rollout.uid, hook.name, hook.when),
             "labels": labels,
             "annotations": annotations,
-            "ownerReferences": [{
-                "apiVersion": owner.kind.api_version(),
-                "kind": owner.kind.as_str(),
-                "name": owner.name,
-                "uid": owner.uid,
-                "controller": false,
-                "blockOwnerDeletion": false,
-            }],
+            "ownerReferences": [owner.entry()],
         },
         "spec": spec,
     }))

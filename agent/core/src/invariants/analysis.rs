@@ -1,7 +1,8 @@
 //! Rules about verdicts: nothing goes on without enough good measurements on record, or against a
 //! verdict, unless a person said so.
 
-use super::{changes_target, succeeds};
+use super::changes_target;
+use crate::pipeline::OutcomeKind;
 use crate::plugin::Outcome;
 use crate::rollout::{
     Action, Decision, Effect, Journal, Observation, RolloutView, State, StepState,
@@ -90,7 +91,10 @@ fn left<'a>(before: &'a Journal, after: &Journal) -> Option<(&'a StepState, bool
     let on = match &after.state {
         State::Watching(_) => !watched,
         State::Finishing(_) => true,
-        state => succeeds(state) || state.step().is_some_and(|to| to.index > from.index),
+        state => {
+            state.outcome() == Some(OutcomeKind::Succeeded)
+                || state.step().is_some_and(|to| to.index > from.index)
+        }
     };
     on.then_some((from, watched))
 }

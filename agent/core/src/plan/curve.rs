@@ -224,19 +224,9 @@ fn watched(way: &Outline) -> u64 {
 
 /// Whether what has not begun may begin, or was only to be planned.
 fn may_begin(state: &State) -> bool {
-    match state {
-        State::Recording(ending) => ending.kind == OutcomeKind::Planned,
-        State::Ended(end) => end.kind == OutcomeKind::Planned,
-        State::Queued
-        | State::Planning { .. }
-        | State::AwaitingApproval
-        | State::Preparing(_)
-        | State::Progressing(_)
-        | State::Promoting(_)
-        | State::Watching(_)
-        | State::Finishing(_)
-        | State::RollingBack(_) => true,
-    }
+    state
+        .outcome()
+        .is_none_or(|kind| kind == OutcomeKind::Planned)
 }
 
 fn place(taken: u32, free: u64, at: u64, all: u64) -> u32 {

@@ -3,7 +3,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::journal::Intent;
 use super::object::ObjectKind;
@@ -36,6 +36,20 @@ pub struct OwnerRef {
     pub name: String,
     /// Its uid.
     pub uid: String,
+}
+
+impl OwnerRef {
+    /// The entry of `metadata.ownerReferences`.
+    pub fn entry(&self) -> Value {
+        json!({
+            "apiVersion": self.kind.api_version(),
+            "kind": self.kind.as_str(),
+            "name": self.name,
+            "uid": self.uid,
+            "controller": false,
+            "blockOwnerDeletion": false,
+        })
+    }
 }
 
 /// One thing to do.

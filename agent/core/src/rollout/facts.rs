@@ -266,7 +266,7 @@ pub fn facts(
     let facts = Facts {
         title: word(&spec.title()),
         state,
-        outcome: outcome(&journal.state),
+        outcome: journal.state.outcome(),
         rollout: view.name.clone(),
         service: spec.pipeline.clone(),
         environment: spec.environment.clone(),
@@ -403,22 +403,6 @@ fn stands(journal: &Journal, tally: &Tally, policy_open: bool) -> FactsState {
         | State::Finishing(_)
         | State::RollingBack(_) => FactsState::Begun,
         State::Recording(_) | State::Ended(_) => FactsState::Closed,
-    }
-}
-
-fn outcome(state: &State) -> Option<OutcomeKind> {
-    match state {
-        State::Recording(ending) => Some(ending.kind),
-        State::Ended(end) => Some(end.kind),
-        State::Queued
-        | State::Planning { .. }
-        | State::AwaitingApproval
-        | State::Preparing(_)
-        | State::Progressing(_)
-        | State::Promoting(_)
-        | State::Watching(_)
-        | State::Finishing(_)
-        | State::RollingBack(_) => None,
     }
 }
 

@@ -102,6 +102,23 @@ impl State {
         }
     }
 
+    /// How it ends, once that is decided.
+    pub fn outcome(&self) -> Option<OutcomeKind> {
+        match self {
+            Self::Recording(ending) => Some(ending.kind),
+            Self::Ended(end) => Some(end.kind),
+            Self::Queued
+            | Self::Planning { .. }
+            | Self::AwaitingApproval
+            | Self::Preparing(_)
+            | Self::Progressing(_)
+            | Self::Promoting(_)
+            | Self::Watching(_)
+            | Self::Finishing(_)
+            | Self::RollingBack(_) => None,
+        }
+    }
+
     /// The step that is under way.
     pub fn step(&self) -> Option<&StepState> {
         match self {

@@ -106,10 +106,7 @@ impl Turn<'_> {
         let total = self.journal.total(&target);
         // First of all the people: then whatever is behind them.
         if let Err(held) = self.traffic_to_target(&target, total, None) {
-            return Flow::Wait(match held {
-                seen @ Why::CannotSee { .. } => seen,
-                _ => why,
-            });
+            return Flow::Wait(told(held, why));
         }
         if template_hash(target.template()) != stable.template_hash {
             let template = match &self.seen.stable_template {
@@ -141,16 +138,12 @@ impl Turn<'_> {
         if target.kind != ObjectKind::Deployment {
             return match self.back_in_place(&target, total) {
                 Ok(()) => self.back_again(&stable, reason),
-                Err(seen @ Why::CannotSee { .. }) => Flow::Wait(seen),
-                Err(_) => Flow::Wait(why),
+                Err(held) => Flow::Wait(told(held, why)),
             };
         }
         if self.router().is_some() {
             if let Err(held) = self.leave_candidate(&target, total, None) {
-                return Flow::Wait(match held {
-                    seen @ Why::CannotSee { .. } => seen,
-                    _ => why,
-                });
+                return Flow::Wait(told(held, why));
             }
             return self.back_again(&stable, reason);
         }
@@ -212,5 +205,13 @@ impl Turn<'_> {
     fn restored(&mut self, ending: &Ending) -> Flow {
         self.journal.state = State::Recording(ending.clone());
         Flow::Again
+    }
+}
+
+/// Going back is told by its reason, unless something cannot be seen that has to be.
+fn told(held: Why, why: Why) -> Why {
+    match held {
+        Why::CannotSee { .. } => held,
+        _ => why,
     }
 }

@@ -2,11 +2,10 @@
 //! to it, and what was kept is removed.
 
 use super::queue::cannot_see;
-use super::shift::set_template;
+use super::route::whole;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::rollout::{Finishing, Seen, Why, WorkloadSeen};
-use crate::template::template_hash;
 
 impl Turn<'_> {
     pub(super) fn finishing(&mut self, finishing: &Finishing) -> Flow {
@@ -48,12 +47,7 @@ impl Turn<'_> {
     /// The target takes the new version while the candidate serves; then the traffic comes back to it.
     fn settle(&mut self, target: &WorkloadSeen) -> Result<(), Why> {
         let total = self.journal.total(target);
-        let found = template_hash(target.template());
-        if self.journal.candidate_template_hash.as_ref() != Some(&found) {
-            let template = self
-                .candidate_template(target.template())
-                .map_err(super::context::NoTemplate::why)?;
-            let effect = set_template(target, &template, total);
+        if let Some(effect) = self.promote(target, total)? {
             self.will_scale(target, total.max(target.replicas));
             self.effects.push(effect);
             return Err(Why::MovesPods {
@@ -61,13 +55,7 @@ impl Turn<'_> {
                 share_bp: crate::router::ALL_TRAFFIC,
             });
         }
-        if !target.settled() || target.replicas < total {
-            return Err(Why::WaitsForPods {
-                deployment: target.name.clone(),
-                replicas: total,
-                until: None,
-            });
-        }
+        whole(target, total)?;
         self.leave_candidate(target, total, None)
     }
 }

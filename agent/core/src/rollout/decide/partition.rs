@@ -13,11 +13,11 @@
 use serde_json::{Value, json};
 
 use super::context::NoTemplate;
+use super::queue::unseen;
 use super::shift::moves;
 use super::{Flow, Turn};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
-use crate::rollout::journal::clip;
 use crate::rollout::{Effect, ObjectKind, Seen, StepState, Why, WorkloadSeen};
 use crate::router::replicas::Move;
 use crate::template::{merge_diff, template_hash};
@@ -56,9 +56,7 @@ impl Turn<'_> {
             return Ok(());
         }
         if target.kind != ObjectKind::StatefulSet {
-            return Err(Why::CannotSee {
-                what: clip(&format!("{}: it cannot hold a share", self.target_name())),
-            });
+            return Err(unseen(&self.target_name(), "it cannot hold a share"));
         }
         let wanted = self.partition_of(target, planned);
         let found = template_hash(target.template());
@@ -136,9 +134,7 @@ impl Turn<'_> {
     fn clear_the_way(&mut self) -> Result<(), Why> {
         match &self.seen.pods_in_the_way {
             Seen::Absent => Ok(()),
-            Seen::Unknown(why) => Err(Why::CannotSee {
-                what: clip(&format!("the pods of {}: {why}", self.target_name())),
-            }),
+            Seen::Unknown(why) => Err(unseen(&format!("the pods of {}", self.target_name()), why)),
             Seen::Present(pods) => {
                 let removed = pods.iter().map(|pod| Effect::Delete {
                     object: pod.clone(),
@@ -222,9 +218,5 @@ pub(super) fn put_partition(patch: &mut Value, partition: u32) {
 }
 
 fn waits(target: &WorkloadSeen) -> Why {
-    Why::WaitsForPods {
-        deployment: target.name.clone(),
-        replicas: target.replicas,
-        until: None,
-    }
+    Why::for_pods(&target.name, target.replicas)
 }

@@ -1,20 +1,15 @@
 //! What comes before the first step: the claim, then copies of configuration, then the hooks before
 //! traffic moves. Nothing that serves is changed in it.
 
-use super::queue::cannot_see;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
-use crate::rollout::{Effect, Preparing, Seen, Why};
+use crate::rollout::{Effect, Preparing, Why};
 
 impl Turn<'_> {
     pub(super) fn preparing(&mut self, preparing: &Preparing) -> Flow {
-        let target = match &self.seen.target {
-            Seen::Unknown(why) => return cannot_see(&self.target_name(), why),
-            Seen::Absent => return self.target_gone("was deleted"),
-            Seen::Present(t) if t.uid != self.rollout.spec.target_uid => {
-                return self.target_gone("was deleted and made anew");
-            }
-            Seen::Present(t) => t.clone(),
+        let target = match self.target_or_end() {
+            Ok(target) => target,
+            Err(flow) => return flow,
         };
         let mine = target.claimed_by.as_ref() == Some(&self.rollout.uid);
         self.journal.claimed |= mine;

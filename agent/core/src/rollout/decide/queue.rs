@@ -151,7 +151,11 @@ impl Turn<'_> {
 }
 
 pub(super) fn cannot_see(what: &str, why: &str) -> Flow {
-    Flow::Wait(Why::CannotSee {
+    Flow::Wait(unseen(what, why))
+}
+
+pub(super) fn unseen(what: &str, why: &str) -> Why {
+    Why::CannotSee {
         what: clip(&format!("{what}: {why}")),
-    })
+    }
 }

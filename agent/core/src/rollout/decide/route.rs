@@ -1,15 +1,18 @@
 //! The router's part of a step: where the traffic goes, apart from who has how many pods.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::queue::unseen;
 use super::shift::moves;
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
 use crate::rollout::why::clock;
-use crate::rollout::{Effect, ObjectKind, ObjectRef, Route, Seen, StepState, Why, WorkloadSeen};
+use crate::rollout::{
+    Effect, ObjectKind, ObjectRef, OwnerRef, Route, Seen, StepState, Why, WorkloadSeen,
+};
 use crate::router::apart::{candidate_service, candidate_service_manifest};
-use crate::router::replicas::{Convergence, converge_beside, floor, withdraw_canary};
+use crate::router::replicas::{converge_beside, floor, withdraw_canary};
 use crate::router::{self, ALL_TRAFFIC, Apart, Road, Router, Turned};
 
 /// Between the moment in which traffic was led away from pods and the moment in which they may go:
@@ -32,16 +35,14 @@ impl Turn<'_> {
         ObjectRef::new(ObjectKind::Service, &target.namespace, &target.service)
     }
 
-    pub(super) fn owner_reference(&self) -> Value {
+    fn owner_reference(&self) -> Value {
         let spec = &self.rollout.spec;
-        json!({
-            "apiVersion": "apps/v1",
-            "kind": spec.target.kind().as_str(),
-            "name": spec.target.name(),
-            "uid": spec.target_uid,
-            "controller": false,
-            "blockOwnerDeletion": false,
-        })
+        let target = OwnerRef {
+            kind: spec.target.kind(),
+            name: spec.target.name().to_owned(),
+            uid: spec.target_uid.clone(),
+        };
+        target.entry()
     }
 
     /// What is remembered of the route at the start, or why it cannot be used.
@@ -57,9 +58,7 @@ impl Turn<'_> {
             Seen::Present(service) => service,
             Seen::Absent => return Err(unready(format!("{live} does not exist"))),
             Seen::Unknown(why) => {
-                return Err(Why::CannotSee {
-                    what: crate::rollout::journal::clip(&format!("{live}: {why}")),
-                });
+                return Err(unseen(&live.to_string(), &why));
             }
         };
         let label = self.rollout.spec.strategy.router.label();
@@ -117,23 +116,8 @@ impl Turn<'_> {
             whole(target, total)?;
             return self.leave_candidate(target, total, Some(step.index + 1));
         }
-        match converge_beside(planned.candidate_replicas, &self.seen.canary) {
-            Convergence::Reached => {}
-            Convergence::Write(list) => {
-                self.push_moves(&list, target)?;
-                return Err(moves(step, planned));
-            }
-            Convergence::WaitFor {
-                deployment,
-                replicas,
-            } => {
-                return Err(Why::WaitsForPods {
-                    deployment,
-                    replicas,
-                    until: None,
-                });
-            }
-        }
+        let pods = converge_beside(planned.candidate_replicas, &self.seen.canary);
+        self.towards(pods, target, moves(step, planned))?;
         self.candidate_service()?;
         let share = planned.step.weight_bp.min(ALL_TRAFFIC);
         self.turn_to(share, Some(step.index + 1))
@@ -143,9 +127,7 @@ impl Turn<'_> {
     fn candidate_service(&mut self) -> Result<(), Why> {
         let target = &self.rollout.spec.target;
         let own = candidate_service(&target.namespace, &target.service, &self.rollout.uid);
-        let cannot = |what: &ObjectRef, why: &str| Why::CannotSee {
-            what: crate::rollout::journal::clip(&format!("{what}: {why}")),
-        };
+        let cannot = |what: &ObjectRef, why: &str| unseen(&what.to_string(), why);
         match self.seen.object(&own) {
             Seen::Present(found) if found.created_by.as_ref() == Some(&self.rollout.uid) => Ok(()),
             Seen::Present(_) => Err(cannot(&own, "Sluice did not create it")),
@@ -249,23 +231,8 @@ impl Turn<'_> {
             Seen::Present(c) if !c.made_by(&self.rollout.uid) => Seen::Absent,
             other => other.clone(),
         };
-        match withdraw_canary(total, target, &canary) {
-            Convergence::Reached => {}
-            Convergence::Write(list) => {
-                self.push_moves(&list, target)?;
-                return Err(Why::MovesPods { step, share_bp: 0 });
-            }
-            Convergence::WaitFor {
-                deployment,
-                replicas,
-            } => {
-                return Err(Why::WaitsForPods {
-                    deployment,
-                    replicas,
-                    until: None,
-                });
-            }
-        }
+        let pods = withdraw_canary(total, target, &canary);
+        self.towards(pods, target, Why::MovesPods { step, share_bp: 0 })?;
         self.clear_route()
     }
 
@@ -286,11 +253,7 @@ impl Turn<'_> {
             if target.replicas < total {
                 self.push_moves(&[router::replicas::Move::ScaleStable(total)], target)?;
             }
-            return Err(Why::WaitsForPods {
-                deployment: target.name.clone(),
-                replicas: needed,
-                until: None,
-            });
+            return Err(Why::for_pods(&target.name, needed));
         }
         self.turn_to(0, step)
     }
@@ -313,7 +276,6 @@ impl Turn<'_> {
             );
             objects.extend(router.creates(&road));
         }
-        let mut unseen = None;
         let mut gone = Vec::new();
         for object in objects {
             match self.seen.object(&object) {
@@ -323,13 +285,8 @@ impl Turn<'_> {
                     });
                 }
                 Seen::Present(_) | Seen::Absent => {}
-                Seen::Unknown(why) => unseen = Some(format!("{object}: {why}")),
+                Seen::Unknown(why) => return Err(unseen(&object.to_string(), &why)),
             }
-        }
-        if let Some(what) = unseen {
-            return Err(Why::CannotSee {
-                what: crate::rollout::journal::clip(&what),
-            });
         }
         if gone.is_empty() {
             return Ok(());
@@ -368,13 +325,9 @@ impl Turn<'_> {
 }
 
 /// Whether a workload has all its pods, of the newest template.
-fn whole(target: &WorkloadSeen, total: u32) -> Result<(), Why> {
+pub(super) fn whole(target: &WorkloadSeen, total: u32) -> Result<(), Why> {
     if target.settled() && target.replicas >= total {
         return Ok(());
     }
-    Err(Why::WaitsForPods {
-        deployment: target.name.clone(),
-        replicas: total,
-        until: None,
-    })
+    Err(Why::for_pods(&target.name, total))
 }

@@ -24,13 +24,9 @@ const RELAPSE_LIMIT: u32 = 3;
 
 impl Turn<'_> {
     pub(super) fn step(&mut self, step: StepState) -> Flow {
-        let target = match &self.seen.target {
-            Seen::Unknown(why) => return cannot_see(&self.target_name(), why),
-            Seen::Absent => return self.target_gone("was deleted"),
-            Seen::Present(t) if t.uid != self.rollout.spec.target_uid => {
-                return self.target_gone("was deleted and made anew");
-            }
-            Seen::Present(t) => t.clone(),
+        let target = match self.target_or_end() {
+            Ok(target) => target,
+            Err(flow) => return flow,
         };
         if let Seen::Unknown(why) = &self.seen.canary {
             return cannot_see("the canary", why);
@@ -141,6 +137,18 @@ impl Turn<'_> {
         }
     }
 
+    /// The target, or where it leads that it is not there or cannot be seen.
+    pub(super) fn target_or_end(&mut self) -> Result<WorkloadSeen, Flow> {
+        match &self.seen.target {
+            Seen::Unknown(why) => Err(cannot_see(&self.target_name(), why)),
+            Seen::Absent => Err(self.target_gone("was deleted")),
+            Seen::Present(t) if t.uid != self.rollout.spec.target_uid => {
+                Err(self.target_gone("was deleted and made anew"))
+            }
+            Seen::Present(t) => Ok(t.clone()),
+        }
+    }
+
     /// Whether the pods stand as the step wants them; if not, what is written or waited for.
     pub(super) fn pods(
         &mut self,
@@ -193,20 +201,27 @@ impl Turn<'_> {
                 None => converge(want, total, target, &self.seen.canary),
             }
         };
+        self.towards(convergence, target, moves(step, planned))
+    }
+
+    /// Makes effects of what is still to be written, for the reason `moving`; `Ok`: nothing is left to
+    /// write or to wait for.
+    pub(super) fn towards(
+        &mut self,
+        convergence: Convergence,
+        target: &WorkloadSeen,
+        moving: Why,
+    ) -> Result<(), Why> {
         match convergence {
             Convergence::Reached => Ok(()),
             Convergence::Write(list) => {
                 self.push_moves(&list, target)?;
-                Err(moves(step, planned))
+                Err(moving)
             }
             Convergence::WaitFor {
                 deployment,
                 replicas,
-            } => Err(Why::WaitsForPods {
-                deployment,
-                replicas,
-                until: None,
-            }),
+            } => Err(Why::for_pods(&deployment, replicas)),
         }
     }
 
@@ -369,14 +384,7 @@ impl Turn<'_> {
                     ROLE_LABEL: "canary",
                     "app.kubernetes.io/managed-by": "sluice",
                 },
-                "ownerReferences": [{
-                    "apiVersion": "apps/v1",
-                    "kind": "Deployment",
-                    "name": target.name,
-                    "uid": target.uid,
-                    "controller": false,
-                    "blockOwnerDeletion": false,
-                }],
+                "ownerReferences": [Self::owner(target).entry()],
             },
             "spec": spec,
         }))

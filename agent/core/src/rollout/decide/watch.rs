@@ -33,7 +33,6 @@ impl Turn<'_> {
             stage: Stage::Hold { until },
             ..watched
         });
-        let course_watch = self.rollout.spec.course.watch.as_ref();
         let kept = if self.switches() {
             "; the old version is kept beside it"
         } else {
@@ -44,7 +43,8 @@ impl Turn<'_> {
             crate::rollout::clock(&until)
         );
         self.happened("watching", Severity::Info, &text);
-        if course_watch.is_some_and(|w| !w.analysis.is_empty()) {
+        let watch = self.rollout.spec.course.watch.as_ref();
+        if watch.is_some_and(|w| !w.analysis.is_empty()) {
             // Those of the watch are others, whatever their names.
             self.journal.analysis.clear();
         }
