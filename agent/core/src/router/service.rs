@@ -38,6 +38,8 @@ impl Router for ServiceRouter {
         let object = live(road);
         let found = match seen(&object) {
             Seen::Present(found) => found,
+            // What is gone sends nobody to the candidate.
+            Seen::Absent if share_bp == 0 => return Turned::Reached,
             Seen::Absent => return Turned::Foreign(format!("{object} is gone")),
             Seen::Unknown(why) => return Turned::Unseen(why),
         };
@@ -62,6 +64,8 @@ impl Router for ServiceRouter {
                     detail: format!("{}={value}", apart.key),
                 }])
             }
+            // Nor does a selector of somebody else's.
+            None if share_bp == 0 => Turned::Reached,
             None => Turned::Foreign(format!(
                 "somebody else changed the selector of {object}: `{}` is neither `{}` nor `{}`",
                 apart.key, apart.live, apart.candidate

@@ -207,6 +207,27 @@ fn a_service_made_anew_finds_the_targets_pods() {
     assert_eq!(never_empty(&mut w), OutcomeKind::Succeeded);
 }
 
+/// What leads nobody to the candidate keeps nobody from going back.
+#[test]
+fn a_service_that_is_gone_does_not_keep_it_from_going_back() {
+    for foreign in [false, true] {
+        let mut w = blue_green_kept(Some("60m"));
+        w.until(|w, _| matches!(w.case.journal.state, State::Watching(_)));
+        if foreign {
+            let mut other = service();
+            other["spec"]["selector"] = json!({"app": "somebody-elses"});
+            w.put(&other);
+        } else {
+            let key = "Service shop/storefront".to_owned();
+            w.case.seen.objects.insert(key, Seen::Absent);
+        }
+        w.case = w.case.clone().request(Action::Rollback, "alice");
+        w.until(|w, _| w.case.journal.state.ended());
+        assert_eq!(ends_as(&w.case.journal.state), OutcomeKind::RolledBack);
+        assert_eq!(w.case.seen.canary, Seen::Absent, "foreign: {foreign}");
+    }
+}
+
 #[test]
 fn shares_by_route_leave_everything_else_as_it_is() {
     let mut w = by_route();
