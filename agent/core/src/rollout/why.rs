@@ -269,15 +269,6 @@ impl Why {
             .unwrap_or_default()
     }
 
-    /// Pods of a workload are waited for, and nothing ends that yet.
-    pub(crate) fn for_pods(deployment: &str, replicas: u32) -> Self {
-        Self::WaitsForPods {
-            deployment: deployment.to_owned(),
-            replicas,
-            until: None,
-        }
-    }
-
     /// Whether a person or a rule holds it: time that passes so is nobody's delay.
     pub(crate) fn holds(&self) -> bool {
         matches!(

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::context::NoTemplate;
 use super::queue::unseen;
-use super::shift::moves;
+use super::shift::{for_pods, moves};
 use super::{Flow, Turn};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
@@ -218,5 +218,5 @@ pub(super) fn put_partition(patch: &mut Value, partition: u32) {
 }
 
 fn waits(target: &WorkloadSeen) -> Why {
-    Why::for_pods(&target.name, target.replicas)
+    for_pods(&target.name, target.replicas)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::queue::unseen;
-use super::shift::moves;
+use super::shift::{for_pods, moves};
 use super::{Flow, Turn, later};
 use crate::pipeline::OutcomeKind;
 use crate::plan::PlannedStep;
@@ -253,7 +253,7 @@ impl Turn<'_> {
             if target.replicas < total {
                 self.push_moves(&[router::replicas::Move::ScaleStable(total)], target)?;
             }
-            return Err(Why::for_pods(&target.name, needed));
+            return Err(for_pods(&target.name, needed));
         }
         self.turn_to(0, step)
     }
@@ -329,5 +329,5 @@ pub(super) fn whole(target: &WorkloadSeen, total: u32) -> Result<(), Why> {
     if target.settled() && target.replicas >= total {
         return Ok(());
     }
-    Err(Why::for_pods(&target.name, total))
+    Err(for_pods(&target.name, total))
 }

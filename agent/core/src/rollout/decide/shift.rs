@@ -221,7 +221,7 @@ impl Turn<'_> {
             Convergence::WaitFor {
                 deployment,
                 replicas,
-            } => Err(Why::for_pods(&deployment, replicas)),
+            } => Err(for_pods(&deployment, replicas)),
         }
     }
 
@@ -543,6 +543,15 @@ pub(super) fn set_template(target: &WorkloadSeen, template: &Value, replicas: u3
         deployment: Turn::guard(target),
         spec_patch: patch,
         template_hash: template_hash(template),
+    }
+}
+
+/// Pods of a workload are waited for, and nothing ends that yet.
+pub(super) fn for_pods(deployment: &str, replicas: u32) -> Why {
+    Why::WaitsForPods {
+        deployment: deployment.to_owned(),
+        replicas,
+        until: None,
     }
 }
 
